@@ -1,0 +1,85 @@
+/**
+ * Builds the product into dist/. `node .scripts/build.mjs [part...]`; parts: sidecar sample cli electron preload renderer.
+ * A part is built again only when one of the files it is made of has changed; a part without its entry file is an error.
+ */
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** A program for Node: one file, npm packages bundled unless listed as external. */
+const program = (entry, outDir, fileName, { external = [], format = 'es', target = 'node20.18', copy = [] } = {}) => ({
+  outDir,
+  inputs: ['core', 'electron', 'package.json', ...copy],
+  copy,
+  config: {
+    ssr: { noExternal: true, external },
+    build: {
+      ssr: entry,
+      target,
+      minify: false,
+      sourcemap: true,
+      rollupOptions: {
+        external,
+        output: { format, entryFileNames: fileName, codeSplitting: false },
+      },
+    },
+  },
+});
+
+const parts = {
+  sidecar: program('core/data-plane/main.ts', 'dist/sidecar', 'sidecar.mjs', {
+    external: ['koffi'],
+    copy: ['core/data-plane/image'],
+  }),
+  sample: program('core/control-plane/sample/service.ts', 'dist/sample', 'service.mjs'),
+  cli: program('core/control-plane/cli/main.ts', 'dist/cli', 'meshdesk.js', { external: ['cpu-features', 'ssh2'] }),
+  electron: program('electron/main/main.ts', 'dist/electron', 'main.js', { external: ['electron', 'cpu-features', 'ssh2'] }),
+  preload: program('electron/preload/preload.ts', 'dist/preload', 'preload.cjs', { external: ['electron'], format: 'cjs' }),
+  renderer: { outDir: 'dist/renderer', inputs: ['renderer', 'core', 'package.json'], copy: [], configFile: 'renderer/vite.config.ts', config: {} },
+};
+
+function* files(path) {
+  if (statSync(path).isFile()) yield path;
+  else for (const name of readdirSync(path).sort()) yield* files(join(path, name));
+}
+
+function hashOf(inputs) {
+  const hash = createHash('sha256');
+  for (const input of [...inputs, '.scripts/build.mjs']) {
+    for (const file of files(join(root, input))) hash.update(file.slice(root.length)).update(readFileSync(file));
+  }
+  return hash.digest('hex');
+}
+
+/** @param {string[]} names @param {(line: string) => void} say */
+export async function build(names, say) {
+  const { build: viteBuild } = await import('vite');
+  for (const name of names.length > 0 ? names : Object.keys(parts)) {
+    const part = parts[name];
+    if (!part) throw new Error(`unknown part '${name}'; parts: ${Object.keys(parts).join(' ')}`);
+    const outDir = join(root, part.outDir);
+    const stamp = join(root, '.build/stamps', name);
+    const hash = hashOf(part.inputs);
+    if (existsSync(outDir) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) continue;
+    const started = performance.now();
+    rmSync(stamp, { force: true });
+    await viteBuild({
+      root: part.configFile ? join(root, dirname(part.configFile)) : root,
+      configFile: part.configFile ? join(root, part.configFile) : false,
+      logLevel: 'warn',
+      ...part.config,
+      build: { ...part.config.build, outDir, emptyOutDir: true },
+    });
+    for (const folder of part.copy) cpSync(join(root, folder), outDir, { recursive: true });
+    mkdirSync(dirname(stamp), { recursive: true });
+    writeFileSync(stamp, hash);
+    say(`built ${name} in ${Math.round(performance.now() - started)} ms`);
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await build(process.argv.slice(2), (line) => console.log(line));
+}

@@ -1,0 +1,203 @@
+/**
+ * The contract: every method and event between the control plane and whoever uses it (desktop, browser, CLI, tests).
+ * A method is `noun.verb` with a schema for its input and its output. Adding one: a line here, a handler in
+ * control-plane/api, nothing in the transports.
+ */
+import { z } from 'zod';
+import {
+  CertificateCheck,
+  CertificateView,
+  CleanupResult,
+  DoctorCheck,
+  ExportResult,
+  FaultAction,
+  FaultView,
+  HeaderPin,
+  MeshStatus,
+  Progress,
+  Series,
+  SplitView,
+  Topology,
+  WorkloadResult,
+  WorkloadView,
+} from './shapes.ts';
+
+const Nothing = z.strictObject({});
+
+/** Names or ids; `all` and `project` choose by rule. Exactly one of the three is given. */
+const Selection = z
+  .strictObject({ names: z.array(z.string()).min(1), all: z.literal(true), project: z.string() })
+  .partial()
+  .refine((value) => Object.keys(value).length === 1, 'give exactly one of names, all, project');
+export type Selection = z.infer<typeof Selection>;
+
+const WindowSeconds = z.number().int().min(1).max(600).default(30);
+
+export const contract = {
+  'mesh.status': { input: Nothing, output: MeshStatus },
+  'mesh.cleanup': { input: Nothing, output: CleanupResult },
+  'mesh.doctor': { input: Nothing, output: z.array(DoctorCheck) },
+  /** A fresh one-time address for a browser; fails with NOT_FOUND when no HTTP server runs. */
+  'mesh.address': { input: Nothing, output: z.strictObject({ url: z.string() }) },
+
+  'workload.list': { input: Nothing, output: z.array(WorkloadView) },
+  'workload.attach': { input: z.strictObject({ select: Selection }), output: z.array(WorkloadResult) },
+  'workload.detach': {
+    input: z.strictObject({
+      select: Selection,
+      /** How long long-lived TCP connections are kept; 0 closes them at once. */
+      deadlineMs: z.number().int().min(0).max(3_600_000).default(10_000),
+    }),
+    output: z.array(WorkloadResult),
+  },
+
+  'topology.get': { input: z.strictObject({ windowSeconds: WindowSeconds }), output: Topology },
+  /** Golden signals of one edge (`from` and `to` node ids) or of everything that reaches `to`. */
+  'series.get': {
+    input: z.strictObject({
+      from: z.string().nullable(),
+      to: z.string(),
+      seconds: z.number().int().min(10).max(3_600).default(600),
+    }),
+    output: Series,
+  },
+  'request.recent': {
+    input: z.strictObject({ from: z.string().nullable(), to: z.string().nullable(), limit: z.number().int().min(1).max(500).default(50) }),
+    output: z.array(
+      z.strictObject({
+        atMs: z.number(),
+        from: z.string(),
+        to: z.string().nullable(),
+        version: z.string().nullable(),
+        route: z.string().nullable(),
+        method: z.string(),
+        path: z.string(),
+        status: z.number().int(),
+        flags: z.string(),
+        durationMs: z.number(),
+        mtls: z.boolean(),
+      }),
+    ),
+  },
+
+  'fault.list': { input: Nothing, output: z.array(FaultView) },
+  /** Creates (no `id`) or replaces a fault. Services as `name` or `name.namespace`. */
+  'fault.set': {
+    input: z.strictObject({
+      id: z.string().optional(),
+      from: z.string().nullable(),
+      to: z.string(),
+      route: z.string().nullable().default(null),
+      action: FaultAction,
+      percent: z.number().min(0).max(100),
+      durationMs: z.number().int().positive().nullable().default(null),
+      enabled: z.boolean().default(true),
+    }),
+    output: FaultView,
+  },
+  'fault.toggle': { input: z.strictObject({ id: z.string(), enabled: z.boolean() }), output: FaultView },
+  /** Removes one fault, or all of them. */
+  'fault.clear': { input: z.strictObject({ id: z.string() }).or(z.strictObject({ all: z.literal(true) })), output: z.array(FaultView) },
+
+  'split.list': { input: Nothing, output: z.array(SplitView) },
+  'split.show': { input: z.strictObject({ service: z.string(), windowSeconds: WindowSeconds }), output: SplitView },
+  'split.set': {
+    input: z.strictObject({
+      service: z.string(),
+      weights: z.array(z.strictObject({ subset: z.string(), weight: z.number().int().min(0).max(100) })).min(1),
+      pins: z.array(HeaderPin).default([]),
+    }),
+    output: SplitView,
+  },
+  'split.clear': { input: z.strictObject({ service: z.string() }), output: SplitView },
+
+  'certificate.list': { input: Nothing, output: z.array(CertificateView) },
+  'certificate.show': { input: z.strictObject({ workload: z.string() }), output: CertificateView },
+  'certificate.rotate': {
+    input: z.strictObject({ workload: z.string() }).or(z.strictObject({ all: z.literal(true) })).or(z.strictObject({ root: z.literal(true) })),
+    output: z.array(CertificateView),
+  },
+  'certificate.verify': { input: z.strictObject({ workload: z.string() }), output: CertificateCheck },
+
+  'export.preview': { input: z.strictObject({ targets: z.array(z.string()).min(1) }), output: z.array(ExportResult) },
+  'export.write': {
+    input: z.strictObject({ targets: z.array(z.string()).min(1), outDir: z.string().min(1) }),
+    output: z.array(ExportResult),
+  },
+
+  'sample.start': { input: Nothing, output: MeshStatus },
+  'sample.stop': { input: Nothing, output: MeshStatus },
+
+  /** Output arrives as `terminal.data` events of this id. `logs` follows; `shell` takes input. */
+  'terminal.open': {
+    input: z.strictObject({
+      workload: z.string(),
+      target: z.enum(['workload', 'sidecar']),
+      kind: z.enum(['logs', 'shell']),
+      columns: z.number().int().min(1).max(1_000).default(80),
+      rows: z.number().int().min(1).max(1_000).default(24),
+    }),
+    output: z.strictObject({ id: z.string() }),
+  },
+  'terminal.input': { input: z.strictObject({ id: z.string(), data: z.string() }), output: Nothing },
+  'terminal.resize': {
+    input: z.strictObject({ id: z.string(), columns: z.number().int().min(1), rows: z.number().int().min(1) }),
+    output: Nothing,
+  },
+  'terminal.close': { input: z.strictObject({ id: z.string() }), output: Nothing },
+} as const satisfies Record<string, { input: z.ZodType; output: z.ZodType }>;
+
+export type MethodName = keyof typeof contract;
+export type MethodInput<M extends MethodName> = z.input<(typeof contract)[M]['input']>;
+export type MethodParsed<M extends MethodName> = z.output<(typeof contract)[M]['input']>;
+export type MethodOutput<M extends MethodName> = z.output<(typeof contract)[M]['output']>;
+
+/** Events. Each carries a whole picture, so that a lost one is mended by the next. */
+export const events = {
+  status: MeshStatus,
+  workloads: z.array(WorkloadView),
+  /** Once a second while someone listens; 30 s window. */
+  topology: Topology,
+  faults: z.array(FaultView),
+  /** Routes or weights changed: refetch splits. */
+  splits: z.strictObject({ revision: z.number().int() }),
+  certificates: z.strictObject({ workload: z.string() }),
+  progress: Progress,
+  notice: z.strictObject({ level: z.enum(['info', 'warn', 'error']), code: z.string().nullable(), message: z.string() }),
+  'terminal.data': z.strictObject({ id: z.string(), data: z.string() }),
+  'terminal.exit': z.strictObject({ id: z.string(), code: z.number().int().nullable() }),
+} as const satisfies Record<string, z.ZodType>;
+
+export type EventName = keyof typeof events;
+export type EventPayload<E extends EventName> = z.output<(typeof events)[E]>;
+
+/** What goes over a transport. A failed call says code, message, hint and issues; never a stack. */
+export const CallRequest = z.strictObject({ method: z.string(), input: z.unknown() });
+export const CallResponse = z.union([
+  z.strictObject({ ok: z.literal(true), output: z.unknown() }),
+  z.strictObject({
+    ok: z.literal(false),
+    error: z.strictObject({
+      code: z.string(),
+      message: z.string(),
+      hint: z.string(),
+      issues: z.array(
+        z.strictObject({
+          path: z.string(),
+          message: z.string(),
+          file: z.string().optional(),
+          line: z.number().optional(),
+          column: z.number().optional(),
+        }),
+      ),
+    }),
+  }),
+]);
+export type CallResponse = z.infer<typeof CallResponse>;
+
+/** The two things a transport can do. IPC, HTTP + WebSocket and the in-process one are implementations. */
+export interface Transport {
+  call(method: string, input: unknown): Promise<CallResponse>;
+  /** Calls back for every event until the returned function is called. */
+  listen(onEvent: (event: { name: string; payload: unknown }) => void, onState: (connected: boolean) => void): () => void;
+}

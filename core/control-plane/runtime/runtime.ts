@@ -1,0 +1,64 @@
+/**
+ * Where workloads live. One interface, two implementations: docker/ and process/. A runtime discovers workloads, starts
+ * and stops sidecars next to them, and switches the traffic over; it knows nothing of routes, faults or certificates.
+ */
+import type { Duplex } from 'node:stream';
+import type { CleanupResult, DoctorCheck, EngineStatus, Progress } from '../../contract/shapes.ts';
+import type { ListenerConfig } from '../../model/sidecar-config.ts';
+import type { DiscoveredWorkload } from '../../model/workload.ts';
+
+export interface Sidecar {
+  readonly workloadId: string;
+  /** Incarnation of the workload it was started for; another one means it serves a namespace that is gone. */
+  readonly incarnation: string;
+  readonly listeners: ListenerConfig;
+  /** Where this sidecar accepts traffic for its workload, port by port. Docker: the ports themselves. */
+  readonly endpointPorts: readonly { port: number; targetPort: number }[];
+  /** Opens a byte stream to the sidecar's control socket. Rejects with SIDECAR_UNREACHABLE. */
+  connect(): Promise<Duplex>;
+  /** Brings the workload's traffic to the sidecar. Idempotent; process runtime: nothing to do. */
+  redirect(): Promise<void>;
+  /** Takes it away again: new connections go straight to the application. Idempotent. */
+  undirect(): Promise<void>;
+  /** Ends the sidecar and removes everything of it. Idempotent. */
+  remove(): Promise<void>;
+}
+
+export interface TerminalSession {
+  onData(handler: (data: string) => void): void;
+  onExit(handler: (code: number | null) => void): void;
+  write(data: string): void;
+  resize(columns: number, rows: number): Promise<void>;
+  close(): void;
+}
+
+export interface RuntimeEvents {
+  /** The list of workloads changed. */
+  onWorkloads(workloads: readonly DiscoveredWorkload[]): void;
+  onEngine(status: EngineStatus): void;
+  onProgress(progress: Progress): void;
+  onNotice(notice: { level: 'info' | 'warn' | 'error'; code: string | null; message: string }): void;
+}
+
+export interface Runtime {
+  readonly kind: 'docker' | 'process';
+  /** Starts discovery; returns at once, an absent engine is a state and is retried. */
+  start(events: RuntimeEvents): Promise<void>;
+  workloads(): readonly DiscoveredWorkload[];
+  engine(): EngineStatus;
+  /** Starts a sidecar, or takes over the one that already serves this incarnation. No traffic passes it yet. */
+  startSidecar(workloadId: string): Promise<Sidecar>;
+  /** Sidecars of ours that were found running (an earlier control plane left them) and serve a living workload. */
+  adopt(): Promise<readonly Sidecar[]>;
+  openTerminal(request: {
+    workloadId: string;
+    target: 'workload' | 'sidecar';
+    kind: 'logs' | 'shell';
+    columns: number;
+    rows: number;
+  }): Promise<TerminalSession>;
+  doctor(): Promise<readonly DoctorCheck[]>;
+  /** Removes everything of ours that this runtime can find, attached or left over. */
+  cleanup(): Promise<CleanupResult>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,112 @@
+/**
+ * The words the parts of the data plane share.
+ *
+ *   listener/  accepts, finds the original destination, detects the protocol, terminates mesh TLS, then hands the
+ *              connection to http/ or tcp/
+ *   http/      one exchange at a time: parse, route, filters (faults), pick an endpoint, forward, record
+ *   tcp/       splice with half-close and byte counts
+ *   tls/       certificate in use, server and client contexts, upstream connections
+ *   telemetry/ counters and histograms per edge, the report that leaves once a second
+ *   control/   the control stream's server side: messages in, effects out
+ *
+ * downstream = towards the client, upstream = towards the server, whichever direction the connection has.
+ */
+import type { Socket } from 'node:net';
+import type { Endpoint } from '../model/sidecar-config.ts';
+import type { EdgeKey } from '../model/telemetry-report.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What is known about an accepted connection before its first request. */
+export interface DownstreamContext {
+  readonly direction: 'outbound' | 'inbound';
+  /** Where the client wanted to go; `null` on explicit listeners, where `target` or the request says it. */
+  readonly originalDestination: Address | null;
+  readonly remote: Address;
+  /** Explicit outbound listener: the service and port it stands for. */
+  readonly service: { readonly key: string; readonly port: number } | null;
+  /** Explicit inbound listener: where the application is, and its port as others know it. */
+  readonly target: (Address & { readonly servicePort: number }) | null;
+  /** The explicit proxy listener: `/proxy/{service}/{path}` and absolute-form requests say where to go. */
+  readonly forwardProxy: boolean;
+  /** Set when the connection was mesh mTLS. */
+  readonly peerSpiffeId: string | null;
+}
+
+/** Takes over a connection; `head` are the bytes that detection has read already. */
+export interface ConnectionHandler {
+  serve(socket: Socket, head: Buffer, context: DownstreamContext): void;
+  /** Open connections. */
+  readonly active: number;
+  /** HTTP: end each connection politely between requests (`Connection: close`, idle ones after a grace period). */
+  drain(): void;
+  undrain(): void;
+  /** Destroys whatever is left. */
+  closeAll(): void;
+}
+
+/** Where to connect, and how. */
+export interface UpstreamTarget {
+  readonly host: string;
+  readonly port: number;
+  /** Mesh mTLS with this ALPN, accepting only this SPIFFE ID; `null`: plaintext. */
+  readonly tls: { readonly alpn: string; readonly spiffeId: string; readonly serverName: string } | null;
+  /** Source address to use (inbound to the application: 127.0.0.6 / ::6 as in Istio is not needed with uid exemption). */
+  readonly localAddress?: string;
+}
+
+export type UpstreamFailure = {
+  readonly kind: 'refused' | 'timeout' | 'unreachable' | 'tls' | 'reset';
+  readonly message: string;
+};
+
+/** Opens connections to endpoints. Rejects with an `UpstreamError`. */
+export interface UpstreamConnector {
+  connect(target: UpstreamTarget, signal?: AbortSignal): Promise<Socket>;
+  /** Changes whenever pooled connections made before must not be used for new requests (certificate, trust). */
+  readonly generation: number;
+}
+
+export class UpstreamError extends Error {
+  override readonly name = 'UpstreamError';
+  readonly failure: UpstreamFailure;
+  constructor(failure: UpstreamFailure, options?: ErrorOptions) {
+    super(failure.message, options);
+    this.failure = failure;
+  }
+}
+
+/** Counters of one edge; obtained once per connection or request, then only numbers are added. */
+export interface EdgeRecorder {
+  connectionOpened(): void;
+  connectionClosed(): void;
+  bytes(sent: number, received: number): void;
+  /** `status` 0: no answer reached the client. `flags`: comma-separated, '' for none. */
+  request(status: number, flags: string, durationUs: number): void;
+}
+
+export interface TelemetrySink {
+  edge(key: EdgeKey): EdgeRecorder;
+  faultSeen(id: string, hit: boolean): void;
+  /** Cheap: keeps only a few per report. */
+  sample(sample: {
+    service: string | null;
+    workload: string | null;
+    route: string | null;
+    method: string;
+    path: string;
+    status: number;
+    flags: string;
+    durationMs: number;
+    mtls: boolean;
+  }): void;
+}
+
+/** An endpoint with the port to connect to. */
+export interface ChosenEndpoint {
+  readonly endpoint: Endpoint;
+  readonly port: number;
+}

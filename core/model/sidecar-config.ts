@@ -1,0 +1,139 @@
+/**
+ * Everything one sidecar needs to do its work, compiled from resources, workloads and faults. It is the only thing the
+ * data plane knows of the mesh. Strict on purpose: a field one side does not know is an error, not a silent loss.
+ */
+import { z } from 'zod';
+import { MtlsMode } from './identity.ts';
+import { PortProtocol } from './protocol.ts';
+
+const Port = z.number().int().min(1).max(65_535);
+
+/** Istio StringMatch. `regex` is a full match. */
+export const StringMatch = z.union([
+  z.strictObject({ exact: z.string() }),
+  z.strictObject({ prefix: z.string() }),
+  z.strictObject({ regex: z.string() }),
+]);
+export type StringMatch = z.infer<typeof StringMatch>;
+
+/** Conditions of one block are ANDed, blocks are ORed. Header names are lower-case; `{}` asks for presence. */
+export const HttpMatch = z.strictObject({
+  name: z.string().optional(),
+  uri: StringMatch.optional(),
+  ignoreUriCase: z.boolean().optional(),
+  method: StringMatch.optional(),
+  authority: StringMatch.optional(),
+  scheme: StringMatch.optional(),
+  headers: z.record(z.string(), z.union([StringMatch, z.strictObject({})])).optional(),
+  withoutHeaders: z.record(z.string(), z.union([StringMatch, z.strictObject({})])).optional(),
+  queryParams: z.record(z.string(), StringMatch).optional(),
+  port: Port.optional(),
+});
+export type HttpMatch = z.infer<typeof HttpMatch>;
+
+export const RouteDestination = z.strictObject({
+  service: z.string(),
+  /** `null`: all endpoints of the service. */
+  subset: z.string().nullable(),
+  /** `null`: the port that was asked for. */
+  port: Port.nullable(),
+  weight: z.number().int().min(0),
+});
+export type RouteDestination = z.infer<typeof RouteDestination>;
+
+export const HttpRoute = z.strictObject({
+  /** Unique in the service; shown in explanations and used as the scope of faults. */
+  name: z.string(),
+  /** Empty: matches everything. */
+  match: z.array(HttpMatch),
+  destinations: z.array(RouteDestination).min(1),
+  /** `null`: no timeout, Istio's default. */
+  timeoutMs: z.number().int().positive().nullable(),
+});
+export type HttpRoute = z.infer<typeof HttpRoute>;
+
+export const Endpoint = z.strictObject({
+  /** Workload id. */
+  id: z.string(),
+  name: z.string(),
+  address: z.string(),
+  /** Service port -> port to connect to. A port that is not listed is used as it is. */
+  ports: z.array(z.strictObject({ port: Port, targetPort: Port })),
+  version: z.string().nullable(),
+  /** Lower-case names whose plain DNS answer includes this endpoint. Without a route, a request to one of them goes only there. */
+  hosts: z.array(z.string()),
+  /** True when the endpoint's sidecar accepts mesh mTLS. */
+  mesh: z.boolean(),
+  spiffeId: z.string(),
+});
+export type Endpoint = z.infer<typeof Endpoint>;
+
+export const ServiceConfig = z.strictObject({
+  /** `name.namespace`. */
+  key: z.string(),
+  name: z.string(),
+  namespace: z.string(),
+  /** Lower-case host names (no port) by which this sidecar's application may address the service. */
+  hosts: z.array(z.string()),
+  ports: z.array(z.strictObject({ port: Port, protocol: PortProtocol })),
+  subsets: z.array(z.strictObject({ name: z.string(), endpoints: z.array(z.string()) })),
+  /** In order, first match wins. None: the default, to the endpoints that the host name resolves to. */
+  routes: z.array(HttpRoute),
+  endpoints: z.array(Endpoint),
+});
+export type ServiceConfig = z.infer<typeof ServiceConfig>;
+
+export const FaultConfig = z.strictObject({
+  id: z.string(),
+  /** Destination service key. */
+  service: z.string(),
+  /** Route name; `null`: every request to the service. */
+  route: z.string().nullable(),
+  action: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('delay'), delayMs: z.number().int().min(1) }),
+    z.strictObject({ kind: z.literal('abort'), httpStatus: z.number().int().min(200).max(599) }),
+  ]),
+  percent: z.number().min(0).max(100),
+  seed: z.number().int(),
+  /** Control plane's wall clock; `null`: until it is taken away or the lease lapses. */
+  expiresAtMs: z.number().nullable(),
+});
+export type FaultConfig = z.infer<typeof FaultConfig>;
+
+const ListenAddress = z.strictObject({ host: z.string(), port: Port });
+
+/** Transparent: redirect rules bring the traffic. Explicit: the application is pointed at these listeners. */
+export const ListenerConfig = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('transparent'), outboundPort: Port, inboundPort: Port }),
+  z.strictObject({
+    kind: z.literal('explicit'),
+    inbound: z.array(z.strictObject({ listen: ListenAddress, target: ListenAddress, port: Port })),
+    outbound: z.array(z.strictObject({ listen: ListenAddress, service: z.string(), port: Port })),
+    /** Serves `/proxy/{service}/{path}` and absolute-form requests. */
+    httpProxy: ListenAddress.nullable(),
+  }),
+]);
+export type ListenerConfig = z.infer<typeof ListenerConfig>;
+
+export const SidecarConfig = z.strictObject({
+  formatVersion: z.literal(1),
+  /** Revision of the snapshot this was compiled from. */
+  revision: z.number().int().min(0),
+  workload: z.strictObject({
+    id: z.string(),
+    name: z.string(),
+    service: z.string(),
+    namespace: z.string(),
+    version: z.string().nullable(),
+    spiffeId: z.string(),
+  }),
+  trustDomain: z.string(),
+  listeners: ListenerConfig,
+  inbound: z.strictObject({
+    mtls: MtlsMode,
+    ports: z.array(z.strictObject({ port: Port, protocol: PortProtocol, mtls: MtlsMode })),
+  }),
+  services: z.array(ServiceConfig),
+  faults: z.array(FaultConfig),
+});
+export type SidecarConfig = z.infer<typeof SidecarConfig>;

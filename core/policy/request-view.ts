@@ -1,0 +1,15 @@
+/** What routing may look at. The data plane answers from the bytes it has parsed; nothing is copied until it is asked for. */
+export interface RequestView {
+  readonly method: string;
+  /** Path without the query, starting with `/`. */
+  readonly path: string;
+  /** Query without `?`; '' when there is none. */
+  readonly query: string;
+  /** Host as it was sent, lower-case, without port. */
+  readonly host: string;
+  /** Port that was asked for. */
+  readonly port: number;
+  readonly scheme: 'http' | 'https';
+  /** Value of a header by lower-case name; several are joined with `, `; `undefined` when absent. */
+  header(name: string): string | undefined;
+}
