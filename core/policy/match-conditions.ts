@@ -1,0 +1,135 @@
+/**
+ * One block of a route's `match` as a list of conditions, each with a test and the words for it. Routing runs the
+ * tests; explanations read the words. Source of the rules: Istio HTTPMatchRequest.
+ */
+import type { HttpMatch, StringMatch } from '../model/sidecar-config.ts';
+import type { RequestView } from './request-view.ts';
+import { compileStringMatch, describeStringMatch, type StringTest } from './string-match.ts';
+
+export interface Condition {
+  /** What is asked for: `header x-user = "alice"`. */
+  readonly text: string;
+  readonly test: (request: RequestView) => boolean;
+  /** What the request has: `"bob"`, or `absent`. */
+  readonly actual: (request: RequestView) => string;
+}
+
+type HeaderMatch = StringMatch | Record<string, never>;
+
+/** These are pseudo-headers with fields of their own; Istio ignores them as header keys. */
+const ignoredHeaders: ReadonlySet<string> = new Set(['uri', 'scheme', 'method', 'authority']);
+
+const quoted = (value: string | undefined): string => (value === undefined ? 'absent' : `"${value}"`);
+
+/** `{}` and Istio's `regex: "*"` ask for presence. */
+function isPresence(match: HeaderMatch): match is Record<string, never> {
+  return Object.keys(match).length === 0 || ('regex' in match && match.regex === '*');
+}
+
+function valueCondition(
+  name: string,
+  match: StringMatch,
+  read: (request: RequestView) => string,
+  ignoreCase = false,
+): Condition {
+  const matches = compileStringMatch(match, ignoreCase);
+  return {
+    text: `${name} ${describeStringMatch(match)}${ignoreCase ? ' (any case)' : ''}`,
+    test: (request) => matches(read(request)),
+    actual: (request) => quoted(read(request)),
+  };
+}
+
+function headerCondition(name: string, match: HeaderMatch): Condition {
+  const actual = (request: RequestView) => quoted(request.header(name));
+  if (isPresence(match)) {
+    return { text: `header ${name} is present`, test: (request) => request.header(name) !== undefined, actual };
+  }
+  const matches = compileStringMatch(match);
+  return {
+    text: `header ${name} ${describeStringMatch(match)}`,
+    test: (request) => {
+      const value = request.header(name);
+      return value !== undefined && matches(value);
+    },
+    actual,
+  };
+}
+
+/** `withoutHeaders`: an absent header counts as empty, as Istio configures Envoy. */
+function withoutHeaderCondition(name: string, match: HeaderMatch): Condition {
+  const actual = (request: RequestView) => quoted(request.header(name));
+  if (isPresence(match)) {
+    return { text: `header ${name} is absent`, test: (request) => request.header(name) === undefined, actual };
+  }
+  const matches: StringTest = compileStringMatch(match);
+  return {
+    text: `not (header ${name} ${describeStringMatch(match)})`,
+    test: (request) => !matches(request.header(name) ?? ''),
+    actual,
+  };
+}
+
+/** First value of a query parameter as it was sent, not decoded; `undefined` when it is not there. */
+function queryValue(query: string, key: string): string | undefined {
+  let start = 0;
+  while (start <= query.length) {
+    const ampersand = query.indexOf('&', start);
+    const end = ampersand === -1 ? query.length : ampersand;
+    const equals = query.indexOf('=', start);
+    const nameEnd = equals === -1 || equals > end ? end : equals;
+    if (nameEnd > start && nameEnd - start === key.length && query.startsWith(key, start)) {
+      return nameEnd === end ? '' : query.slice(nameEnd + 1, end);
+    }
+    if (ampersand === -1) return undefined;
+    start = end + 1;
+  }
+  return undefined;
+}
+
+function queryCondition(name: string, match: StringMatch): Condition {
+  const matches = compileStringMatch(match);
+  return {
+    text: `query parameter ${name} ${describeStringMatch(match)}`,
+    test: (request) => {
+      const value = queryValue(request.query, name);
+      return value !== undefined && matches(value);
+    },
+    actual: (request) => quoted(queryValue(request.query, name)),
+  };
+}
+
+const readPath = (request: RequestView): string => request.path;
+const readMethod = (request: RequestView): string => request.method;
+const readScheme = (request: RequestView): string => request.scheme;
+/** Envoy matches `:authority`, which is the Host as it was sent. */
+const readAuthority = (request: RequestView): string => request.header('host') ?? request.host;
+
+/** Conditions of one block; all must hold. An empty block matches everything. */
+export function compileMatch(match: HttpMatch): readonly Condition[] {
+  const conditions: Condition[] = [];
+  if (match.port !== undefined) {
+    const { port } = match;
+    conditions.push({
+      text: `port = ${port}`,
+      test: (request) => request.port === port,
+      actual: (request) => String(request.port),
+    });
+  }
+  if (match.method !== undefined) conditions.push(valueCondition('method', match.method, readMethod));
+  if (match.uri !== undefined) {
+    conditions.push(
+      valueCondition('path', match.uri, readPath, match.ignoreUriCase === true && !('regex' in match.uri)),
+    );
+  }
+  if (match.authority !== undefined) conditions.push(valueCondition('authority', match.authority, readAuthority));
+  if (match.scheme !== undefined) conditions.push(valueCondition('scheme', match.scheme, readScheme));
+  for (const [name, wanted] of Object.entries(match.headers ?? {})) {
+    if (!ignoredHeaders.has(name)) conditions.push(headerCondition(name.toLowerCase(), wanted));
+  }
+  for (const [name, unwanted] of Object.entries(match.withoutHeaders ?? {})) {
+    if (!ignoredHeaders.has(name)) conditions.push(withoutHeaderCondition(name.toLowerCase(), unwanted));
+  }
+  for (const [name, wanted] of Object.entries(match.queryParams ?? {})) conditions.push(queryCondition(name, wanted));
+  return conditions;
+}

@@ -1,0 +1,23 @@
+import type { RouteDestination } from '../model/sidecar-config.ts';
+import type { Random } from '../shared/random.ts';
+
+/**
+ * One destination of a route by weight: share = weight / sum of weights. A single destination takes all traffic
+ * whatever its weight; weight 0 among several takes none. `null` when there is nothing to choose: no destination, or
+ * several that all weigh 0. Source: Istio HTTPRouteDestination.weight.
+ */
+export function pickDestination(destinations: readonly RouteDestination[], random: Random): RouteDestination | null {
+  if (destinations.length <= 1) return destinations[0] ?? null;
+  let total = 0;
+  for (const destination of destinations) total += destination.weight;
+  if (total === 0) return null;
+  let left = random() * total;
+  let last: RouteDestination | null = null;
+  for (const destination of destinations) {
+    if (destination.weight === 0) continue;
+    if (left < destination.weight) return destination;
+    left -= destination.weight;
+    last = destination;
+  }
+  return last;
+}
