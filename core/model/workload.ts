@@ -11,6 +11,11 @@ export const WorkloadPort = z.strictObject({
   protocol: PortProtocol,
   /** Port of the host that leads to it, when published. */
   publishedPort: z.number().int().min(1).max(65_535).nullable(),
+  /**
+   * Port by which other workloads know it, when that differs from `port`: host processes of one service share the
+   * loopback address, so each listens on a port of its own. Absent: `port`.
+   */
+  servicePort: z.number().int().min(1).max(65_535).optional(),
 });
 export type WorkloadPort = z.infer<typeof WorkloadPort>;
 

@@ -11,8 +11,9 @@ export interface Sidecar {
   readonly workloadId: string;
   /** Incarnation of the workload it was started for; another one means it serves a namespace that is gone. */
   readonly incarnation: string;
+  /** Process runtime: grows when a service appears, so read it anew for every snapshot. */
   readonly listeners: ListenerConfig;
-  /** Where this sidecar accepts traffic for its workload, port by port. Docker: the ports themselves. */
+  /** Where this sidecar accepts traffic for its workload, by `WorkloadPort.port`. Docker: the ports themselves. */
   readonly endpointPorts: readonly { port: number; targetPort: number }[];
   /** Opens a byte stream to the sidecar's control socket. Rejects with SIDECAR_UNREACHABLE. */
   connect(): Promise<Duplex>;
