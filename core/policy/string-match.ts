@@ -1,5 +1,5 @@
+import { compileRe2 } from '../model/re2.ts';
 import type { StringMatch } from '../model/sidecar-config.ts';
-import { compileRe2 } from './re2.ts';
 
 export type StringTest = (value: string) => boolean;
 

@@ -1,0 +1,69 @@
+/**
+ * `snapshot/`: resources + workloads + active faults -> one immutable MeshSnapshot with a revision -> one SidecarConfig
+ * per sidecar. Pure: no clock, no I/O, same input gives the same output (lists are sorted), so that "has anything
+ * changed for this sidecar" is a comparison. Source: the workload whose sidecar gets the config; service key:
+ * `name.namespace`; endpoint: a workload as one source reaches it.
+ * Must not: decide about single requests (policy/), talk to sidecars (control-plane/push).
+ */
+import type { FaultDefinition } from '../model/fault-injection.ts';
+import type { Finding } from '../model/finding.ts';
+import type { MtlsMode } from '../model/identity.ts';
+import type { MeshResources, Resource } from '../model/resource.ts';
+import type { ListenerConfig } from '../model/sidecar-config.ts';
+import type { DiscoveredWorkload, WorkloadPort } from '../model/workload.ts';
+
+export const defaultRootNamespace = 'istio-system';
+
+export interface SnapshotWorkload {
+  readonly discovered: DiscoveredWorkload;
+  /** True once its sidecar takes the traffic: then the others speak mutual TLS to it. */
+  readonly attached: boolean;
+  /** Its sidecar's listeners, as soon as it has a sidecar (before `attached`); `null`: no sidecar, no config. */
+  readonly listeners: ListenerConfig | null;
+  /** Where its sidecar accepts traffic, application port -> sidecar port; used while attached. Transparent: empty or equal. */
+  readonly endpointPorts: readonly { readonly port: number; readonly targetPort: number }[];
+}
+
+/** A fault that is switched on. Services are keys. */
+export interface ActiveFault extends Omit<FaultDefinition, 'durationMs'> {
+  /** Control plane's wall clock; `null`: until it is switched off. */
+  readonly expiresAtMs: number | null;
+}
+
+export interface SnapshotInput {
+  readonly revision: number;
+  readonly trustDomain: string;
+  /** Mesh-wide policies live here; Istio's default is `istio-system`. */
+  readonly rootNamespace: string;
+  readonly resources: readonly Resource[];
+  readonly workloads: readonly SnapshotWorkload[];
+  readonly faults: readonly ActiveFault[];
+}
+
+export interface SnapshotService {
+  /** `name.namespace`. */
+  readonly key: string;
+  readonly name: string;
+  readonly namespace: string;
+  /** Workload ids, sorted; all of them, also those that do not run. */
+  readonly workloads: readonly string[];
+  /** Versions that its workloads have, sorted. */
+  readonly versions: readonly string[];
+  readonly ports: readonly WorkloadPort[];
+}
+
+export interface MeshSnapshot {
+  readonly revision: number;
+  readonly trustDomain: string;
+  readonly rootNamespace: string;
+  readonly resources: MeshResources;
+  /** By workload id, sorted. */
+  readonly workloads: ReadonlyMap<string, SnapshotWorkload>;
+  /** By service key, sorted. */
+  readonly services: ReadonlyMap<string, SnapshotService>;
+  readonly faults: readonly ActiveFault[];
+  /** Mode of the mesh-wide policy, PERMISSIVE without one. */
+  readonly mtlsMode: MtlsMode;
+  /** What does not fit together: unknown hosts and subsets, rules that exclude each other. No file positions. */
+  readonly findings: readonly Finding[];
+}
