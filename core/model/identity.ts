@@ -9,9 +9,7 @@ export function toSpiffeId(trustDomain: string, namespace: string, serviceAccoun
 }
 
 /** Namespace and service account of a SPIFFE ID in Istio's form; `null` for any other URI. */
-export function parseSpiffeId(
-  uri: string,
-): { trustDomain: string; namespace: string; serviceAccount: string } | null {
+export function parseSpiffeId(uri: string): { trustDomain: string; namespace: string; serviceAccount: string } | null {
   const match = /^spiffe:\/\/([^/]+)\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(uri);
   const [, trustDomain, namespace, serviceAccount] = match ?? [];
   if (trustDomain === undefined || namespace === undefined || serviceAccount === undefined) return null;
