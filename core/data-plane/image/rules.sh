@@ -1,0 +1,137 @@
+#!/bin/sh
+# The redirect rules of one network namespace: rules.sh {install|remove|show}
+#
+#   outbound  OUTPUT     -> MESHDESK_OUTPUT  -> MESHDESK_REDIRECT     -> sidecar, port 15001
+#   inbound   PREROUTING -> MESHDESK_INBOUND -> MESHDESK_IN_REDIRECT  -> sidecar, port 15006
+#
+# Everything is in chains of our own in table nat, one iptables-restore transaction per family; installing twice gives the
+# same rules as once, removing leaves all other rules as they were. Details that matter:
+# - `--syn`: when the first nat rule arrives, connection tracking begins in a namespace that had none and takes packets of
+#   connections that are already open for new ones. Without `--syn` those would be redirected in mid-stream and break.
+# - The sidecar's own uid and gid are exempt, or its connections would come back to it.
+# - All of 127.0.0.0/8 is exempt: Docker's DNS is at 127.0.0.11. Our jumps are appended, so its rules stay ahead.
+# - `-o lo` is exempt: an application that calls its own address goes straight to itself.
+# - Removal deletes rules and chains only, never the table: connection tracking goes on, and connections that were
+#   redirected before live until they end.
+set -u
+uid=${MESHDESK_UID:-1337}
+gid=${MESHDESK_GID:-1337}
+outbound=${MESHDESK_OUTBOUND_PORT:-15001}
+inbound=${MESHDESK_INBOUND_PORT:-15006}
+chains='MESHDESK_INBOUND MESHDESK_IN_REDIRECT MESHDESK_OUTPUT MESHDESK_REDIRECT'
+inbound_jump='PREROUTING -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j MESHDESK_INBOUND'
+outbound_jump='OUTPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j MESHDESK_OUTPUT'
+
+say() { printf 'rules: %s\n' "$*" >&2; }
+
+# Prints the nat table of one backend; fails when the backend does not work here.
+nat_of() { command -v "$1-save" >/dev/null 2>&1 && "$1-save" -t nat 2>/dev/null; }
+
+# True when the legacy tools have a nat table here. Asking them for one would create it, so ask the kernel.
+legacy_nat_exists() {
+  names=/proc/net/ip_tables_names
+  [ "$1" = ip6tables ] && names=/proc/net/ip6_tables_names
+  [ -r "$names" ] || return 1
+  while read -r table; do [ "$table" = nat ] && return 0; done <"$names"
+  return 1
+}
+
+# The backend ("iptables-nft", "iptables-legacy" or "iptables") for a family ("iptables" or "ip6tables"), in $backend.
+# Rules of both backends apply at the same time, so ours go where Docker's are; else to the one already in use; else nft.
+choose_backend() {
+  family=$1
+  case $(nat_of "$family-nft") in *DOCKER_OUTPUT* | *MESHDESK_*) backend=$family-nft && return 0 ;; esac
+  legacy_in_use=
+  if legacy_nat_exists "$family"; then legacy_in_use=1; fi
+  for backend in ${legacy_in_use:+"$family-legacy"} "$family-nft" "$family" "$family-legacy"; do
+    command -v "$backend-restore" >/dev/null 2>&1 || continue
+    printf '*nat\nCOMMIT\n' | "$backend-restore" --noflush >/dev/null 2>&1 && return 0
+  done
+  return 1
+}
+
+# One `-D` per jump of ours that is there now, so that the same transaction can append exactly one.
+delete_jumps() {
+  nat_of "$backend" | while read -r line; do
+    case $line in
+      '-A '*'-j MESHDESK_INBOUND' | '-A '*'-j MESHDESK_OUTPUT') printf '%s\n' "-D ${line#-A }" ;;
+    esac
+  done
+}
+
+install_rules() {
+  loopback=$1
+  {
+    printf '*nat\n'
+    for chain in $chains; do printf ':%s - [0:0]\n' "$chain"; done
+    delete_jumps
+    cat <<RULES
+-A MESHDESK_IN_REDIRECT -p tcp -j REDIRECT --to-ports $inbound
+-A MESHDESK_INBOUND -p tcp -m tcp --dport $outbound -j RETURN
+-A MESHDESK_INBOUND -p tcp -m tcp --dport $inbound -j RETURN
+-A MESHDESK_INBOUND -j MESHDESK_IN_REDIRECT
+-A MESHDESK_REDIRECT -p tcp -j REDIRECT --to-ports $outbound
+-A MESHDESK_OUTPUT -m owner --uid-owner $uid -j RETURN
+-A MESHDESK_OUTPUT -m owner --gid-owner $gid -j RETURN
+-A MESHDESK_OUTPUT -o lo -j RETURN
+-A MESHDESK_OUTPUT -d $loopback -j RETURN
+-A MESHDESK_OUTPUT -j MESHDESK_REDIRECT
+-A $inbound_jump
+-A $outbound_jump
+COMMIT
+RULES
+  } | "$backend-restore" --noflush
+}
+
+remove_rules() {
+  current=$(nat_of "$backend")
+  case $current in *MESHDESK_*) ;; *) return 0 ;; esac
+  {
+    printf '*nat\n'
+    delete_jumps
+    for verb in -F -X; do
+      for chain in $chains; do
+        case $current in *":$chain "*) printf '%s %s\n' "$verb" "$chain" ;; esac
+      done
+    done
+    printf 'COMMIT\n'
+  } | "$backend-restore" --noflush
+}
+
+case ${1:-} in
+  install)
+    choose_backend iptables || {
+      say "no usable iptables: the kernel has no nat table, or this container lacks NET_ADMIN"
+      exit 1
+    }
+    install_rules 127.0.0.0/8 || { say "IPv4 rules were refused ($backend)"; exit 1; }
+    if [ -e /proc/net/if_inet6 ] && choose_backend ip6tables; then
+      install_rules ::1/128 || say "IPv6 rules were refused ($backend): IPv6 traffic passes by the sidecar"
+    else
+      say "no IPv6 nat here: IPv6 traffic, if any, passes by the sidecar"
+    fi
+    ;;
+  remove)
+    status=0
+    for family in iptables ip6tables; do
+      for backend in "$family-nft" "$family-legacy" "$family"; do
+        command -v "$backend-restore" >/dev/null 2>&1 || continue
+        case $backend in *-legacy) legacy_nat_exists "$family" || continue ;; esac
+        remove_rules || { say "rules were not removed ($backend)"; status=1; }
+      done
+    done
+    exit $status
+    ;;
+  show)
+    for family in iptables ip6tables; do
+      choose_backend "$family" && nat_of "$backend" | while read -r line; do
+        case $line in *MESHDESK_*) printf '%s %s\n' "$backend" "$line" ;; esac
+      done
+    done
+    exit 0
+    ;;
+  *)
+    say "usage: rules.sh {install|remove|show}"
+    exit 2
+    ;;
+esac
