@@ -1,0 +1,107 @@
+import { isIP } from 'node:net';
+import type { Endpoint, FaultConfig, ServiceConfig, SidecarConfig } from '../../model/sidecar-config.ts';
+import { createFaultDecider } from '../../policy/decide-fault.ts';
+import { type CompiledFault, type CompiledService, compileService, toTargetPort } from './compiled-service.ts';
+
+/** An endpoint found by its address. `port` is the service port that leads there. */
+export interface LocatedEndpoint {
+  readonly service: ServiceConfig;
+  readonly endpoint: Endpoint;
+  readonly port: number;
+}
+
+/** A `SidecarConfig` turned into lookups, once per revision. */
+export interface CompiledConfig {
+  readonly source: SidecarConfig;
+  readonly revision: number;
+  /** By `name.namespace`. */
+  serviceByKey(key: string): CompiledService | null;
+  /** By a lower-case host name; among several, one that lists the port, then the first. */
+  serviceByHost(host: string, port: number): CompiledService | null;
+  /** By name (own namespace first), `name.namespace` or a host name: what a person types after `/proxy/`. */
+  serviceByName(name: string): CompiledService | null;
+  /** The endpoint that listens there. On an address shared by several (loopback) only an exact port finds one. */
+  endpointAt(host: string, port: number): LocatedEndpoint | null;
+  /** State of the faults, for the next revision. */
+  readonly faults: ReadonlyMap<string, CompiledFault>;
+}
+
+/**
+ * Compiles a configuration. With `previous`, a fault that did not change goes on in its sequence of draws; otherwise a
+ * mesh that changes often would always see the beginning of it. Throws on a route that cannot be compiled.
+ */
+export function compileConfig(source: SidecarConfig, previous: CompiledConfig | null = null): CompiledConfig {
+  const faults = new Map<string, CompiledFault>();
+  for (const config of source.faults) faults.set(config.id, carryOver(config, previous?.faults.get(config.id)));
+  const byKey = new Map<string, CompiledService>();
+  const byHost = new Map<string, CompiledService[]>();
+  for (const config of source.services) {
+    const inScope = [...faults.values()].filter((fault) => fault.config.service === config.key);
+    const service = compileService(config, inScope);
+    byKey.set(config.key, service);
+    for (const host of config.hosts) append(byHost, host, service);
+  }
+  const located = locateEndpoints(source.services);
+  const serviceByHost = (host: string, port: number) => {
+    const services = byHost.get(host);
+    if (services === undefined) return null;
+    return services.find((service) => listsPort(service.config, port)) ?? services[0] ?? null;
+  };
+  return {
+    source,
+    revision: source.revision,
+    faults,
+    serviceByKey: (key) => byKey.get(key) ?? null,
+    serviceByHost,
+    serviceByName: (name) =>
+      byKey.get(`${name}.${source.workload.namespace}`) ??
+      byKey.get(name) ??
+      [...byKey.values()].find((service) => service.config.name === name) ??
+      byHost.get(name)?.[0] ??
+      null,
+    endpointAt(host, port) {
+      const exact = located.byPort.get(`${host} ${port}`);
+      if (exact !== undefined) return exact;
+      const only = located.byAddress.get(host);
+      return only === undefined ? null : { ...only, port };
+    },
+  };
+}
+
+function carryOver(config: FaultConfig, before: CompiledFault | undefined): CompiledFault {
+  if (before !== undefined && JSON.stringify(before.config) === JSON.stringify(config)) return before;
+  return { config, decide: createFaultDecider(config) };
+}
+
+function locateEndpoints(services: readonly ServiceConfig[]) {
+  const byPort = new Map<string, LocatedEndpoint>();
+  const byAddress = new Map<string, LocatedEndpoint>();
+  const ids = new Map<string, Set<string>>();
+  for (const service of services) {
+    for (const endpoint of service.endpoints) {
+      for (const { port } of [...service.ports, ...endpoint.ports]) {
+        const key = `${endpoint.address} ${toTargetPort(endpoint, port)}`;
+        if (!byPort.has(key)) byPort.set(key, { service, endpoint, port });
+      }
+      if (!byAddress.has(endpoint.address)) byAddress.set(endpoint.address, { service, endpoint, port: 0 });
+      const seen = ids.get(endpoint.address) ?? new Set<string>();
+      ids.set(endpoint.address, seen.add(endpoint.id));
+    }
+  }
+  for (const [address, seen] of ids) if (seen.size > 1 || isLoopback(address)) byAddress.delete(address);
+  return { byPort, byAddress };
+}
+
+function isLoopback(address: string): boolean {
+  return (isIP(address) === 4 && address.startsWith('127.')) || address === '::1';
+}
+
+function listsPort(service: ServiceConfig, port: number): boolean {
+  return service.ports.some((listed) => listed.port === port);
+}
+
+function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
