@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import type { Logger } from '../shared/logger.ts';
-import { type CallResponse, contract, type MethodInput, type MethodName, type MethodOutput, type MethodParsed } from './contract.ts';
+import { type CallResponse, contract, type MethodName, type MethodOutput, type MethodParsed } from './contract.ts';
 import { errorCatalogue, type Issue, MeshError } from './errors.ts';
 
 /** One function per method. Input arrives validated and with its defaults. */
@@ -59,17 +59,4 @@ export function createDispatcher(handlers: Handlers, options: { readonly log: Lo
       return toErrorResponse(error);
     }
   };
-}
-
-/** A call whose answer is typed: what in-process users (tests, the desktop's menu) take instead of a transport. */
-export async function callOrThrow<M extends MethodName>(
-  dispatch: Dispatch,
-  method: M,
-  input: MethodInput<M>,
-): Promise<MethodOutput<M>> {
-  const response = await dispatch(method, input);
-  if (response.ok) return response.output as MethodOutput<M>;
-  const { code, message, issues } = response.error;
-  const known = Object.hasOwn(errorCatalogue, code) ? (code as keyof typeof errorCatalogue) : 'INTERNAL';
-  throw new MeshError(known, message, { issues: issues as readonly Issue[] });
 }

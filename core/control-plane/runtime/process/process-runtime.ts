@@ -1,0 +1,292 @@
+/**
+ * The runtime of host processes on loopback. There is no namespace to redirect in, so the application is pointed at
+ * explicit listeners of its sidecar: one outbound listener per service and port, one inbound listener per port of its
+ * own, one HTTP proxy. Needs no rights. Processes are made known with `register`; nothing is started here but sidecars,
+ * which are children of this process and end with it.
+ */
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CleanupResult, DoctorCheck, EngineStatus } from '../../../contract/shapes.ts';
+import { MeshError } from '../../../contract/errors.ts';
+import type { ListenerConfig } from '../../../model/sidecar-config.ts';
+import { type DiscoveredWorkload, toServiceKey } from '../../../model/workload.ts';
+import { type Logger, silentLogger } from '../../../shared/logger.ts';
+import type { Runtime, RuntimeEvents, Sidecar, TerminalSession } from '../runtime.ts';
+import { OutputBuffer } from './output-buffer.ts';
+import { PortPlan } from './port-plan.ts';
+import { loopback, type ProcessEntry, processId, type ProcessRegistration, servicePorts, toWorkload } from './registration.ts';
+import { SidecarProcess } from './sidecar-process.ts';
+
+const probeEveryMs = 1_000;
+
+export interface ProcessRuntimeOptions {
+  /** The built sidecar program. */
+  readonly sidecarProgram: string;
+  /** File that keeps the port plan; `null`: nowhere. */
+  readonly portFile: string | null;
+  readonly log?: Logger;
+}
+
+/** Handle of a registered process, for whoever started it. */
+export interface RegisteredProcess {
+  readonly id: string;
+  /** Where this process reaches `service` (`name.namespace`) through its sidecar, once it is attached. */
+  outbound(service: string, port: number): { host: string; port: number };
+  httpProxy(): { host: string; port: number };
+  /** It was started (again). */
+  started(pid: number): void;
+  /** It has ended; it stays listed. */
+  ended(): void;
+  unregister(): void;
+}
+
+interface Attached extends Sidecar {
+  readonly process: SidecarProcess;
+}
+
+export class ProcessRuntime implements Runtime {
+  readonly kind = 'process';
+  readonly #options: ProcessRuntimeOptions;
+  readonly #log: Logger;
+  readonly #ports: PortPlan;
+  readonly #entries = new Map<string, ProcessEntry>();
+  readonly #sidecars = new Map<string, Attached>();
+  #events: RuntimeEvents | null = null;
+  #dir: string | null = null;
+  #probe: NodeJS.Timeout | null = null;
+  #announced = '';
+  #closed = false;
+
+  constructor(options: ProcessRuntimeOptions) {
+    this.#options = options;
+    this.#log = options.log ?? silentLogger;
+    this.#ports = new PortPlan(options.portFile);
+  }
+
+  async start(events: RuntimeEvents): Promise<void> {
+    this.#events = events;
+    await this.#ports.load();
+    this.#probe = setInterval(() => void this.#probeAll(), probeEveryMs);
+    this.#probe.unref();
+  }
+
+  workloads(): readonly DiscoveredWorkload[] {
+    return [...this.#entries.values()].filter((entry) => entry.startedAtMs !== null).map(toWorkload);
+  }
+
+  engine(): EngineStatus {
+    return { state: 'disabled', name: 'host processes', version: null, endpoint: null, message: null };
+  }
+
+  /** Ports for an application's own use, stable over restarts of the project. `purposes` are names of the caller's choice. */
+  reservePorts(purposes: readonly string[]): Promise<number[]> {
+    return this.#ports.reserve(purposes.map((purpose) => `app/${purpose}`));
+  }
+
+  /** Makes processes known, all at once so that each gets an outbound address for every other. CONFLICT for a name in use. */
+  async register(registrations: readonly ProcessRegistration[]): Promise<RegisteredProcess[]> {
+    for (const { name } of registrations) {
+      if (this.#entries.has(processId(name))) throw new MeshError('CONFLICT', `A process named '${name}' is registered already.`);
+    }
+    for (const registration of registrations) {
+      const id = processId(registration.name);
+      const running = registration.pid !== null;
+      this.#entries.set(id, { id, registration, pid: registration.pid, startedAtMs: running ? Date.now() : null, running });
+    }
+    await this.#ports.reserve([...this.#entries.values()].flatMap((entry) => this.#purposes(entry)));
+    this.#announce();
+    return registrations.map(({ name }) => this.#handle(processId(name)));
+  }
+
+  async startSidecar(workloadId: string): Promise<Sidecar> {
+    const entry = this.#entries.get(workloadId);
+    if (entry === undefined) throw new MeshError('NOT_FOUND', `There is no host process '${workloadId}'.`);
+    if (!entry.running) throw new MeshError('NOT_RUNNING', `${entry.registration.name} is not running.`);
+    const { incarnation } = toWorkload(entry);
+    const current = this.#sidecars.get(workloadId);
+    if (current?.incarnation === incarnation) return current;
+    await current?.remove();
+    const dir = join(await this.#folder(), createHash('sha256').update(`${workloadId} ${incarnation}`).digest('hex').slice(0, 10));
+    const process = new SidecarProcess({
+      name: entry.registration.name,
+      program: this.#options.sidecarProgram,
+      dir,
+      log: this.#log,
+      onRestart: (message) => this.#events?.onNotice({ level: 'warn', code: null, message }),
+    });
+    const sidecar = this.#toSidecar(entry, incarnation, process);
+    this.#sidecars.set(workloadId, sidecar);
+    try {
+      await process.start();
+    } catch (error) {
+      await sidecar.remove();
+      throw error;
+    }
+    return sidecar;
+  }
+
+  /** None: sidecars of host processes end with the control plane that started them. */
+  async adopt(): Promise<readonly Sidecar[]> {
+    return [];
+  }
+
+  async openTerminal(request: Parameters<Runtime['openTerminal']>[0]): Promise<TerminalSession> {
+    if (request.kind === 'shell') {
+      throw new MeshError('BAD_REQUEST', 'A host process has no shell of its own; any terminal of this machine is one.');
+    }
+    const output =
+      request.target === 'sidecar'
+        ? this.#sidecars.get(request.workloadId)?.process.output
+        : this.#entries.get(request.workloadId)?.registration.output;
+    return followOutput(output ?? new OutputBuffer());
+  }
+
+  async doctor(): Promise<readonly DoctorCheck[]> {
+    const port = await this.#ports.reserve(['doctor']).then(
+      ([free]) => ({ status: 'ok' as const, message: `127.0.0.1 has free ports (${free} is one)`, fix: null }),
+      (error: unknown) => ({ status: 'fail' as const, message: String(error), fix: 'End what uses the ports 21000 to 31999.' }),
+    );
+    return [{ name: 'loopback ports', ...port }];
+  }
+
+  async cleanup(): Promise<CleanupResult> {
+    await Promise.all([...this.#sidecars.values()].map((sidecar) => sidecar.remove()));
+    return { containers: [], rules: [], images: [], problems: [] };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#probe !== null) clearInterval(this.#probe);
+    await this.cleanup();
+    if (this.#dir !== null) await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  #purposes({ registration: { name, ports } }: ProcessEntry): string[] {
+    return [
+      `proxy/${name}`,
+      ...ports.map(({ port }) => `in/${name}/${port}`),
+      ...servicePorts(this.#entries.values()).map(({ service, port }) => `out/${name}/${service}/${port}`),
+    ];
+  }
+
+  #address(purpose: string): { host: string; port: number } {
+    const port = this.#ports.get(purpose);
+    if (port === undefined) throw new Error(`no port is planned for ${purpose}`);
+    return { host: loopback, port };
+  }
+
+  #listeners({ registration: { name, service, namespace, ports } }: ProcessEntry): ListenerConfig {
+    const own = toServiceKey(service, namespace);
+    return {
+      kind: 'explicit',
+      inbound: ports.map(({ port, servicePort = port }) => ({
+        listen: this.#address(`in/${name}/${port}`),
+        target: { host: loopback, port },
+        port: servicePort,
+      })),
+      outbound: servicePorts(this.#entries.values())
+        .filter((other) => other.service !== own && this.#ports.get(`out/${name}/${other.service}/${other.port}`) !== undefined)
+        .map((other) => ({ listen: this.#address(`out/${name}/${other.service}/${other.port}`), ...other })),
+      httpProxy: this.#address(`proxy/${name}`),
+    };
+  }
+
+  #toSidecar(entry: ProcessEntry, incarnation: string, process: SidecarProcess): Attached {
+    const listeners = () => this.#listeners(entry);
+    const { name, ports } = entry.registration;
+    return {
+      workloadId: entry.id,
+      incarnation,
+      process,
+      get listeners() {
+        return listeners();
+      },
+      endpointPorts: ports.map(({ port }) => ({ port, targetPort: this.#address(`in/${name}/${port}`).port })),
+      connect: () => process.connect(),
+      redirect: async () => undefined,
+      undirect: async () => undefined,
+      remove: async () => {
+        if (this.#sidecars.get(entry.id)?.process === process) this.#sidecars.delete(entry.id);
+        await process.remove();
+      },
+    };
+  }
+
+  #handle(id: string): RegisteredProcess {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) throw new Error(`${id} is not registered`);
+    const { name } = entry.registration;
+    return {
+      id,
+      outbound: (service, port) => this.#address(`out/${name}/${service}/${port}`),
+      httpProxy: () => this.#address(`proxy/${name}`),
+      started: (pid) => this.#update(entry, { pid, startedAtMs: Date.now(), running: true }),
+      ended: () => this.#update(entry, { running: false }),
+      unregister: () => {
+        if (this.#entries.get(id) === entry) this.#entries.delete(id);
+        this.#announce();
+      },
+    };
+  }
+
+  #update(entry: ProcessEntry, change: Partial<Pick<ProcessEntry, 'pid' | 'startedAtMs' | 'running'>>): void {
+    Object.assign(entry, change);
+    this.#announce();
+  }
+
+  #announce(): void {
+    const workloads = this.workloads();
+    const text = JSON.stringify(workloads);
+    if (this.#closed || text === this.#announced) return;
+    this.#announced = text;
+    this.#events?.onWorkloads(workloads);
+  }
+
+  /** Processes that somebody else started (no output of ours) live as long as their first port answers. */
+  async #probeAll(): Promise<void> {
+    for (const entry of this.#entries.values()) {
+      const port = entry.registration.ports[0]?.port;
+      if (entry.registration.output !== undefined || port === undefined) continue;
+      const running = await answers(port);
+      if (running && !entry.running) this.#update(entry, { running, startedAtMs: Date.now() });
+      else if (!running && entry.running) this.#update(entry, { running });
+    }
+  }
+
+  async #folder(): Promise<string> {
+    this.#dir ??= await mkdtemp(join(tmpdir(), 'meshdesk-'));
+    return this.#dir;
+  }
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: loopback, port });
+    const end = (result: boolean) => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.setTimeout(500, () => end(false));
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+  });
+}
+
+function followOutput(output: OutputBuffer): TerminalSession {
+  let stop = () => undefined as unknown;
+  return {
+    onData(handler) {
+      const toTerminal = (text: string) => handler(text.replaceAll(/\r?\n/g, '\r\n'));
+      toTerminal(output.text());
+      stop = output.listen(toTerminal);
+    },
+    onExit: () => undefined,
+    write: () => undefined,
+    resize: async () => undefined,
+    close: () => void stop(),
+  };
+}
