@@ -16,7 +16,7 @@ export const ResourceMetadata = z.strictObject({
   labels: z.record(z.string(), z.string()).optional(),
   annotations: z.record(z.string(), z.string()).optional(),
   /** Decides between two policies of one scope (the oldest wins) when it is there. */
-  creationTimestamp: z.string().optional(),
+  creationTimestamp: z.string().nullish(),
   generation: z.unknown().optional(),
   resourceVersion: z.unknown().optional(),
   uid: z.unknown().optional(),

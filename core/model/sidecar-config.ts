@@ -9,11 +9,14 @@ import { PortProtocol } from './protocol.ts';
 const Port = z.number().int().min(1).max(65_535);
 
 /** Istio StringMatch. `regex` is a full match. */
-export const StringMatch = z.union([
-  z.strictObject({ exact: z.string() }),
-  z.strictObject({ prefix: z.string() }),
-  z.strictObject({ regex: z.string() }),
-]);
+export const StringMatch = z.union(
+  [
+    z.strictObject({ exact: z.string() }),
+    z.strictObject({ prefix: z.string() }),
+    z.strictObject({ regex: z.string() }),
+  ],
+  'give exactly one of exact, prefix and regex',
+);
 export type StringMatch = z.infer<typeof StringMatch>;
 
 /** Conditions of one block are ANDed, blocks are ORed. Header names are lower-case; `{}` asks for presence. */

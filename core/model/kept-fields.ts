@@ -1,0 +1,60 @@
+import { isAppliedKind, type Resource } from './resource.ts';
+
+export type FieldPath = readonly (string | number)[];
+
+/** Fields that are valid in the API, kept in the file and exported, but not applied by this release. `*`: every item. */
+const keptPatterns: Readonly<Record<string, readonly string[]>> = {
+  VirtualService: [
+    'spec.tls',
+    'spec.tcp',
+    'spec.exportTo',
+    ...[
+      ...['redirect', 'directResponse', 'delegate', 'rewrite', 'retries', 'mirror', 'mirrors', 'mirrorPercent'],
+      ...['mirror_percent', 'mirrorPercentage', 'corsPolicy', 'headers', 'route.*.headers'],
+      ...['fault.delay.exponentialDelay', 'fault.abort.grpcStatus', 'fault.abort.http2Error', 'match.*.statPrefix'],
+    ].map((field) => `spec.http.*.${field}`),
+  ],
+  DestinationRule: [
+    'spec.exportTo',
+    'spec.workloadSelector',
+    ...['loadBalancer', 'connectionPool', 'outlierDetection', 'portLevelSettings', 'tunnel', 'proxyProtocol'].map(
+      (field) => `spec.trafficPolicy.${field}`,
+    ),
+    'spec.trafficPolicy.retryBudget',
+    'spec.subsets.*.trafficPolicy',
+  ],
+};
+
+/** Paths of the fields that a resource has and that are kept, not applied. A kept kind is one path: `spec`. */
+export function keptFields(resource: Resource): readonly FieldPath[] {
+  if (!isAppliedKind(resource.kind)) return [['spec']];
+  const found: FieldPath[] = [];
+  for (const pattern of keptPatterns[resource.kind] ?? []) expand(resource, pattern.split('.'), [], found);
+  if (resource.kind === 'DestinationRule') {
+    const mode = resource.spec.trafficPolicy?.tls?.mode;
+    if (mode === 'SIMPLE' || mode === 'MUTUAL') found.push(['spec', 'trafficPolicy', 'tls']);
+  }
+  return found;
+}
+
+function expand(value: unknown, pattern: readonly string[], path: FieldPath, found: FieldPath[]): void {
+  const [key, ...rest] = pattern;
+  if (key === undefined) {
+    if (value !== undefined) found.push(path);
+    return;
+  }
+  if (typeof value !== 'object' || value === null) return;
+  if (key === '*') {
+    if (!Array.isArray(value)) return;
+    for (const [index, item] of value.entries()) expand(item, rest, [...path, index], found);
+    return;
+  }
+  expand((value as Readonly<Record<string, unknown>>)[key], rest, [...path, key], found);
+}
+
+/** `spec.http[0].retries` */
+export function formatPath(path: readonly PropertyKey[]): string {
+  return path
+    .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${String(step)}`))
+    .join('');
+}
