@@ -10,6 +10,7 @@ import type { Finding } from '../model/finding.ts';
 import type { MtlsMode } from '../model/identity.ts';
 import type { MeshResources, Resource } from '../model/resource.ts';
 import type { ListenerConfig } from '../model/sidecar-config.ts';
+import type { VirtualService } from '../model/virtual-service.ts';
 import type { DiscoveredWorkload, WorkloadPort } from '../model/workload.ts';
 
 export const defaultRootNamespace = 'istio-system';
@@ -61,6 +62,8 @@ export interface MeshSnapshot {
   readonly workloads: ReadonlyMap<string, SnapshotWorkload>;
   /** By service key, sorted. */
   readonly services: ReadonlyMap<string, SnapshotService>;
+  /** The VirtualService in force for a service, by service key; services without one are not in it. */
+  readonly virtualServices: ReadonlyMap<string, VirtualService>;
   readonly faults: readonly ActiveFault[];
   /** Mode of the mesh-wide policy, PERMISSIVE without one. */
   readonly mtlsMode: MtlsMode;

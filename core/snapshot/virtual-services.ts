@@ -1,0 +1,142 @@
+import { parseDuration } from '../model/duration.ts';
+import { seedOf } from '../model/fault-injection.ts';
+import { compareText, namespaceOf } from '../model/resource.ts';
+import type { FaultConfig, HttpMatch, HttpRoute, RouteDestination } from '../model/sidecar-config.ts';
+import type { HttpMatchRequest, HttpRule, VirtualService } from '../model/virtual-service.ts';
+import { hostFit, resolveHost } from './host-names.ts';
+import type { SnapshotService } from './snapshot.ts';
+import { matchesLabels } from './workload-identity.ts';
+
+/** The caller, as far as rules may select by it. */
+export interface RouteSource {
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface CompiledRoutes {
+  readonly routes: readonly HttpRoute[];
+  readonly faults: readonly FaultConfig[];
+}
+
+type Services = ReadonlyMap<string, SnapshotService>;
+
+/** Rules for sidecars: `gateways` absent or naming `mesh`. */
+function isForSidecars(gateways: readonly string[] | undefined): boolean {
+  return gateways === undefined || gateways.length === 0 || gateways.includes('mesh');
+}
+
+/**
+ * The VirtualServices that name a service, best first: exact host before wildcards, then the oldest. In sidecars only
+ * the first counts (Kiali KIA1106). Those without HTTP rules, or for gateways only, are left out.
+ */
+export function virtualServicesOf(
+  all: readonly VirtualService[],
+  service: SnapshotService,
+  services: Services,
+): readonly { readonly resource: VirtualService; readonly fit: number }[] {
+  return all
+    .filter(({ spec }) => spec.http !== undefined && spec.http.length > 0 && isForSidecars(spec.gateways))
+    .map((resource) => ({
+      resource,
+      fit: Math.max(...resource.spec.hosts.map((host) => hostFit(host, namespaceOf(resource), service, services))),
+    }))
+    .filter(({ fit }) => fit >= 0)
+    .sort((a, b) => b.fit - a.fit);
+}
+
+/** Routes and faults of a service for one source. Names that are missing or taken are made up: `route-2`, `split-2`. */
+export function compileVirtualService(
+  resource: VirtualService,
+  service: SnapshotService,
+  source: RouteSource,
+  services: Services,
+): CompiledRoutes {
+  const routes: HttpRoute[] = [];
+  const faults: FaultConfig[] = [];
+  const names = new Set<string>();
+  for (const [index, rule] of (resource.spec.http ?? []).entries()) {
+    const name = uniqueName(rule.name ?? `route-${index + 1}`, names);
+    const match = compileMatches(rule, source);
+    if (rule.route === undefined || match === null) continue;
+    const destinations = rule.route.map((entry): RouteDestination => {
+      const { host, subset, port } = entry.destination;
+      return {
+        service: resolveHost(host, namespaceOf(resource), services).key,
+        subset: subset ?? null,
+        port: port?.number ?? null,
+        weight: entry.weight ?? 0,
+      };
+    });
+    const timeoutMs = Math.ceil(parseDuration(rule.timeout ?? '0s') ?? 0);
+    routes.push({ name, match, destinations, timeoutMs: timeoutMs === 0 ? null : timeoutMs });
+    faults.push(...ruleFaults(rule, name, resource, service.key));
+  }
+  return { routes, faults };
+}
+
+function uniqueName(wanted: string, taken: Set<string>): string {
+  let name = wanted;
+  for (let number = 2; taken.has(name); number += 1) name = `${wanted}-${number}`;
+  taken.add(name);
+  return name;
+}
+
+/** Blocks that apply to this source; `null` when the rule has conditions but none is for this source. */
+function compileMatches(rule: HttpRule, source: RouteSource): HttpMatch[] | null {
+  if (rule.match === undefined || rule.match.length === 0) return [];
+  const blocks = rule.match.filter((match) => isForSource(match, source)).map(toHttpMatch);
+  return blocks.length === 0 ? null : blocks;
+}
+
+function isForSource(match: HttpMatchRequest, source: RouteSource): boolean {
+  return (
+    isForSidecars(match.gateways) &&
+    (match.sourceNamespace === undefined || match.sourceNamespace === source.namespace) &&
+    matchesLabels(match.sourceLabels, source.labels)
+  );
+}
+
+/** The run-time conditions of a block; header names in lower case. */
+export function toHttpMatch(match: HttpMatchRequest): HttpMatch {
+  const { sourceLabels: _labels, sourceNamespace: _namespace, gateways: _gateways, statPrefix: _stat, ...rest } = match;
+  return {
+    ...rest,
+    ...(rest.headers === undefined ? {} : { headers: lowerCaseKeys(rest.headers) }),
+    ...(rest.withoutHeaders === undefined ? {} : { withoutHeaders: lowerCaseKeys(rest.withoutHeaders) }),
+  };
+}
+
+function lowerCaseKeys<T>(record: Readonly<Record<string, T>>): Record<string, T> {
+  const entries = Object.entries(record).map(([name, value]): [string, T] => [name.toLowerCase(), value]);
+  return Object.fromEntries(entries.sort(([a], [b]) => compareText(a, b)));
+}
+
+/** Delay and abort are two faults, decided independently. Percentage absent: nothing is injected. */
+function ruleFaults(rule: HttpRule, route: string, resource: VirtualService, service: string): FaultConfig[] {
+  const { hosts } = resource.spec;
+  const scope = hosts.length > 1 || hosts[0]?.startsWith('*') ? `@${service}` : '';
+  const id = `vs:${namespaceOf(resource)}/${resource.metadata.name}:${route}${scope}`;
+  const faults: FaultConfig[] = [];
+  const add = (kind: string, percent: number, action: FaultConfig['action']) => {
+    const faultId = `${id}:${kind}`;
+    if (percent > 0) {
+      faults.push({ id: faultId, service, route, action, percent, seed: seedOf(faultId), expiresAtMs: null });
+    }
+  };
+  const { delay, abort } = rule.fault ?? {};
+  if (delay?.fixedDelay !== undefined) {
+    const delayMs = Math.max(1, Math.round(parseDuration(delay.fixedDelay) ?? 1));
+    add('delay', delay.percentage?.value ?? delay.percent ?? 0, { kind: 'delay', delayMs });
+  }
+  if (abort?.httpStatus !== undefined) {
+    add('abort', abort.percentage?.value ?? 0, { kind: 'abort', httpStatus: abort.httpStatus });
+  }
+  return faults;
+}
+
+/** True when some rule selects by the caller's labels, so that callers of one namespace may get different routes. */
+export function selectsByLabels(all: readonly VirtualService[]): boolean {
+  return all.some(({ spec }) =>
+    (spec.http ?? []).some((rule) => (rule.match ?? []).some((match) => match.sourceLabels !== undefined)),
+  );
+}

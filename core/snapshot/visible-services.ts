@@ -1,0 +1,240 @@
+/**
+ * Which services, names and endpoints a source sees. Sources of one namespace on the same networks see the same, so
+ * the result is made once per such group and shared between their configs.
+ */
+import type { MtlsMode } from '../model/identity.ts';
+import { compareText } from '../model/resource.ts';
+import type { Endpoint, FaultConfig, ServiceConfig } from '../model/sidecar-config.ts';
+import type { WorkloadAddress } from '../model/workload.ts';
+import { type DestinationPolicy, destinationPolicy } from './destination-rules.ts';
+import { qualifiedNames } from './host-names.ts';
+import { workloadMtls } from './peer-mtls.ts';
+import type { MeshSnapshot, SnapshotService, SnapshotWorkload } from './snapshot.ts';
+import { compileVirtualService, type RouteSource } from './virtual-services.ts';
+import { labelsOf, matchesLabels, spiffeIdOf } from './workload-identity.ts';
+
+export interface VisibleServices {
+  readonly services: readonly ServiceConfig[];
+  /** Faults that VirtualServices define. */
+  readonly faults: readonly FaultConfig[];
+}
+
+export interface SourceGroup extends RouteSource {
+  readonly networks: ReadonlySet<string>;
+  /** Explicit listeners name services whether they run or not. */
+  readonly explicit: boolean;
+}
+
+interface Reached {
+  readonly workload: SnapshotWorkload;
+  readonly addresses: readonly WorkloadAddress[];
+}
+
+/** Compiles what a group of sources sees, sorted by service key. */
+export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGroup): VisibleServices {
+  const reached = new Map<string, readonly Reached[]>();
+  for (const service of snapshot.services.values()) {
+    const members = reachedWorkloads(snapshot, service, group);
+    if (members.length > 0 || (group.explicit && isProcessService(snapshot, service)))
+      reached.set(service.key, members);
+  }
+  const aliases = new Set([...reached.values()].flat().flatMap(aliasesOf));
+  const hosts = claimHosts(snapshot, reached, aliases, group.namespace);
+  const services: ServiceConfig[] = [];
+  const faults: FaultConfig[] = [];
+  for (const [key, members] of reached) {
+    const service = snapshot.services.get(key);
+    if (service === undefined) continue;
+    const policy = policyFor(snapshot, service, group);
+    const endpoints = members.map((member) => toEndpoint(member, service, snapshot, policy, aliases));
+    const rules = snapshot.virtualServices.get(key);
+    const compiled = rules && compileVirtualService(rules, service, group, snapshot.services);
+    faults.push(...(compiled?.faults ?? []));
+    services.push({
+      key,
+      name: service.name,
+      namespace: service.namespace,
+      hosts: hosts.get(key) ?? [],
+      ports: service.ports.map(({ port, protocol }) => ({ port, protocol })),
+      subsets: toSubsets(policy, members),
+      routes: [...(compiled?.routes ?? [])],
+      endpoints,
+    });
+  }
+  return { services: withMissingDestinations(services), faults };
+}
+
+function policyFor(snapshot: MeshSnapshot, service: SnapshotService, group: SourceGroup): DestinationPolicy {
+  const { resources, rootNamespace, services } = snapshot;
+  return destinationPolicy(resources.destinationRules, service, group.namespace, rootNamespace, services);
+}
+
+function isProcessService(snapshot: MeshSnapshot, service: SnapshotService): boolean {
+  return service.workloads.some((id) => snapshot.workloads.get(id)?.discovered.runtime === 'process');
+}
+
+/** Living workloads of a service that share a network with the source. A paused one still has its address. */
+function reachedWorkloads(snapshot: MeshSnapshot, service: SnapshotService, group: SourceGroup): readonly Reached[] {
+  const members: Reached[] = [];
+  for (const id of service.workloads) {
+    const workload = snapshot.workloads.get(id);
+    if (workload === undefined) continue;
+    const { state, addresses } = workload.discovered;
+    if (state !== 'running' && state !== 'paused') continue;
+    const shared = addresses
+      .filter((address) => address.ip !== '' && group.networks.has(address.network))
+      .sort((a, b) => compareText(a.network, b.network));
+    if (shared.length > 0) members.push({ workload, addresses: shared });
+  }
+  return members;
+}
+
+function aliasesOf(member: Reached): string[] {
+  return member.addresses.flatMap((address) => address.aliases.map((alias) => alias.toLowerCase()));
+}
+
+/** DNS names of an endpoint; its own name too when nothing else has it (networks without DNS, explicit proxies). */
+function endpointHosts(member: Reached, aliases: ReadonlySet<string>): string[] {
+  const name = member.workload.discovered.name.toLowerCase();
+  return [...new Set([...aliasesOf(member), ...(aliases.has(name) ? [] : [name])])].sort(compareText);
+}
+
+/**
+ * Host names per service. A name that several services have goes to the one whose own name it is in the source's
+ * namespace, else to one of that namespace, else to the one to which the network gives it as an alias.
+ */
+function claimHosts(
+  snapshot: MeshSnapshot,
+  reached: ReadonlyMap<string, readonly Reached[]>,
+  aliases: ReadonlySet<string>,
+  namespace: string,
+): ReadonlyMap<string, string[]> {
+  const owners = new Map<string, { key: string; rank: number }>();
+  const claim = (host: string, key: string, rank: number) => {
+    const owner = owners.get(host);
+    if (owner === undefined || rank < owner.rank) owners.set(host, { key, rank });
+  };
+  const nameCounts = countNames(snapshot);
+  for (const [key, members] of reached) {
+    const service = snapshot.services.get(key);
+    if (service === undefined) continue;
+    const own = service.namespace === namespace;
+    for (const name of qualifiedNames(service)) claim(name, key, 0);
+    const short = service.name.toLowerCase();
+    if (own) claim(short, key, 0);
+    else if (nameCounts.get(short) === 1) claim(short, key, 3);
+    for (const member of members) {
+      for (const alias of aliasesOf(member)) claim(alias, key, own ? 1 : 2);
+      for (const host of endpointHosts(member, aliases)) claim(host, key, 4);
+    }
+  }
+  const hosts = new Map<string, string[]>();
+  for (const [host, { key }] of owners) hosts.set(key, [...(hosts.get(key) ?? []), host]);
+  for (const list of hosts.values()) list.sort(compareText);
+  return hosts;
+}
+
+function countNames(snapshot: MeshSnapshot): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const service of snapshot.services.values()) {
+    const name = service.name.toLowerCase();
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function toEndpoint(
+  member: Reached,
+  service: SnapshotService,
+  snapshot: MeshSnapshot,
+  policy: DestinationPolicy,
+  aliases: ReadonlySet<string>,
+): Endpoint {
+  const { workload, addresses } = member;
+  const { discovered } = workload;
+  const mtls = workloadMtls(discovered, snapshot.resources.peerAuthentications, snapshot.rootNamespace);
+  return {
+    id: discovered.id,
+    name: discovered.name,
+    address: addresses[0]?.ip ?? '',
+    ports: endpointPorts(workload, service),
+    version: discovered.version,
+    hosts: endpointHosts(member, aliases),
+    mesh: workload.attached && mtls.accepted && !policy.plaintext,
+    spiffeId: spiffeIdOf(discovered, snapshot.trustDomain),
+  };
+}
+
+/**
+ * Service port -> port to connect to, where they differ: to the sidecar's port while attached, else to the
+ * application's. An application's own port works too unless it is another service port.
+ */
+function endpointPorts(workload: SnapshotWorkload, service: SnapshotService): Endpoint['ports'] {
+  const sidecarPorts = new Map(
+    workload.attached ? workload.endpointPorts.map(({ port, targetPort }) => [port, targetPort]) : [],
+  );
+  const targets = new Map<number, number>();
+  for (const { port, servicePort } of workload.discovered.ports) {
+    targets.set(servicePort ?? port, sidecarPorts.get(port) ?? port);
+  }
+  const servicePorts = new Set(service.ports.map(({ port }) => port));
+  for (const { port } of workload.discovered.ports) {
+    if (!targets.has(port) && !servicePorts.has(port)) targets.set(port, sidecarPorts.get(port) ?? port);
+  }
+  return [...targets]
+    .filter(([port, targetPort]) => port !== targetPort)
+    .map(([port, targetPort]) => ({ port, targetPort }))
+    .sort((a, b) => a.port - b.port);
+}
+
+function toSubsets(policy: DestinationPolicy, members: readonly Reached[]): ServiceConfig['subsets'] {
+  return policy.subsets
+    .map((subset) => ({
+      name: subset.name,
+      endpoints: members
+        .filter(({ workload }) => matchesLabels(subset.labels, labelsOf(workload.discovered)))
+        .map(({ workload }) => workload.discovered.id),
+    }))
+    .sort((a, b) => compareText(a.name, b.name));
+}
+
+/** Hosts and subsets that routes name but nobody defines are there with no endpoints: 503 `UH`, as in Istio. */
+function withMissingDestinations(services: readonly ServiceConfig[]): readonly ServiceConfig[] {
+  const byKey = new Map(services.map((service) => [service.key, service]));
+  for (const { service: key, subset } of services.flatMap(({ routes }) => routes.flatMap((r) => r.destinations))) {
+    const target = byKey.get(key) ?? emptyService(key);
+    const missing = subset !== null && !target.subsets.some(({ name }) => name === subset);
+    const subsets = missing ? [...target.subsets, { name: subset, endpoints: [] }] : target.subsets;
+    byKey.set(key, missing ? { ...target, subsets: subsets.sort((a, b) => compareText(a.name, b.name)) } : target);
+  }
+  return [...byKey.values()].sort((a, b) => compareText(a.key, b.key));
+}
+
+function emptyService(key: string): ServiceConfig {
+  const dot = key.indexOf('.');
+  const name = dot === -1 ? key : key.slice(0, dot);
+  const namespace = dot === -1 ? '' : key.slice(dot + 1);
+  return { key, name, namespace, hosts: [], ports: [], subsets: [], routes: [], endpoints: [] };
+}
+
+/** Inbound side of a sidecar: the mode of each of its application's ports. */
+export function compileInbound(
+  snapshot: MeshSnapshot,
+  workload: SnapshotWorkload,
+): {
+  mtls: MtlsMode;
+  ports: { port: number; protocol: 'auto' | SnapshotService['ports'][number]['protocol']; mtls: MtlsMode }[];
+} {
+  const { discovered } = workload;
+  const mtls = workloadMtls(discovered, snapshot.resources.peerAuthentications, snapshot.rootNamespace);
+  const protocols = new Map(discovered.ports.map(({ port, protocol }) => [port, protocol]));
+  const ports = [...new Set([...protocols.keys(), ...mtls.ports.keys()])].sort((a, b) => a - b);
+  return {
+    mtls: mtls.mode,
+    ports: ports.map((port) => ({
+      port,
+      protocol: protocols.get(port) ?? 'auto',
+      mtls: mtls.ports.get(port) ?? mtls.mode,
+    })),
+  };
+}
