@@ -125,9 +125,13 @@ function unsealKey(key: z.infer<typeof StoredKey>, protector: KeyProtector | nul
   try {
     return protector.unprotect(key.data);
   } catch (error) {
-    throw new MeshError('IDENTITY_FAILED', `The operating system's key store cannot unseal the key in ${file}. ${help}`, {
-      cause: error,
-    });
+    throw new MeshError(
+      'IDENTITY_FAILED',
+      `The operating system's key store cannot unseal the key in ${file}. ${help}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
