@@ -1,0 +1,66 @@
+import type { ConnectionHandler } from '../connection.ts';
+
+export interface OpenConnections {
+  readonly http: number;
+  readonly tcp: number;
+}
+
+export interface DrainRequest {
+  /** What is left after this many milliseconds is closed. */
+  readonly deadlineMs: number;
+  /** `keep`: TCP connections live until they end or the deadline; `close`: they are closed now. */
+  readonly tcp: 'keep' | 'close';
+  readonly onProgress: (open: OpenConnections) => void;
+  /** Called once: everything has ended, or was closed at the deadline. `cut`: how many had to be closed then. */
+  readonly onDone: (cut: OpenConnections) => void;
+}
+
+const pollMs = 100;
+
+/** Ends the connections politely: HTTP between requests, TCP when its owners are done, all at the deadline. */
+export class Drain {
+  readonly #http: ConnectionHandler;
+  readonly #tcp: ConnectionHandler;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(http: ConnectionHandler, tcp: ConnectionHandler) {
+    this.#http = http;
+    this.#tcp = tcp;
+  }
+
+  /** Begins, or begins anew with another deadline. */
+  begin(request: DrainRequest): void {
+    clearInterval(this.#timer);
+    this.#http.drain();
+    this.#tcp.drain();
+    if (request.tcp === 'close') this.#tcp.closeAll();
+    const endsAtMs = performance.now() + request.deadlineMs;
+    let reported = '';
+    const check = () => {
+      const open = { http: this.#http.active, tcp: this.#tcp.active };
+      const isOver = performance.now() >= endsAtMs;
+      if (isOver || open.http + open.tcp === 0) {
+        clearInterval(this.#timer);
+        this.#http.closeAll();
+        this.#tcp.closeAll();
+        return request.onDone(open);
+      }
+      const figures = `${open.http} ${open.tcp}`;
+      if (figures !== reported) request.onProgress(open);
+      reported = figures;
+    };
+    this.#timer = setInterval(check, pollMs);
+    check();
+  }
+
+  /** Takes it back: connections that are still open live on. */
+  undo(): void {
+    this.close();
+    this.#http.undrain();
+    this.#tcp.undrain();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The ports this sidecar listens on. A new configuration opens what is new, closes what is gone and leaves everything
+ * else alone; if one port cannot be opened, nothing changes. Connections outlive the listener they came through.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import type { ListenerConfig } from '../../model/sidecar-config.ts';
+import type { Address, DownstreamContext } from '../connection.ts';
+import { type Logger, toMessage } from '../logger.ts';
+import { normalizeIp, type OriginalDestinationLookup } from './original-destination.ts';
+
+/** What a listener is for; a later configuration may give the same address another purpose. */
+type Purpose =
+  | { readonly kind: 'transparent'; readonly direction: 'outbound' | 'inbound' }
+  | { readonly kind: 'service'; readonly key: string; readonly port: number }
+  | { readonly kind: 'application'; readonly target: Address & { readonly servicePort: number } }
+  | { readonly kind: 'proxy' };
+
+interface Wanted {
+  readonly address: Address;
+  readonly purpose: Purpose;
+}
+
+export interface ListenerSetOptions {
+  readonly accept: (socket: Socket, context: DownstreamContext) => void;
+  /** Loads the lookup; called when the first transparent configuration arrives. */
+  readonly loadLookup: () => OriginalDestinationLookup;
+  readonly logger: Logger;
+}
+
+/** Connections the kernel keeps for us while the event loop is busy. */
+const backlog = 1_024;
+const keepAliveDelayMs = 60_000;
+
+export class ListenerSet {
+  readonly #options: ListenerSetOptions;
+  readonly #servers = new Map<string, Server>();
+  readonly #sockets = new Set<Socket>();
+  #purposes: ReadonlyMap<string, Purpose> = new Map();
+  #lookup: OriginalDestinationLookup | null = null;
+
+  constructor(options: ListenerSetOptions) {
+    this.#options = options;
+  }
+
+  /** Accepted connections that are open. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Opens the new listeners of a configuration. `commit` makes it so; `rollback` closes them again. Rejects when one cannot be opened. */
+  async prepare(config: ListenerConfig): Promise<{ commit(): void; rollback(): void }> {
+    if (config.kind === 'transparent') this.#lookup ??= this.#options.loadLookup();
+    const wanted = toWanted(config);
+    const opened = new Map<string, Server>();
+    const rollback = () => {
+      for (const server of opened.values()) server.close();
+    };
+    try {
+      for (const [id, { address, purpose }] of wanted) {
+        if (this.#servers.has(id) || opened.has(id)) continue;
+        opened.set(id, await this.#open(id, address, purpose));
+      }
+    } catch (error) {
+      rollback();
+      throw error;
+    }
+    const commit = () => {
+      this.#purposes = new Map([...wanted].map(([id, { purpose }]) => [id, purpose]));
+      for (const [id, server] of opened) this.#servers.set(id, server);
+      for (const [id, server] of this.#servers) {
+        if (wanted.has(id)) continue;
+        this.#servers.delete(id);
+        server.close();
+      }
+    };
+    return { commit, rollback };
+  }
+
+  close(): void {
+    for (const server of this.#servers.values()) server.close();
+    this.#servers.clear();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async #open(id: string, address: Address, purpose: Purpose): Promise<Server> {
+    const server = createServer(
+      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs },
+      (socket) => this.#onConnection(id, socket),
+    );
+    try {
+      await listen(server, address.host, address.port);
+    } catch (error) {
+      const hasNoIpv6 = isCode(error, 'EAFNOSUPPORT') || isCode(error, 'EADDRNOTAVAIL');
+      if (purpose.kind !== 'transparent' || !hasNoIpv6) {
+        throw new Error(`cannot listen on ${address.host}:${address.port}: ${toMessage(error)}`, { cause: error });
+      }
+      await listen(server, '0.0.0.0', address.port);
+    }
+    server.on('error', (error) => this.#options.logger.error(`listener ${id}: ${error.message}`));
+    return server;
+  }
+
+  #onConnection(id: string, socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    const purpose = this.#purposes.get(id);
+    const context = purpose === undefined ? null : this.#toContext(purpose, socket);
+    if (context === null) socket.resetAndDestroy();
+    else this.#options.accept(socket, context);
+  }
+
+  #toContext(purpose: Purpose, socket: Socket): DownstreamContext | null {
+    const { remoteAddress, remotePort } = socket;
+    if (remoteAddress === undefined || remotePort === undefined) return null;
+    const base = {
+      remote: { host: normalizeIp(remoteAddress), port: remotePort },
+      originalDestination: null,
+      service: null,
+      target: null,
+      forwardProxy: false,
+      peerSpiffeId: null,
+    };
+    switch (purpose.kind) {
+      case 'transparent': {
+        const originalDestination = this.#lookup?.(socket) ?? null;
+        if (originalDestination === null || isOurselves(originalDestination, socket)) return null;
+        return { ...base, direction: purpose.direction, originalDestination };
+      }
+      case 'service':
+        return { ...base, direction: 'outbound', service: { key: purpose.key, port: purpose.port } };
+      case 'application':
+        return { ...base, direction: 'inbound', target: purpose.target };
+      case 'proxy':
+        return { ...base, direction: 'outbound', forwardProxy: true };
+    }
+  }
+}
+
+/** Loop guard: somebody connected to the listener itself. Forwarding that would come back here for ever. */
+function isOurselves(destination: Address, socket: Socket): boolean {
+  return destination.port === socket.localPort && destination.host === normalizeIp(socket.localAddress ?? '');
+}
+
+function toWanted(config: ListenerConfig): ReadonlyMap<string, Wanted> {
+  const wanted = new Map<string, Wanted>();
+  const add = (address: Address, purpose: Purpose) => {
+    const id = `${address.host}:${address.port}`;
+    if (wanted.has(id)) throw new Error(`the configuration has two listeners on ${id}`);
+    wanted.set(id, { address, purpose });
+  };
+  if (config.kind === 'transparent') {
+    add({ host: '::', port: config.outboundPort }, { kind: 'transparent', direction: 'outbound' });
+    add({ host: '::', port: config.inboundPort }, { kind: 'transparent', direction: 'inbound' });
+    return wanted;
+  }
+  for (const { listen, service, port } of config.outbound) add(listen, { kind: 'service', key: service, port });
+  for (const { listen, target, port } of config.inbound) {
+    add(listen, { kind: 'application', target: { ...target, servicePort: port } });
+  }
+  if (config.httpProxy !== null) add(config.httpProxy, { kind: 'proxy' });
+  return wanted;
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog }, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+  });
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

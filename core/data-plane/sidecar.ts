@@ -1,0 +1,156 @@
+/**
+ * One sidecar: its parts, in the order in which they depend on each other. `main.ts` runs one per process; tests run
+ * several in one.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../shared/clock.ts';
+import type { Random } from '../shared/random.ts';
+import { Configuration } from './control/configuration.ts';
+import { ControlServer } from './control/control-server.ts';
+import type { ControlEffects } from './control/control-session.ts';
+import { Drain } from './control/drain.ts';
+import { FaultLease } from './control/fault-lease.ts';
+import { MeshClock, systemClock } from './control/mesh-clock.ts';
+import { StateFile } from './control/saved-state.ts';
+import { createHttpHandler } from './http/http-handler.ts';
+import { Intake } from './listener/intake.ts';
+import { ListenerSet } from './listener/listener-set.ts';
+import { loadOriginalDestinationLookup } from './listener/original-destination.ts';
+import { createLogger, type LogLevel, toMessage } from './logger.ts';
+import { TcpHandler } from './tcp/tcp-handler.ts';
+import { ProcessFigures } from './telemetry/process-figures.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
+import { UnseenConnections } from './telemetry/unseen-connections.ts';
+import { MeshTerminator } from './tls/mesh-terminator.ts';
+import { createUpstreamConnector } from './tls/upstream-connector.ts';
+import { WorkloadIdentity } from './tls/workload-identity.ts';
+
+export interface SidecarOptions {
+  /** Path of the control stream's Unix socket, or a Windows named pipe. */
+  readonly socketPath: string;
+  /** Where the last good configuration and certificate are kept; `null`: nowhere. */
+  readonly statePath: string | null;
+  readonly logLevel: LogLevel;
+  readonly writeLog: (line: string) => void;
+  /** Name and version of the program, for the control plane. */
+  readonly program: string;
+  readonly clock?: Clock;
+  readonly random?: Random;
+}
+
+export interface RunningSidecar {
+  /** Ends connections between requests for at most `graceMs`, then everything. */
+  close(graceMs?: number): Promise<void>;
+}
+
+export async function startSidecar(options: SidecarOptions): Promise<RunningSidecar> {
+  const { clock: localClock = systemClock, random = Math.random } = options;
+  let forwardLog: (level: LogLevel, message: string) => void = () => undefined;
+  const logger = createLogger(options.logLevel, options.writeLog, (level, message) => forwardLog(level, message));
+  const clock = new MeshClock(localClock);
+  const lease = new FaultLease(localClock);
+  const identity = new WorkloadIdentity();
+  const connector = createUpstreamConnector(identity);
+
+  const figures = new ProcessFigures();
+  const unseen = new UnseenConnections(() => configuration.source?.listeners ?? null);
+  const telemetry = new Telemetry({ clock, processFigures: () => figures.take(listeners.connections, unseen.latest) });
+
+  const config = () => configuration.compiled;
+  const edge = telemetry.edge.bind(telemetry);
+  const faultsAllowed = () => lease.isValid;
+  const http = createHttpHandler({ config, connector, telemetry, clock, random, newId: randomUUID, faultsAllowed });
+  const tcp = new TcpHandler({ config, connector, edge, random, logger });
+  const terminator = new MeshTerminator(identity, () => configuration.compiled.source.trustDomain);
+  const intake = new Intake({ config, http, tcp, terminator, edge, logger });
+  const listeners = new ListenerSet({
+    accept: (socket, context) => intake[context.direction](socket, context),
+    loadLookup: loadOriginalDestinationLookup,
+    logger,
+  });
+  const configuration = new Configuration(listeners);
+  const drain = new Drain(http, tcp);
+
+  const state = options.statePath === null ? null : new StateFile(options.statePath);
+  const save = async () => {
+    try {
+      await state?.write({ config: configuration.source, identity: toSaved(identity) });
+    } catch (error) {
+      logger.warn(`the state could not be saved, a restart will wait for the control plane: ${toMessage(error)}`);
+    }
+  };
+  if (state !== null) await resume(state, configuration, identity, logger);
+  identity.onChange = () => void save();
+
+  const effects: ControlEffects = {
+    program: options.program,
+    revision: () => configuration.revision,
+    certificateSerial: () => identity.serial,
+    beginLease: (leaseMs, nowMs) => {
+      clock.adjust(nowMs);
+      lease.begin(leaseMs);
+    },
+    heartbeat: (nowMs) => {
+      clock.adjust(nowMs);
+      lease.renew();
+    },
+    push: async (next) => {
+      await configuration.apply(next);
+      lease.arm();
+      await save();
+    },
+    createCertificateRequest: (id, spiffeId) => identity.createRequest(id, spiffeId),
+    installCertificate: (id, chainPem, bundlePem) => identity.install(id, chainPem, bundlePem),
+    trust: (bundlePem) => identity.trust(bundlePem),
+    drain: (request) => drain.begin(request),
+    undrain: () => drain.undo(),
+    takeReport: () => {
+      unseen.refresh();
+      return telemetry.takeReport();
+    },
+  };
+  const control = new ControlServer(effects, logger);
+  forwardLog = (level, message) => control.log(level, message);
+  await control.listen(options.socketPath);
+  logger.info(`control stream on ${options.socketPath}`);
+
+  return {
+    close: async (graceMs = 0) => {
+      await control.close();
+      if (graceMs > 0 && http.active + tcp.active > 0) await endPolitely(drain, graceMs);
+      drain.close();
+      listeners.close();
+      http.closeAll();
+      tcp.closeAll();
+      figures.close();
+    },
+  };
+}
+
+type Logger = ReturnType<typeof createLogger>;
+
+/** Goes on where an earlier run of this sidecar ended; without anything usable it waits for the control plane. */
+async function resume(state: StateFile, configuration: Configuration, identity: WorkloadIdentity, logger: Logger) {
+  try {
+    const saved = await state.read();
+    if (saved === null) return;
+    if (saved.identity !== null) identity.restore(saved.identity);
+    if (saved.config !== null) await configuration.apply(saved.config);
+    logger.info(`resumed with revision ${configuration.revision}`);
+  } catch (error) {
+    logger.warn(`the saved state is of no use, waiting for the control plane: ${toMessage(error)}`);
+    await state.discard();
+  }
+}
+
+function toSaved(identity: WorkloadIdentity) {
+  const { material } = identity;
+  if (material === null) return null;
+  return { keyPem: material.keyPem, chainPem: [...material.chainPem], trustBundlePem: [...material.trustBundlePem] };
+}
+
+function endPolitely(drain: Drain, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    drain.begin({ deadlineMs: graceMs, tcp: 'keep', onProgress: () => undefined, onDone: () => resolve() });
+  });
+}
