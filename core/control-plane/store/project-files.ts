@@ -1,0 +1,101 @@
+import { watch } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** A project folder may be a whole repository: look this deep, and at no more files than this. */
+const maxDepth = 4;
+const maxFiles = 1_000;
+const rescanEveryMs = 2_000;
+const settleMs = 60;
+const skippedFolders = new Set(['node_modules', 'dist', 'build', 'vendor', 'target']);
+/** Only files with a resource of a mesh in them are ours: a project folder also has compose files and manifests. */
+const meshResource = /^\s*["']?apiVersion["']?\s*:\s*["']?(?:[a-z]+\.istio\.io|meshdesk\.dev|gateway\.networking\.k8s\.io)\//m;
+
+export interface ProjectFile {
+  /** Relative to the project, with `/`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Relative paths of the YAML files, sorted, with a signature that changes when the file does. */
+async function listYamlFiles(root: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const walk = async (relative: string, depth: number): Promise<void> => {
+    const entries = await readdir(join(root, relative), { withFileTypes: true }).catch(() => []);
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const path = relative === '' ? entry.name : `${relative}/${entry.name}`;
+      if (entry.name.startsWith('.') || found.size >= maxFiles) continue;
+      if (entry.isDirectory() && depth < maxDepth && !skippedFolders.has(entry.name)) await walk(path, depth + 1);
+      if (!entry.isFile() || !/\.ya?ml$/.test(entry.name)) continue;
+      const info = await stat(join(root, path)).catch(() => null);
+      if (info !== null) found.set(path, `${info.mtimeMs}/${info.size}/${info.ino}`);
+    }
+  };
+  await walk('', 1);
+  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Reads a project's mesh files and notices when they change: by the system's events, and by looking every two seconds. */
+export class ProjectFiles {
+  readonly #root: string;
+  #signature = '';
+  #watchers = new Map<string, { close(): void }>();
+  #rescan: NodeJS.Timeout | null = null;
+  #settle: NodeJS.Timeout | null = null;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** The files with resources of a mesh; `null` when nothing changed since the last call. */
+  async readIfChanged(): Promise<ProjectFile[] | null> {
+    const listed = await listYamlFiles(this.#root);
+    const signature = JSON.stringify([...listed]);
+    if (signature === this.#signature) return null;
+    this.#signature = signature;
+    const files: ProjectFile[] = [];
+    for (const path of listed.keys()) {
+      const text = await readFile(join(this.#root, path), 'utf8').catch(() => null);
+      if (text !== null && meshResource.test(text)) files.push({ path, text });
+    }
+    this.#watchFolders(new Set(['', ...[...listed.keys()].map((path) => path.split('/').slice(0, -1).join('/'))]));
+    return files;
+  }
+
+  /** Calls back when it is worth to look again, a moment after the last write. */
+  watch(onMaybeChanged: () => void): void {
+    this.#rescan = setInterval(onMaybeChanged, rescanEveryMs);
+    this.#rescan.unref();
+    this.#onEvent = () => {
+      if (this.#settle !== null) clearTimeout(this.#settle);
+      this.#settle = setTimeout(onMaybeChanged, settleMs);
+    };
+  }
+
+  #onEvent: () => void = () => undefined;
+
+  close(): void {
+    if (this.#rescan !== null) clearInterval(this.#rescan);
+    if (this.#settle !== null) clearTimeout(this.#settle);
+    for (const watcher of this.#watchers.values()) watcher.close();
+    this.#watchers.clear();
+  }
+
+  #watchFolders(folders: ReadonlySet<string>): void {
+    for (const [folder, watcher] of this.#watchers) {
+      if (folders.has(folder)) continue;
+      watcher.close();
+      this.#watchers.delete(folder);
+    }
+    for (const folder of folders) {
+      if (this.#watchers.has(folder)) continue;
+      try {
+        const watcher = watch(join(this.#root, folder), { persistent: false }, () => this.#onEvent());
+        watcher.on('error', () => watcher.close());
+        this.#watchers.set(folder, watcher);
+      } catch {
+        return; // out of watches or a folder that is gone: looking every two seconds remains
+      }
+    }
+  }
+}

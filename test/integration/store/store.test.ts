@@ -1,0 +1,129 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FileResourceStore } from '../../../core/control-plane/store/file-resource-store.ts';
+import { findProjectDir, lockProject, prepareProject, toProject } from '../../../core/control-plane/store/project.ts';
+import { toFaultInjection } from '../../../core/model/fault-injection.ts';
+import { silentLogger } from '../../../core/shared/logger.ts';
+import { eventually } from '../../support/eventually.ts';
+
+let dir: string;
+const closing: (() => unknown)[] = [];
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'store-'));
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const fault = (id: string, percent: number) =>
+  toFaultInjection({
+    id,
+    from: 'web.shop',
+    to: 'orders.shop',
+    route: null,
+    action: { kind: 'delay', delayMs: 400 },
+    percent,
+    durationMs: null,
+    seed: 1,
+  });
+const strict = (mode: string) =>
+  `# who may talk\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: default, namespace: shop}\nspec: {mtls: {mode: ${mode}}}\n`;
+
+async function openStore() {
+  const notices: string[] = [];
+  const store = new FileResourceStore({ dir, log: silentLogger, onNotice: ({ message }) => notices.push(message) });
+  closing.push(() => store.close());
+  await store.start();
+  return { store, notices };
+}
+
+test('what is put is on disk, is found by another store, and is gone after remove', async () => {
+  const { store } = await openStore();
+  let changes = 0;
+  store.onChange(() => {
+    changes += 1;
+  });
+  await store.put([fault('slow', 30), fault('slower', 60)]);
+  expect(store.all()).toEqual([fault('slow', 30), fault('slower', 60)]);
+  expect(changes).toBe(1);
+  expect((await openStore()).store.all()).toEqual(store.all());
+  expect(await readdir(dir)).toEqual(['faults.yaml']);
+
+  await store.remove('FaultInjection', 'shop', 'slow');
+  expect(store.all()).toEqual([fault('slower', 60)]);
+  await store.remove('FaultInjection', 'shop', 'slower');
+  expect(store.all()).toEqual([]);
+  expect(await readdir(dir)).toEqual([]);
+});
+
+test('a change on disk is picked up, a broken file keeps the last good one and says where it is broken', async () => {
+  await writeFile(join(dir, 'security.yaml'), strict('PERMISSIVE'));
+  const { store, notices } = await openStore();
+  expect(store.all()).toMatchObject([{ spec: { mtls: { mode: 'PERMISSIVE' } } }]);
+
+  await writeFile(join(dir, 'security.yaml'), strict('STRICT'));
+  await eventually('the change is seen', () => JSON.stringify(store.all()).includes('STRICT'));
+
+  await writeFile(join(dir, 'security.yaml'), strict('SOMETIMES'));
+  await eventually('the notice comes', () => notices.length > 0);
+  expect(notices[0]).toMatch(/^security\.yaml:5:\d+: .*The last good version stays in force\.$/);
+  expect(store.all()).toMatchObject([{ spec: { mtls: { mode: 'STRICT' } } }]);
+});
+
+test('files of other programs and hidden folders are left alone', async () => {
+  await writeFile(join(dir, 'compose.yaml'), 'services: {web: {image: nginx}}\n');
+  await mkdir(join(dir, '.meshdesk'));
+  await writeFile(join(dir, '.meshdesk', 'x.yaml'), strict('STRICT'));
+  const { store, notices } = await openStore();
+  expect(store.all()).toEqual([]);
+  expect(store.findings()).toEqual([]);
+  expect(notices).toEqual([]);
+});
+
+test('an edit of a file that a person wrote keeps its comments', async () => {
+  await writeFile(join(dir, 'mine.yml'), strict('PERMISSIVE'));
+  const { store } = await openStore();
+  const [policy] = store.all();
+  if (policy?.kind !== 'PeerAuthentication') throw new Error('the policy was not read');
+  await store.put([{ ...policy, spec: { mtls: { mode: 'STRICT' } } }]);
+  const text = await readFile(join(dir, 'mine.yml'), 'utf8');
+  expect(text).toContain('# who may talk');
+  expect(text).toContain('STRICT');
+  expect(await readdir(dir)).toEqual(['mine.yml']);
+});
+
+test('the state folder is private and ignores itself', async () => {
+  const project = toProject(join(dir, 'mesh'));
+  await prepareProject(project);
+  expect((await stat(project.stateDir)).mode & 0o777).toBe(0o700);
+  expect(await readFile(join(project.stateDir, '.gitignore'), 'utf8')).toBe('*\n');
+  expect(findProjectDir(null, join(dir, 'mesh'), {})).toBe(project.dir);
+  expect(findProjectDir(null, tmpdir(), { MESHDESK_HOME: '/data' })).toBe('/data/default');
+});
+
+test('a project is for one control plane; a stale lock is taken over', async () => {
+  const project = toProject(dir);
+  await prepareProject(project);
+  const unlock = await lockProject(project);
+  await expect(lockProject(project)).rejects.toMatchObject({ code: 'PROJECT_LOCKED' });
+  await unlock();
+
+  await writeFile(join(project.stateDir, 'lock'), JSON.stringify({ pid: 2 ** 22 + 1, since: new Date().toISOString() }));
+  const again = await lockProject(project);
+  await again();
+
+  await writeFile(join(project.stateDir, 'lock'), JSON.stringify({ pid: process.pid, since: new Date(0).toISOString() }));
+  const server = createServer().listen(project.controlSocket);
+  closing.push(() => server.close());
+  await eventually('it listens', () => server.listening);
+  await expect(lockProject(project)).rejects.toMatchObject({ code: 'PROJECT_LOCKED' });
+});
+
+test('the control socket fits into the limit however deep the project lies', () => {
+  const deep = toProject(join('/', ...Array.from({ length: 20 }, () => 'a-long-folder')));
+  expect(Buffer.byteLength(deep.controlSocket)).toBeLessThanOrEqual(103);
+});
