@@ -8,7 +8,7 @@ import { formatDuration, PositiveDuration, parseDuration } from './duration.ts';
 import { Kept, ResourceMetadata } from './resource-metadata.ts';
 import type { FaultConfig } from './sidecar-config.ts';
 
-const ServiceName = z.string().regex(/^[^\s.]+(\.[^\s.]+)?$/, 'must be a service as `name` or `name.namespace`');
+const ServiceName = z.string().regex(/^[^\s.]+(\.\S+)?$/, 'must be a service as `name` or `name.namespace`');
 const Percentage = z.strictObject({ value: z.number().min(0).max(100) });
 
 export const FaultInjection = z.strictObject({

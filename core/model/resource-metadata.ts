@@ -8,10 +8,10 @@ export const ResourceMetadata = z.strictObject({
     .string()
     .max(253)
     .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be a Kubernetes name: lower-case letters, digits, "-" and "."'),
+  /** Compose projects are namespaces too, so "_" is allowed; an export makes it a Kubernetes name. */
   namespace: z
     .string()
-    .max(63)
-    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'must be a Kubernetes namespace: lower-case letters, digits and "-"')
+    .regex(/^[A-Za-z0-9][-_.A-Za-z0-9]*$/, 'must be a namespace: letters, digits, "-" and "_"')
     .optional(),
   labels: z.record(z.string(), z.string()).optional(),
   annotations: z.record(z.string(), z.string()).optional(),
@@ -33,3 +33,13 @@ export const networkingApiVersion = z.enum([
   'networking.istio.io/v1alpha3',
 ]);
 export const securityApiVersion = z.enum(['security.istio.io/v1', 'security.istio.io/v1beta1']);
+
+/** A valid Kubernetes name (DNS label) from any name: lower-case, other characters become `-`, at most 63 long. */
+export function toResourceName(name: string): string {
+  const cleaned = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, '');
+  return cleaned === '' ? 'unnamed' : cleaned;
+}

@@ -133,3 +133,10 @@ export function compileMatch(match: HttpMatch): readonly Condition[] {
   for (const [name, wanted] of Object.entries(match.queryParams ?? {})) conditions.push(queryCondition(name, wanted));
   return conditions;
 }
+
+/** A route's `match` in words, for lists: `header x-beta = "yes" or path begins with "/v2"`. */
+export function describeMatch(blocks: readonly HttpMatch[]): string {
+  if (blocks.length === 0) return 'every request';
+  const texts = blocks.map((block) => compileMatch(block).map((condition) => condition.text));
+  return texts.map((conditions) => conditions.join(' and ') || 'every request').join(' or ');
+}
