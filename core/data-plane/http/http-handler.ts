@@ -10,11 +10,13 @@
  *
  * It must not decide who may connect (the listener has), open sockets by itself (the connector does) or write logs.
  */
-import type { Socket } from 'node:net';
 import type { Clock } from '../../shared/clock.ts';
 import type { Random } from '../../shared/random.ts';
-import type { ConnectionHandler, DownstreamContext, TelemetrySink, UpstreamConnector } from '../connection.ts';
+import type { ConnectionHandler, TelemetrySink, UpstreamConnector } from '../connection.ts';
 import type { CompiledConfig } from './compiled-config.ts';
+import { DownstreamConnection, type DownstreamParts } from './downstream-connection.ts';
+import { createHttpCodec } from './head-parser.ts';
+import { UpstreamPool } from './upstream-pool.ts';
 
 export interface HttpHandlerOptions {
   /** The configuration in force; asked once per request. */
@@ -33,7 +35,60 @@ export interface HttpHandlerOptions {
   readonly lingerMs?: number;
 }
 
-export interface HttpHandler extends ConnectionHandler {
-  serve(socket: Socket, head: Buffer, context: DownstreamContext): void;
-}
+export type HttpHandler = ConnectionHandler;
 
+const drainCheckMs = 250;
+
+/** `closeAll()` also ends the pool of upstream connections; the handler may go on serving afterwards. */
+export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
+  const { clock, telemetry, connector, random, config, newId, faultsAllowed } = options;
+  const { drainGraceMs = 3_000, lingerMs = 1_000 } = options;
+  const pool = new UpstreamPool({ connector, telemetry, clock });
+  const connections = new Set<DownstreamConnection>();
+  let drainSinceMs: number | null = null;
+  let drainTimer: NodeJS.Timeout | null = null;
+  const parts: DownstreamParts = {
+    pool,
+    codec: createHttpCodec(),
+    telemetry,
+    clock,
+    random,
+    config,
+    newId,
+    faultsAllowed,
+    lingerMs,
+    activeRequests: new Map(),
+    isDraining: () => drainSinceMs !== null,
+  };
+  const endIdleConnections = () => {
+    if (drainSinceMs === null) return;
+    const nowMs = clock.monotonicMs();
+    for (const connection of connections) connection.endIfIdle(nowMs, drainGraceMs, drainSinceMs);
+  };
+  const stopDraining = () => {
+    if (drainTimer !== null) clearInterval(drainTimer);
+    drainTimer = null;
+    drainSinceMs = null;
+  };
+  return {
+    get active() {
+      return connections.size;
+    },
+    serve(socket, head, context) {
+      const connection = new DownstreamConnection(socket, context, parts, () => connections.delete(connection));
+      connections.add(connection);
+      connection.begin(head);
+    },
+    drain() {
+      if (drainSinceMs !== null) return;
+      drainSinceMs = clock.monotonicMs();
+      drainTimer = setInterval(endIdleConnections, Math.min(drainCheckMs, Math.max(10, drainGraceMs / 4))).unref();
+    },
+    undrain: stopDraining,
+    closeAll() {
+      stopDraining();
+      for (const connection of [...connections]) connection.socket.destroy();
+      pool.close();
+    },
+  };
+}

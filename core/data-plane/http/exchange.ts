@@ -1,0 +1,422 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { pickEndpoint } from '../../policy/pick-endpoint.ts';
+import type { Clock } from '../../shared/clock.ts';
+import type { Random } from '../../shared/random.ts';
+import type { EdgeRecorder, TelemetrySink } from '../connection.ts';
+import type { HttpCodec } from './codec.ts';
+import type { HttpEndpoint } from './compiled-service.ts';
+import { drawFaults } from './draw-faults.ts';
+import { writeAnswer } from './local-answer.ts';
+import { ReplayBuffer } from './replay-buffer.ts';
+import { type AnsweredRequest, type RelayState, ResponseRelay } from './response-relay.ts';
+import type { Forward, Routing } from './routing.ts';
+import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts';
+import type { UpstreamPool } from './upstream-pool.ts';
+
+/** What every exchange of a handler shares. */
+export interface ExchangeParts {
+  readonly pool: UpstreamPool;
+  readonly codec: HttpCodec;
+  readonly telemetry: TelemetrySink;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly faultsAllowed: () => boolean;
+  /** Requests under way per endpoint key, for least-request balancing. */
+  readonly activeRequests: Map<string, number>;
+}
+
+/** A request, ready to be sent. */
+export interface OutgoingRequest extends AnsweredRequest {
+  readonly method: string;
+  readonly target: string;
+  /** Edited head. */
+  readonly head: Buffer;
+  readonly keepAlive: boolean;
+  /** An answer of our own can wait for the body: it is short and the client sends it unasked. */
+  readonly smallBody: boolean;
+  readonly startedAtMs: number;
+  /** Recorder of the client's connection on inbound edges; `null`: the upstream connection's counts. */
+  readonly recorder: EdgeRecorder | null;
+  /** False when the caller's sidecar tells this request already. */
+  readonly sampled: boolean;
+}
+
+/** The client's side of the connection, as an exchange sees it. */
+export interface ExchangeClient {
+  readonly socket: Socket;
+  /** False while draining or when the client has sent its FIN and nothing else. */
+  mayLiveOn(): boolean;
+  setReading(reading: boolean): void;
+  exchangeFinished(keepAlive: boolean): void;
+  upgraded(upstream: Socket, rest: Buffer, recorder: EdgeRecorder | null): void;
+}
+
+const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+/** Istio's default for connect failures: two more attempts, each on an endpoint not tried before. */
+const maxConnectAttempts = 3;
+
+/**
+ * One request: faults, endpoint, upstream connection, both directions of the relay, and the record of it. Ends exactly
+ * once, through `#finish`. Bodies stream: whoever cannot take more bytes stops the reading of the other side.
+ */
+export class Exchange implements UpstreamUser {
+  readonly #parts: ExchangeParts;
+  readonly #client: ExchangeClient;
+  readonly #request: OutgoingRequest;
+  readonly #routing: Routing;
+  readonly #flags: string[] = [];
+  readonly #body = new ReplayBuffer();
+  readonly #tried: HttpEndpoint[] = [];
+  #relay: ResponseRelay;
+  #endpoint: HttpEndpoint | null = null;
+  #upstream: UpstreamConnection | null = null;
+  #recorder: EdgeRecorder | null;
+  #connecting: AbortController | null = null;
+  #delayTimer: NodeJS.Timeout | null = null;
+  #timeoutTimer: NodeJS.Timeout | null = null;
+  #heldAnswer: (() => void) | null = null;
+  #requestDone = false;
+  #finished = false;
+  #retried = false;
+  #discardsBody = false;
+  #headFlushed = false;
+
+  constructor(parts: ExchangeParts, client: ExchangeClient, request: OutgoingRequest, routing: Routing) {
+    this.#parts = parts;
+    this.#client = client;
+    this.#request = request;
+    this.#routing = routing;
+    this.#recorder = request.recorder;
+    this.#relay = this.#createRelay();
+  }
+
+  start(): void {
+    const routing = this.#routing;
+    if (routing.kind === 'answer') {
+      this.#answer(routing.status, routing.flag, routing.body);
+      return;
+    }
+    const { faultsAllowed, clock, telemetry } = this.#parts;
+    if (routing.faults.length === 0 || !faultsAllowed()) {
+      this.#connect(routing);
+      return;
+    }
+    const { delayMs, abortStatus } = drawFaults(routing.faults, clock.nowMs(), telemetry);
+    const proceed = () => {
+      this.#delayTimer = null;
+      if (abortStatus === null) this.#connect(routing);
+      else this.#answer(abortStatus, 'FI', 'fault filter abort');
+    };
+    if (delayMs === 0) {
+      proceed();
+      return;
+    }
+    this.#flags.push('DI');
+    this.#delayTimer = setTimeout(proceed, delayMs);
+  }
+
+  // --- client side -------------------------------------------------------------------------------------------------
+
+  /** Bytes of the request's body, as they go on. */
+  pushBody(bytes: Buffer): void {
+    if (this.#finished || this.#discardsBody) return;
+    this.#body.push(bytes);
+    if (this.#upstream === null) {
+      if (this.#body.full) this.#client.setReading(false);
+      return;
+    }
+    this.#recorder?.bytes(bytes.length, 0);
+    if (!this.#upstream.socket.write(bytes)) this.#client.setReading(false);
+  }
+
+  /** The request is complete. */
+  endRequest(): void {
+    if (this.#finished) return;
+    this.#requestDone = true;
+    if (this.#heldAnswer !== null) {
+      this.#heldAnswer();
+      return;
+    }
+    const timeoutMs = this.#routing.kind === 'forward' ? this.#routing.timeoutMs : null;
+    if (timeoutMs !== null) this.#timeoutTimer = setTimeout(() => this.#timeOut(), timeoutMs);
+  }
+
+  /** The body's framing is broken: nothing after it can be trusted. */
+  refuseBody(): void {
+    this.#fail(400, 'DPE', 'the chunked coding of the request is broken\n');
+  }
+
+  clientGone(): void {
+    this.#flags.push('DC');
+    this.#finish(this.#relay.status, false);
+  }
+
+  clientDrained(): void {
+    if (this.#upstream?.socket.isPaused() === true) this.#upstream.socket.resume();
+  }
+
+  // --- upstream side -----------------------------------------------------------------------------------------------
+
+  onUpstreamData(bytes: Buffer): void {
+    this.#recorder?.bytes(0, bytes.length);
+    this.#proceed(this.#relay.feed(bytes));
+    if (!this.#finished && !this.#relay.flowing && this.#client.socket.writableNeedDrain)
+      this.#upstream?.socket.pause();
+  }
+
+  onUpstreamEnd(): void {
+    const state = this.#relay.end();
+    if (state === 'done') this.#proceed(state);
+    else this.#lostUpstream();
+  }
+
+  onUpstreamClose(): void {
+    this.#lostUpstream();
+  }
+
+  onUpstreamDrain(): void {
+    if (!this.#requestDone) this.#client.setReading(true);
+  }
+
+  #proceed(state: RelayState): void {
+    switch (state) {
+      case 'more':
+        this.#noteEarlyAnswer();
+        return;
+      case 'done':
+        this.#finish(this.#relay.status, this.#requestDone && !this.#relay.closesClient);
+        return;
+      case 'switched':
+        this.#switchProtocols();
+        return;
+      case 'broken':
+        this.#fail(502, 'UPE', 'the upstream sent no valid HTTP/1.1 response\n');
+    }
+  }
+
+  /** A final answer before the end of the request, from a server that will close: it wants no more of the body. */
+  #noteEarlyAnswer(): void {
+    if (this.#relay.status === 0 || this.#requestDone || this.#relay.reusable) return;
+    this.#discardsBody = true;
+    this.#client.setReading(true);
+  }
+
+  #switchProtocols(): void {
+    const upstream = this.#upstream;
+    if (upstream === null || !this.#requestDone) {
+      this.#fail(502, 'UPE', 'the upstream switched protocols in the middle of a request\n');
+      return;
+    }
+    this.#upstream = null;
+    const recorder = this.#recorder;
+    this.#settle(101);
+    this.#client.upgraded(upstream.detach(), this.#relay.rest, recorder);
+  }
+
+  // --- connecting --------------------------------------------------------------------------------------------------
+
+  #connect(routing: Forward): void {
+    const { activeRequests, pool, random } = this.#parts;
+    const untried =
+      this.#tried.length === 0 ? routing.candidates : routing.candidates.filter((c) => !this.#tried.includes(c));
+    const endpoint = pickEndpoint(untried, (candidate) => activeRequests.get(candidate.key) ?? 0, random);
+    if (endpoint === null) {
+      this.#answer(503, 'UH', 'no healthy upstream');
+      return;
+    }
+    this.#choose(endpoint);
+    const pooled = pool.take(endpoint);
+    if (pooled === null) this.#connectAfresh(endpoint, routing);
+    else this.#attach(pooled);
+  }
+
+  #connectAfresh(endpoint: HttpEndpoint, routing: Forward): void {
+    const connecting = new AbortController();
+    this.#connecting = connecting;
+    this.#parts.pool.connect(endpoint, connecting.signal).then(
+      (upstream) => {
+        if (this.#connecting !== connecting) upstream.destroy();
+        else this.#attach(upstream);
+      },
+      (error: unknown) => {
+        if (this.#connecting !== connecting) return;
+        this.#connecting = null;
+        this.#connectFailed(endpoint, routing, error);
+      },
+    );
+  }
+
+  #connectFailed(endpoint: HttpEndpoint, routing: Forward, error: unknown): void {
+    this.#tried.push(endpoint);
+    if (this.#tried.length < maxConnectAttempts && this.#tried.length < routing.candidates.length) {
+      this.#connect(routing);
+      return;
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#answer(503, 'UF', `upstream connect error: ${reason}\n`);
+  }
+
+  #attach(upstream: UpstreamConnection): void {
+    this.#connecting = null;
+    this.#upstream = upstream;
+    upstream.user = this;
+    this.#recorder = this.#request.recorder ?? upstream.recorder;
+    const { socket } = upstream;
+    const { chunks, bytes } = this.#body;
+    this.#headFlushed = false;
+    socket.cork();
+    let flowing = socket.write(this.#request.head, (error) => {
+      if (error === undefined || error === null) this.#headFlushed = true;
+    });
+    for (const chunk of chunks) flowing = socket.write(chunk);
+    socket.uncork();
+    this.#body.sent();
+    this.#recorder?.bytes(this.#request.head.length + bytes, 0);
+    if (!this.#requestDone) this.#client.setReading(flowing);
+  }
+
+  /** The server closed before the answer was complete. */
+  #lostUpstream(): void {
+    const upstream = this.#upstream;
+    if (this.#finished || upstream === null) return;
+    this.#upstream = null;
+    upstream.destroy();
+    if (this.#relay.started) {
+      this.#flags.push('UC');
+      this.#abortClient(this.#relay.status);
+      return;
+    }
+    const endpoint = this.#endpoint;
+    if (endpoint !== null && this.#routing.kind === 'forward' && this.#mayRepeat(upstream)) {
+      this.#retried = true;
+      this.#relay = this.#createRelay();
+      this.#connectAfresh(endpoint, this.#routing);
+      return;
+    }
+    this.#answer(503, 'UC', 'upstream closed the connection before it answered\n');
+  }
+
+  /** A kept connection that the server closed while we were sending: once more, when nothing can happen twice. */
+  #mayRepeat(upstream: UpstreamConnection): boolean {
+    if (!upstream.reused || this.#retried || !this.#body.replayable) return false;
+    return idempotent.has(this.#request.method) || !this.#headFlushed;
+  }
+
+  #createRelay(): ResponseRelay {
+    return new ResponseRelay(this.#parts.codec, this.#request, this.#client.socket, () => {
+      return this.#requestDone && this.#request.keepAlive && this.#client.mayLiveOn();
+    });
+  }
+
+  // --- endings -----------------------------------------------------------------------------------------------------
+
+  #timeOut(): void {
+    this.#timeoutTimer = null;
+    this.#fail(504, 'UT', 'upstream request timeout');
+  }
+
+  /** Answers when nothing was sent yet, otherwise makes the client see that the answer is not complete. */
+  #fail(status: number, flag: string, body: string): void {
+    if (this.#finished) return;
+    this.#dropUpstream();
+    if (this.#relay.started) {
+      this.#flags.push(flag);
+      this.#abortClient(this.#relay.status);
+    } else {
+      this.#answer(status, flag, body);
+    }
+  }
+
+  #answer(status: number, flag: string, body: string): void {
+    if (!this.#requestDone && this.#request.smallBody && flag !== 'DPE') {
+      this.#heldAnswer = () => this.#answer(status, flag, body);
+      this.#client.setReading(true);
+      return;
+    }
+    this.#heldAnswer = null;
+    this.#flags.push(flag);
+    const keepAlive = this.#requestDone && this.#request.keepAlive && this.#client.mayLiveOn();
+    const connection = keepAlive ? (this.#request.minor === 0 ? 'keep-alive' : null) : 'close';
+    this.#client.socket.write(writeAnswer({ status, flag, body, connection, headOnly: this.#request.headOnly }));
+    this.#finish(status, keepAlive);
+  }
+
+  #abortClient(status: number): void {
+    this.#settle(status);
+    const { socket } = this.#client;
+    // Only TCP can be reset; the abrupt end of a TLS connection carries no close_notify.
+    if (socket instanceof TLSSocket || socket.remoteFamily === undefined) socket.destroy();
+    else socket.resetAndDestroy();
+  }
+
+  #finish(status: number, keepAlive: boolean): void {
+    if (this.#finished) return;
+    this.#settle(status);
+    this.#client.exchangeFinished(keepAlive);
+  }
+
+  #choose(endpoint: HttpEndpoint): void {
+    this.#countActive(-1);
+    this.#endpoint = endpoint;
+    this.#countActive(1);
+  }
+
+  #countActive(change: number): void {
+    if (this.#endpoint === null) return;
+    const { activeRequests } = this.#parts;
+    const active = (activeRequests.get(this.#endpoint.key) ?? 0) + change;
+    if (active > 0) activeRequests.set(this.#endpoint.key, active);
+    else activeRequests.delete(this.#endpoint.key);
+  }
+
+  #dropUpstream(): void {
+    this.#connecting?.abort();
+    this.#connecting = null;
+    const upstream = this.#upstream;
+    this.#upstream = null;
+    upstream?.destroy();
+  }
+
+  /** Gives everything back and records the request. */
+  #settle(status: number): void {
+    this.#finished = true;
+    if (this.#delayTimer !== null) clearTimeout(this.#delayTimer);
+    if (this.#timeoutTimer !== null) clearTimeout(this.#timeoutTimer);
+    this.#heldAnswer = null;
+    const upstream = this.#upstream;
+    if (
+      upstream !== null &&
+      this.#requestDone &&
+      this.#relay.status === status &&
+      this.#relay.reusable &&
+      !this.#flags.includes('DC')
+    ) {
+      this.#upstream = null;
+      this.#parts.pool.release(upstream, this.#relay.keepAliveSeconds, this.#endpoint?.target.tls !== null);
+    }
+    this.#dropUpstream();
+    this.#countActive(-1);
+    this.#record(status);
+  }
+
+  #record(status: number): void {
+    const { telemetry, clock } = this.#parts;
+    const edge = this.#endpoint?.edge ?? this.#routing.edge;
+    const durationMs = clock.monotonicMs() - this.#request.startedAtMs;
+    const flags = this.#flags.join(',');
+    (this.#recorder ?? telemetry.edge(edge)).request(status, flags, durationMs * 1_000);
+    if (!this.#request.sampled) return;
+    telemetry.sample({
+      service: this.#routing.service,
+      workload: edge.peerWorkload,
+      route: this.#routing.kind === 'forward' ? this.#routing.route : null,
+      method: this.#request.method,
+      path: this.#request.target,
+      status,
+      flags,
+      durationMs,
+      mtls: edge.mtls,
+    });
+  }
+}

@@ -1,0 +1,53 @@
+/** Answers that the mesh gives by itself. They carry `server: meshdesk` and, with a flag, `x-mesh-error`. */
+
+const reasonPhrases: Readonly<Record<number, string>> = {
+  200: 'OK',
+  201: 'Created',
+  202: 'Accepted',
+  204: 'No Content',
+  301: 'Moved Permanently',
+  302: 'Found',
+  304: 'Not Modified',
+  307: 'Temporary Redirect',
+  308: 'Permanent Redirect',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  410: 'Gone',
+  413: 'Content Too Large',
+  417: 'Expectation Failed',
+  418: "I'm a teapot",
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+};
+
+export interface AnswerOptions {
+  readonly status: number;
+  /** Envoy's response flag; '' for none. */
+  readonly flag: string;
+  readonly body: string;
+  readonly connection: 'close' | 'keep-alive' | null;
+  /** The request was HEAD: Content-Length as usual, no body. */
+  readonly headOnly: boolean;
+}
+
+export function writeAnswer({ status, flag, body, connection, headOnly }: AnswerOptions): Buffer {
+  const bodiless = status === 204 || status === 304;
+  let head = `HTTP/1.1 ${status} ${reasonPhrases[status] ?? 'Status'}\r\nserver: meshdesk\r\n`;
+  if (flag !== '') head += `x-mesh-error: ${flag}\r\n`;
+  if (status === 405) head += 'allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n';
+  if (!bodiless) head += `content-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`;
+  if (connection !== null) head += `connection: ${connection}\r\n`;
+  return Buffer.from(`${head}\r\n${bodiless || headOnly ? '' : body}`);
+}
