@@ -39,29 +39,19 @@ export function parseClientHello(head: Buffer): ClientHelloResult {
   return parseBody(message.subarray(4, 4 + length)) ?? foreign;
 }
 
-/** The handshake message's bytes so far, put together from one or more records. */
+/** The handshake message's bytes so far, put together from one or more records; what follows the message is left out. */
 function handshakeBytes(head: Buffer): Buffer | 'not-tls' {
-  const parts: Buffer[] = [];
-  let at = 0;
-  while (at + 5 <= head.length) {
+  let message: Buffer = head.subarray(0, 0);
+  for (let at = 0; at + 5 <= head.length; ) {
+    if (message.length >= 4 && message.length >= 4 + message.readUIntBE(1, 3)) break;
     if (head[at] !== handshakeRecord || head[at + 1] !== 3) return 'not-tls';
     const length = head.readUInt16BE(at + 3);
     if (length === 0 || length > maxRecordBytes) return 'not-tls';
-    parts.push(head.subarray(at + 5, at + 5 + length));
-    if (isWhole(parts)) break;
+    const fragment = head.subarray(at + 5, at + 5 + length);
+    message = message.length === 0 ? fragment : Buffer.concat([message, fragment]);
     at += 5 + length;
   }
-  const [only] = parts;
-  return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
-}
-
-/** True when the records read so far hold the whole first message: what follows is none of our business. */
-function isWhole(parts: readonly Buffer[]): boolean {
-  const [first] = parts;
-  if (first === undefined || first.length < 4) return false;
-  let bytes = 0;
-  for (const part of parts) bytes += part.length;
-  return bytes >= 4 + first.readUIntBE(1, 3);
+  return message;
 }
 
 /** Walks vectors with a length in front, inside given bounds; `null` as soon as one does not fit. */
