@@ -1,0 +1,23 @@
+import type { Histogram, SparseHistogram } from '../../shared/histogram.ts';
+
+/**
+ * A sparse histogram as text, two UTF-16 units a pair: bucket, count. A few dozen bytes and one object a second and
+ * edge, where arrays of pairs would take ten times as much. Counts above 65,535 become several pairs.
+ */
+export function packHistogram(sparse: SparseHistogram): string {
+  let packed = '';
+  for (const [bucket, count] of sparse) {
+    for (let rest = count; rest > 0; rest -= maxUnit) packed += String.fromCharCode(bucket, Math.min(rest, maxUnit));
+  }
+  return packed;
+}
+
+const maxUnit = 0xffff;
+
+export function mergePacked(into: Histogram, packed: string): void {
+  const pairs: [number, number][] = [];
+  for (let index = 0; index + 1 < packed.length; index += 2) {
+    pairs.push([packed.charCodeAt(index), packed.charCodeAt(index + 1)]);
+  }
+  into.merge(pairs);
+}
