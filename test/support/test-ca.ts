@@ -27,7 +27,11 @@ export class TestCa {
       notAfter: new Date(Date.now() + 3_600_000),
       signingAlgorithm: algorithm,
       keys,
-      extensions: [new x509.BasicConstraintsExtension(true, 0, true)],
+      extensions: [
+        new x509.BasicConstraintsExtension(true, 0, true),
+        // Two roots of one name are told apart by their key identifiers while the root rotates.
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      ],
     });
     return new TestCa(root, keys);
   }
@@ -50,6 +54,7 @@ export class TestCa {
       publicKey: request.publicKey,
       extensions: [
         uri === undefined ? names : new x509.SubjectAlternativeNameExtension([{ type: 'url', value: uri }], true),
+        await x509.AuthorityKeyIdentifierExtension.create(this.#keys.publicKey),
         new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
       ],
     });
