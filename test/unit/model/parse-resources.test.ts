@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest';
+import { parseResources } from '../../../core/model/parse-resources.ts';
+import { printResources } from '../../../core/model/print-resources.ts';
+
+const virtualService = (http: string) => `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: payments
+  namespace: shop
+spec:
+  hosts: [payments]
+  http:
+${http}`;
+
+const parse = (text: string) => parseResources(text, 'mesh.yaml');
+const brief = (text: string) =>
+  parse(text).findings.map(({ code, severity, line, column, message }) => ({ code, severity, line, column, message }));
+
+describe('reading resources', () => {
+  it('reads several documents of all kinds and API versions, and skips empty ones', () => {
+    const { resources, findings } = parse(`# comment only
+---
+${virtualService('    - route: [{ destination: { host: payments, subset: v1 }, weight: 90 }, { destination: { host: payments, subset: v2 }, weight: 10 }]')}
+---
+apiVersion: networking.istio.io/v1beta1
+kind: DestinationRule
+metadata: { name: payments }
+spec: { host: payments, subsets: [{ name: v1, labels: { version: v1 } }] }
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: istio-system, creationTimestamp: null }
+spec: { mtls: { mode: STRICT } }
+---
+apiVersion: meshdesk.dev/v1alpha1
+kind: FaultInjection
+metadata: { name: slow }
+spec: { from: web, to: orders, fault: { delay: { fixedDelay: 400ms, percentage: { value: 30 } } } }
+`);
+    expect(findings).toEqual([]);
+    expect(resources.map(({ kind }) => kind)).toEqual([
+      'VirtualService',
+      'DestinationRule',
+      'PeerAuthentication',
+      'FaultInjection',
+    ]);
+  });
+
+  const broken: [string, string, Partial<ReturnType<typeof brief>[number]>][] = [
+    [
+      'a misspelt field',
+      virtualService('    - rout: []'),
+      {
+        code: 'INVALID',
+        severity: 'error',
+        line: 9,
+        column: 7,
+        message: 'spec.http[0].rout is not a field of this API',
+      },
+    ],
+    [
+      'a wrong type',
+      virtualService('    - timeout: 5\n      route: [{ destination: { host: a } }]'),
+      {
+        code: 'INVALID',
+        line: 9,
+        column: 7,
+        message: 'spec.http[0].timeout: Invalid input: expected string, received number',
+      },
+    ],
+    [
+      'a duration that is none',
+      virtualService('    - timeout: 5 sec\n      route: [{ destination: { host: a } }]'),
+      { message: 'spec.http[0].timeout: is not a duration; write it like 400ms, 1.5s or 1h' },
+    ],
+    [
+      'a string match with two forms',
+      virtualService('    - match: [{ uri: { exact: /a, prefix: /b } }]\n      route: [{ destination: { host: a } }]'),
+      { message: 'spec.http[0].match[0].uri: give exactly one of exact, prefix and regex' },
+    ],
+    [
+      'an empty match block',
+      virtualService('    - match: [{}]\n      route: [{ destination: { host: a } }]'),
+      { message: 'spec.http[0].match[0]: must not be empty; leave `match` out to match everything' },
+    ],
+    [
+      'a regular expression that RE2 does not know',
+      virtualService('    - match: [{ uri: { regex: "(?=a)b" } }]\n      route: [{ destination: { host: a } }]'),
+      {
+        code: 'INVALID',
+        line: 9,
+        column: 24,
+        message: 'spec.http[0].match[0].uri.regex look-ahead and look-behind are not part of RE2',
+      },
+    ],
+    [
+      'weights that are all 0',
+      virtualService('    - route: [{ destination: { host: a } }, { destination: { host: b } }]'),
+      { code: 'NO_WEIGHT', severity: 'error', line: 9 },
+    ],
+    [
+      'a rule without an action',
+      virtualService('    - name: x'),
+      { message: 'a rule needs exactly one of route, redirect, directResponse and delegate; it has none' },
+    ],
+    ['an unknown kind', 'apiVersion: v1\nkind: Service\n', { code: 'UNKNOWN_KIND', line: 2, column: 1 }],
+    ['no kind', 'a: 1', { code: 'UNKNOWN_KIND', line: 1 }],
+    [
+      'an API version that is too new',
+      virtualService('').replace('istio.io/v1', 'istio.io/v9'),
+      { line: 1, column: 1 },
+    ],
+    ['YAML that is none', 'kind: [', { code: 'YAML', severity: 'error', line: 1 }],
+    [
+      'a port policy without a selector',
+      'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: a}\nspec:\n  portLevelMtls: {8080: {mode: STRICT}}',
+      { line: 5, column: 3, message: 'spec.portLevelMtls: needs a selector: ports belong to workloads' },
+    ],
+    [
+      'a name that Kubernetes does not allow',
+      virtualService('    - route: [{ destination: { host: a } }]').replace('name: payments', 'name: Pay_ments'),
+      { line: 4, column: 3 },
+    ],
+  ];
+  it.each(broken)('says where %s is', (_name, text, expected) => {
+    const { resources } = parse(text);
+    expect(resources).toEqual([]);
+    expect(brief(text)[0]).toMatchObject(expected);
+  });
+
+  it('reports all problems of a file at once and still reads the documents without one', () => {
+    const text = `${virtualService('    - rout: 1\n      nam: x\n')}---\n${virtualService('    - route: [{ destination: { host: a } }]')}`;
+    const { resources, findings } = parse(text);
+    expect(resources).toHaveLength(1);
+    expect(findings.map(({ line }) => line)).toEqual([9, 10]);
+  });
+
+  it('refuses the second definition of one resource', () => {
+    const one = virtualService('    - route: [{ destination: { host: a } }]\n');
+    const { resources, findings } = parse(`${one}---\n${one}`);
+    expect(resources).toHaveLength(1);
+    expect(findings).toMatchObject([{ code: 'DUPLICATE', line: 14 }]);
+  });
+
+  it('keeps what is valid and not applied, and says so', () => {
+    const text = virtualService(`    - route: [{ destination: { host: a } }]
+      retries: { attempts: 3 }
+    - redirect: { uri: /b }
+`);
+    const { resources, findings } = parse(text);
+    expect(findings).toMatchObject([
+      {
+        code: 'NOT_APPLIED',
+        severity: 'warning',
+        line: 11,
+        message: 'spec.http[1].redirect is kept and exported, not applied here',
+      },
+      { code: 'NOT_APPLIED', severity: 'info', line: 10, column: 7 },
+    ]);
+    expect(resources[0]?.spec).toMatchObject({ http: [{ retries: { attempts: 3 } }, { redirect: { uri: '/b' } }] });
+  });
+
+  it('keeps whole kinds that are not applied', () => {
+    const text = 'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: none}\nspec: {}\n';
+    const { resources, findings } = parse(text);
+    expect(resources).toHaveLength(1);
+    expect(findings).toMatchObject([{ code: 'NOT_APPLIED', severity: 'info', line: 4 }]);
+  });
+
+  it('warns of header names that are not in lower case', () => {
+    const text = virtualService(
+      '    - match: [{ headers: { X-Beta: { exact: "1" } } }]\n      route: [{ destination: { host: a } }]',
+    );
+    expect(brief(text)).toMatchObject([{ code: 'HEADER_CASE', severity: 'warning', line: 9 }]);
+  });
+
+  it.each(['', '\n\n', '---\n---\n', '# only a comment\n', '\u0000', '- 1\n- 2', '"text"', '&a [*a, *a]', 'a: *b'])(
+    'never throws: %j',
+    (text) => {
+      expect(parse(text).resources).toEqual([]);
+    },
+  );
+
+  it('prints tidily and reads back the same', () => {
+    const text = `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: payments
+  namespace: shop
+spec:
+  hosts:
+    - payments
+  http:
+    - name: pin-beta-1
+      match:
+        - headers:
+            beta:
+              exact: "1"
+      route:
+        - destination:
+            host: payments
+            subset: v2
+`;
+    const { resources } = parse(text);
+    expect(printResources(resources)).toBe(text);
+    expect(
+      parse(printResources([...resources, ...resources.map((resource) => ({ ...resource, metadata: { name: 'b' } }))]))
+        .resources,
+    ).toHaveLength(2);
+  });
+});
