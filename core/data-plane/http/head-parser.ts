@@ -20,11 +20,11 @@ const word = {
 const version = Buffer.from('HTTP/1.');
 const maxMethodBytes = 32;
 
-/** How far `HTTP/1.` is there from `at`: 7 all of it, less when the bytes end, -1 when it is something else. */
+/** How far `HTTP/1.` is there from `at`: 7 all of it, less when the bytes end; -1 - n when it differs after n octets. */
 function matchVersion(bytes: Buffer, at: number, end: number): number {
   let matched = 0;
   while (matched < version.length && at + matched < end) {
-    if (bytes[at + matched] !== version[matched]) return -1;
+    if (bytes[at + matched] !== version[matched]) return -1 - matched;
     matched += 1;
   }
   return matched;
@@ -71,6 +71,7 @@ class RequestLines extends HeaderLines implements RequestHead {
     this.targetEnd = at;
     at += 1;
     const matched = matchVersion(bytes, at, end);
+    if (matched < 0 && matched >= -'HTTP/'.length) return this.refuse(400, 'an invalid request line');
     if (matched < 0) return this.refuse(505, 'a protocol version other than HTTP/1.0 or HTTP/1.1');
     if (matched < 7 || at + 7 >= end) return 0;
     this.minor = (bytes[at + 7] ?? 0) - 48;
