@@ -17,9 +17,12 @@ function tidy(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, item]) => [key, tidy(item)]));
 }
 
-/** One resource as a YAML document, ending in a newline: `apiVersion`, `kind`, `metadata`, `spec`, no aliases, no wrapping. */
+/**
+ * One resource as a YAML document, ending in a newline: `apiVersion`, `kind`, `metadata`, `spec`, no aliases, no wrapping.
+ * Text that YAML 1.1 would take for something else (`yes`, `on`) is quoted, for Kubernetes reads YAML 1.1.
+ */
 export function printResource(resource: Resource): string {
-  return new Document(tidy(resource), { aliasDuplicateObjects: false }).toString({ lineWidth: 0 });
+  return new Document(tidy(resource), { aliasDuplicateObjects: false, compat: 'yaml-1.1' }).toString({ lineWidth: 0 });
 }
 
 /** Several resources as one YAML file, `---` between them; '' for none. */

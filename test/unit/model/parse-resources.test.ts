@@ -208,4 +208,15 @@ spec:
         .resources,
     ).toHaveLength(2);
   });
+
+  it.each(['yes', 'on', 'n', 'true', '1', '0o7', '12:30:45', '1_000', 'null', '~'])(
+    'quotes text that Kubernetes (YAML 1.1) would take for something else: %s',
+    (exact) => {
+      const { resources } = parse(virtualService('    - route: [{ destination: { host: a } }]'));
+      const [resource] = resources;
+      if (resource?.kind !== 'VirtualService') throw new Error('not read');
+      const pinned = { ...resource, spec: { ...resource.spec, http: [{ match: [{ uri: { exact } }] }] } };
+      expect(printResources([pinned])).toMatch(new RegExp(`exact: ["']${exact}["']`));
+    },
+  );
 });

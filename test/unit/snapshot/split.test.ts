@@ -85,7 +85,7 @@ spec:
       match:
         - headers:
             x-beta:
-              exact: yes
+              exact: "yes"
       route:
         - destination:
             host: payments
