@@ -28,19 +28,28 @@ export function writeRequestHead(bytes: Buffer, head: RequestHead, edit: Request
   return assemble(bytes, head, head.start, line, added);
 }
 
+export interface ResponseEdit {
+  readonly connection: 'close' | 'keep-alive' | 'upgrade' | null;
+  readonly framing: boolean;
+  readonly chunked: boolean;
+}
+
 /**
  * The head to send downstream. `connection` is what the client is told; `framing: false` leaves Content-Length and
- * Transfer-Encoding out (204 and 1xx carry neither, a decoded body has no coding).
+ * Transfer-Encoding out (204 and 1xx carry neither, a decoded body has no coding); `chunked` announces our own chunks.
  */
-export function writeResponseHead(
-  bytes: Buffer,
-  head: ResponseHead,
-  edit: { readonly connection: 'close' | 'keep-alive' | 'upgrade' | null; readonly framing: boolean },
-): Buffer {
+export function writeResponseHead(bytes: Buffer, head: ResponseHead, edit: ResponseEdit): Buffer {
   const lineStart = head.start + 'HTTP/1.0'.length;
   const line = head.minor === 1 ? null : `HTTP/1.1${bytes.toString('latin1', lineStart, head.fieldsStart)}`;
   if (!edit.framing) dropFraming(bytes, head);
-  return assemble(bytes, head, head.start, line, edit.connection === null ? '' : `connection: ${edit.connection}\r\n`);
+  const connection = edit.connection === null ? '' : `connection: ${edit.connection}\r\n`;
+  return assemble(
+    bytes,
+    head,
+    head.start,
+    line,
+    edit.chunked ? `transfer-encoding: chunked\r\n${connection}` : connection,
+  );
 }
 
 function dropFraming(bytes: Buffer, head: HeadFields): void {

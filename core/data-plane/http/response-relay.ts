@@ -17,6 +17,9 @@ export interface AnsweredRequest {
  */
 export type RelayState = 'more' | 'done' | 'switched' | 'broken';
 
+const lineEnd = Buffer.from('\r\n');
+const lastChunk = Buffer.from('0\r\n\r\n');
+
 /** Response bytes in, edited response out to the client's socket. One per attempt. */
 export class ResponseRelay {
   readonly #codec: HttpCodec;
@@ -27,6 +30,8 @@ export class ResponseRelay {
   readonly #body = createBodyScanner();
   #pending: Buffer | null = null;
   #kind: BodyKind = 'none';
+  /** A body that ends with the server's connection goes on in chunks, so that its end can be told from a loss. */
+  #encodes = false;
   /** Status of the final answer; 0 before it. */
   status = 0;
   /** True as soon as anything was written to the client. */
@@ -66,21 +71,24 @@ export class ResponseRelay {
       at = head.end;
       if (head.status >= 200) return this.#relayFinal(bytes, head);
       if (head.status === 101) return this.#relaySwitch(bytes, head);
-      if (this.#request.minor === 1) this.#write(writeResponseHead(bytes, head, { connection: null, framing: false }));
+      if (this.#request.minor === 1)
+        this.#write(writeResponseHead(bytes, head, { connection: null, framing: false, chunked: false }));
     }
     return 'more';
   }
 
   /** The server has sent its FIN: the end of an answer that ends this way, otherwise too early. */
   end(): RelayState {
-    return this.status !== 0 && this.#kind === 'until-close' ? 'done' : 'broken';
+    if (this.status === 0 || this.#kind !== 'until-close') return 'broken';
+    if (this.#encodes) this.#write(lastChunk);
+    return 'done';
   }
 
   #relaySwitch(bytes: Buffer, head: ResponseHead): RelayState {
     if (!this.#request.upgrade || !head.upgrade) return 'broken';
     const { end } = head;
     this.status = 101;
-    this.#write(writeResponseHead(bytes, head, { connection: 'upgrade', framing: false }));
+    this.#write(writeResponseHead(bytes, head, { connection: 'upgrade', framing: false, chunked: false }));
     this.rest = bytes.subarray(end);
     return 'switched';
   }
@@ -93,11 +101,13 @@ export class ResponseRelay {
     this.status = status;
     this.keepAliveSeconds = head.keepAliveSeconds;
     this.reusable = this.#kind !== 'until-close' && (head.minor === 1 ? !head.close : head.keepAlive);
-    this.closesClient = this.#kind === 'until-close' || decode || !this.#mayKeepClient();
+    this.#encodes = this.#kind === 'until-close' && !old;
+    this.closesClient = (old && (decode || this.#kind === 'until-close')) || !this.#mayKeepClient();
     this.#body.begin(this.#kind, Math.max(0, head.contentLength), decode);
     const connection = this.closesClient ? 'close' : old ? 'keep-alive' : null;
     this.#client.cork();
-    this.#write(writeResponseHead(bytes, head, { connection, framing: status !== 204 && !decode }));
+    const framing = status !== 204 && !decode;
+    this.#write(writeResponseHead(bytes, head, { connection, framing, chunked: this.#encodes }));
     const state = this.#relayBody(bytes, end);
     this.#client.uncork();
     return state;
@@ -107,13 +117,20 @@ export class ResponseRelay {
     const end = this.#body.scan(bytes, from, bytes.length);
     if (end < 0) return 'broken';
     const { spans, spanCount } = this.#body;
-    if (spanCount > 2) this.#client.cork();
-    for (let index = 0; index < spanCount; index += 2) this.#write(bytes.subarray(spans[index], spans[index + 1]));
-    if (spanCount > 2) this.#client.uncork();
+    const several = spanCount > 2 || this.#encodes;
+    if (several) this.#client.cork();
+    for (let index = 0; index < spanCount; index += 2) this.#relaySpan(bytes.subarray(spans[index], spans[index + 1]));
+    if (several) this.#client.uncork();
     if (!this.#body.done) return 'more';
     // Bytes behind the answer belong to no request.
     if (end < bytes.length) this.reusable = false;
     return 'done';
+  }
+
+  #relaySpan(bytes: Buffer): void {
+    if (this.#encodes) this.#write(Buffer.from(`${bytes.length.toString(16)}\r\n`));
+    this.#write(bytes);
+    if (this.#encodes) this.#write(lineEnd);
   }
 
   #write(bytes: Buffer): void {
