@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runProgram } from './program.ts';
+
+/** This program is `<product>/dist/cli/meshdesk.js`. */
+const distDir = join(dirname(fileURLToPath(import.meta.url)), '..');
+const { version } = JSON.parse(readFileSync(join(distDir, '..', 'package.json'), 'utf8')) as { version: string };
+
+process.exitCode = await runProgram(process.argv.slice(2), {
+  streams: { stdout: process.stdout, stderr: process.stderr },
+  cwd: process.cwd(),
+  env: process.env,
+  distDir,
+  version,
+});

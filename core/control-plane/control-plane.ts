@@ -1,0 +1,160 @@
+/**
+ * The control plane, put together. Reads as a list: what there is, in the order in which it starts; everything that must
+ * be ended registers its end on the line where it begins, and ends in the reverse order, within a deadline.
+ */
+import { join } from 'node:path';
+import type { Transport } from '../contract/contract.ts';
+import { createDispatcher, type Dispatch } from '../contract/dispatch.ts';
+import type { Logger } from '../shared/logger.ts';
+import { createApiServer } from './api/api-server.ts';
+import { EventHub } from './api/event-hub.ts';
+import { createGatekeeper, type Gatekeeper } from './api/gatekeeper.ts';
+import { createHandlers } from './api/handlers.ts';
+import { createInProcessTransport } from './api/in-process-transport.ts';
+import { listenOnLoopback, listenOnSocket } from './api/listen.ts';
+import { Terminals } from './api/terminals.ts';
+import { createDockerRuntime, createProcessRuntime } from './create-runtimes.ts';
+import type { KeyProtector } from './identity/ca-files.ts';
+import { Mesh } from './mesh/mesh.ts';
+import type { Runtime } from './runtime/runtime.ts';
+import { SampleShop } from './sample/sample-shop.ts';
+import { Shutdown } from './shutdown.ts';
+import { FileResourceStore } from './store/file-resource-store.ts';
+import { lockProject, prepareProject, toProject } from './store/project.ts';
+
+export interface ControlPlaneOptions {
+  /** Folder of the mesh project; made when it is missing. */
+  readonly projectDir: string;
+  /** Folder with the built `sidecar/`, `sample/` and `renderer/`. */
+  readonly distDir: string;
+  readonly version: string;
+  /** HTTP server for browsers and scripts on 127.0.0.1; port 0: any free one; `null`: none. */
+  readonly http: { readonly port: number } | null;
+  /** False: no container engine is looked for. */
+  readonly docker: boolean;
+  /** True: the sample shop starts at once. */
+  readonly sample: boolean;
+  readonly keyProtector?: KeyProtector | null;
+  readonly log: Logger;
+}
+
+export interface ControlPlane {
+  readonly call: Dispatch;
+  /** For a user in the same process; the desktop's IPC carries it. */
+  readonly transport: Transport;
+  /** A fresh one-time address for a browser; `null` without an HTTP server. */
+  address(): string | null;
+  /** For scripts; `null` without an HTTP server. */
+  readonly token: string | null;
+  readonly projectDir: string;
+  /** @param options.detach true: every workload is detached first; false: the mesh stays as it is */
+  close(options: { readonly detach: boolean }): Promise<void>;
+}
+
+/** Starts everything. Rejects with PROJECT_LOCKED, PROJECT_UNWRITABLE, CONFLICT (port); nothing runs then. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const shutdown = new Shutdown(options.log);
+  try {
+    return await assemble(options, shutdown);
+  } catch (error) {
+    await shutdown.run();
+    throw error;
+  }
+}
+
+async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promise<ControlPlane> {
+  const { distDir, log, version } = options;
+  const project = toProject(options.projectDir);
+  await prepareProject(project);
+  shutdown.add('project lock', await lockProject(project));
+
+  const surroundings = { distDir, stateDir: project.stateDir, log };
+  const processes = createProcessRuntime(surroundings);
+  const runtimes: Runtime[] = options.docker ? [processes, createDockerRuntime(surroundings)] : [processes];
+  for (const runtime of runtimes) shutdown.add(`${runtime.kind} runtime`, () => runtime.close());
+
+  const resources = new FileResourceStore({ dir: project.dir, log, onNotice: (notice) => hub.tell('notice', notice) });
+  shutdown.add('project files', () => resources.close());
+  const shop = new SampleShop({ runtime: processes, program: join(distDir, 'sample', 'service.mjs'), log, onState: () => hub.changed('status') });
+  shutdown.add('sample shop', () => shop.close());
+  const mesh = new Mesh({
+    stateDir: project.stateDir,
+    version,
+    project: { dir: project.dir, name: project.name },
+    runtimes,
+    resources,
+    log,
+    keyProtector: options.keyProtector ?? null,
+    sampleState: () => shop.state,
+  });
+  let detachAtEnd = false;
+  shutdown.add('mesh', () => mesh.close({ detach: detachAtEnd }));
+
+  const hub: EventHub = createHub(mesh, log);
+  shutdown.add('events', () => hub.close());
+  const terminals = new Terminals({
+    open: (request) => mesh.openTerminal(request),
+    onData: (event) => hub.tell('terminal.data', event),
+    onExit: (event) => hub.tell('terminal.exit', event),
+  });
+  shutdown.add('terminals', () => terminals.closeAll());
+  let gatekeeper: Gatekeeper | null = null;
+  const newAddress = () => gatekeeper?.newAddress() ?? null;
+  const sample = {
+    start: async () => {
+      await shop.start();
+      await mesh.attach({ names: [...shop.workloads] });
+    },
+    stop: async () => {
+      if (shop.workloads.length > 0) await mesh.detach({ names: [...shop.workloads] }, 0);
+      await shop.stop();
+    },
+  };
+  const handlers = createHandlers({ mesh, terminals, projectDir: project.dir, newAddress, sample });
+  const call = createDispatcher(handlers, { log });
+
+  await resources.start();
+  await mesh.start();
+
+  const control = createApiServer({ call, hub, log, gatekeeper: null, staticDir: null });
+  await listenOnSocket(control.server, project.controlSocket);
+  shutdown.add('control socket', () => control.close());
+  if (options.http !== null) {
+    const http = createApiServer({ call, hub, log, gatekeeper: () => gatekeeper, staticDir: join(distDir, 'renderer') });
+    gatekeeper = createGatekeeper(await listenOnLoopback(http.server, options.http.port));
+    shutdown.add('HTTP server', () => http.close());
+  }
+  if (options.sample) void call('sample.start', {});
+  return {
+    call,
+    transport: createInProcessTransport(call, hub),
+    address: newAddress,
+    token: (gatekeeper as Gatekeeper | null)?.bearerToken ?? null,
+    projectDir: project.dir,
+    close: ({ detach }) => {
+      detachAtEnd = detach;
+      return shutdown.run();
+    },
+  };
+}
+
+/** What the mesh tells, as events of the contract. */
+function createHub(mesh: Mesh, log: Logger): EventHub {
+  const hub = new EventHub({
+    log,
+    pictures: {
+      status: () => mesh.status(),
+      workloads: () => mesh.workloads(),
+      topology: () => mesh.topology(),
+      faults: () => mesh.faults.list(),
+      splits: () => ({ revision: mesh.status().revision }),
+    },
+  });
+  mesh.listen({
+    onChange: (what) => hub.changed(what),
+    onCertificate: (event) => hub.tell('certificates', event),
+    onProgress: (progress) => hub.tell('progress', progress),
+    onNotice: (notice) => hub.tell('notice', notice),
+  });
+  return hub;
+}
