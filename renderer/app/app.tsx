@@ -1,0 +1,46 @@
+import { useEffect } from 'react';
+import { FirstStart } from '../features/first-start/first-start.tsx';
+import { useMesh } from '../state/mesh-context.tsx';
+import { useNavigation } from '../state/navigation.ts';
+import { ToastList } from '../ui/toast-list.tsx';
+import { Banners } from './banners.tsx';
+import { OpenDialogs } from './dialogs.tsx';
+import { handleKey } from './keyboard.ts';
+import { Palette } from './palette.tsx';
+import { Rail } from './rail.tsx';
+import { StatusBar } from './status-bar.tsx';
+import { TitleBar } from './title-bar.tsx';
+import { views } from './views.tsx';
+
+export function App() {
+  const view = useNavigation((state) => state.view);
+  const loaded = useMesh((data) => data.loaded);
+  const nothing = useMesh((data) => data.workloads.length === 0);
+  const entry = views.find(({ name }) => name === view) ?? views[0];
+  const Component = entry?.component;
+
+  useEffect(() => {
+    window.addEventListener('keydown', handleKey);
+    return () => window.removeEventListener('keydown', handleKey);
+  }, []);
+  useEffect(() => {
+    document.title = `${entry?.label ?? ''} · Meshdesk`;
+  }, [entry]);
+
+  return (
+    <div className="frame">
+      <TitleBar />
+      <Rail />
+      <main style={{ display: 'flex', flexDirection: 'column', minWidth: 0, minHeight: 0 }} aria-label={entry?.label}>
+        <Banners />
+        <div className="view" style={{ flex: 1 }}>
+          {!loaded || (nothing && view !== 'export') ? <FirstStart /> : Component && <Component />}
+        </div>
+      </main>
+      <StatusBar />
+      <Palette />
+      <OpenDialogs />
+      <ToastList />
+    </div>
+  );
+}

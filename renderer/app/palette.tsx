@@ -1,0 +1,53 @@
+import { Command } from 'cmdk';
+import { useMesh } from '../state/mesh-context.tsx';
+import { setPaletteOpen, useNavigation } from '../state/navigation.ts';
+import { type PaletteAction, usePaletteActions } from './actions.tsx';
+
+/** Ctrl/Cmd+K: every action of every view, by name. */
+export function Palette() {
+  const open = useNavigation((state) => state.paletteOpen);
+  return open ? <PaletteDialog /> : null;
+}
+
+function PaletteDialog() {
+  const actions = usePaletteActions();
+  const connected = useMesh((data) => data.connection === 'connected');
+  const groups = [...new Set(actions.map(({ group }) => group))];
+  const run = (action: PaletteAction) => {
+    setPaletteOpen(false);
+    action.run();
+  };
+  return (
+    <Command.Dialog
+      open
+      onOpenChange={setPaletteOpen}
+      label="Search or run a command"
+      contentClassName="palette"
+      overlayClassName="backdrop"
+    >
+      <Command.Input placeholder="Search or run a command" aria-label="Command" />
+      <Command.List>
+        <Command.Empty>
+          {connected ? 'Nothing has that name.' : 'Not connected: only views can be opened.'}
+        </Command.Empty>
+        {groups.map((group) => (
+          <Command.Group key={group} heading={group}>
+            {actions
+              .filter((action) => action.group === group)
+              .map((action) => (
+                <Command.Item
+                  key={action.name}
+                  value={`${action.name} ${action.keywords ?? ''}`}
+                  onSelect={() => run(action)}
+                >
+                  <action.icon size={15} strokeWidth={1.7} aria-hidden />
+                  {action.name}
+                  {action.hint && <span className="hint">{action.hint}</span>}
+                </Command.Item>
+              ))}
+          </Command.Group>
+        ))}
+      </Command.List>
+    </Command.Dialog>
+  );
+}

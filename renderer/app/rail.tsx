@@ -1,0 +1,34 @@
+import { useMesh } from '../state/mesh-context.tsx';
+import { navigate, useNavigation } from '../state/navigation.ts';
+import { shortcutLabel } from './keyboard.ts';
+import { views } from './views.tsx';
+
+export function Rail() {
+  const current = useNavigation((state) => state.view);
+  const faults = useMesh((data) => data.faults.filter(({ enabled }) => enabled).length);
+  return (
+    <nav className="rail" aria-label="Views">
+      {views.map(({ name, label, icon: Icon }, place) => (
+        <a
+          key={name}
+          href={`#/${name}`}
+          aria-label={label}
+          aria-current={name === current ? 'page' : undefined}
+          title={`${label} (${shortcutLabel(String(place + 1))})`}
+          onClick={(event) => {
+            event.preventDefault();
+            navigate(name);
+          }}
+        >
+          <Icon size={18} strokeWidth={1.6} aria-hidden />
+          {label}
+          {name === 'faults' && faults > 0 && (
+            <span className="count" aria-hidden>
+              {faults}
+            </span>
+          )}
+        </a>
+      ))}
+    </nav>
+  );
+}

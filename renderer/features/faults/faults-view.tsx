@@ -1,0 +1,181 @@
+/**
+ * Faults: a switchboard of everything that harms on purpose. Each row says what it does right now: seen, hit, effect on
+ * the caller. Clear all is the panic button. Harm has a colour of its own, never the colour of an accident.
+ */
+import { Ban, Plus, Zap } from 'lucide-react';
+import { useMemo, useState } from 'react';
+import type { FaultView } from '../../../core/contract/shapes.ts';
+import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
+import { openDialog } from '../../state/navigation.ts';
+import { showToast } from '../../state/toasts.ts';
+import { serviceKeyOf } from '../../state/topology-names.ts';
+import { useQuery } from '../../state/use-query.ts';
+import { Button } from '../../ui/button.tsx';
+import { Chart } from '../../ui/chart.tsx';
+import { formatMs, formatPercent, serviceName } from '../../ui/format.ts';
+import { EmptyState, View } from '../../ui/panels.tsx';
+import { FaultRow, faultTitle } from './fault-row.tsx';
+import './faults.css';
+
+const newFault = (kind: 'delay' | 'abort' = 'delay') =>
+  openDialog({ kind: 'fault', draft: { from: null, to: '', kind } });
+
+export function FaultsView() {
+  const { client } = useAccess();
+  const faults = useMesh((data) => data.faults);
+  const [clearing, setClearing] = useState(false);
+  const clear = async () => {
+    setClearing(true);
+    const left = await attempt('Clear all', () => client.call('fault.clear', { all: true }));
+    setClearing(false);
+    if (left) showToast('ok', 'All faults are cleared');
+  };
+  return (
+    <View
+      title="Faults"
+      toolbar={
+        <>
+          <span className="hint">they end by themselves, also when this app is killed</span>
+          <span className="push" />
+          <Button icon={Plus} onClick={() => newFault()}>
+            New fault
+          </Button>
+          <Button
+            variant="fault"
+            icon={Ban}
+            busy={clearing}
+            disabled={faults.length === 0}
+            onClick={() => void clear()}
+          >
+            Clear all
+          </Button>
+        </>
+      }
+    >
+      {faults.length === 0 ? (
+        <EmptyState
+          icon={Zap}
+          title="No faults"
+          actions={
+            <Button variant="fault" icon={Plus} onClick={() => newFault()}>
+              New fault
+            </Button>
+          }
+        >
+          Delay or refuse a share of the requests between two services, and see how their callers cope. Also at hand on
+          every edge of the topology.
+        </EmptyState>
+      ) : (
+        <>
+          <FaultTable faults={faults} />
+          <EffectCharts faults={faults} />
+          <AddCard />
+        </>
+      )}
+    </View>
+  );
+}
+
+function FaultTable({ faults }: { faults: readonly FaultView[] }) {
+  return (
+    <div className="card clip faults-table">
+      <table className="table">
+        <thead>
+          <tr>
+            <th>
+              <span className="visually-hidden">On</span>
+            </th>
+            <th>Scope</th>
+            <th>Kind</th>
+            <th>Strength</th>
+            <th className="num">Share</th>
+            <th>Applies to</th>
+            <th>Time left</th>
+            <th className="num">Seen</th>
+            <th className="num">Hit</th>
+            <th>Effect on the caller</th>
+            <th>
+              <span className="visually-hidden">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {faults.map((fault) => (
+            <FaultRow key={fault.id} fault={fault} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** Latency and errors as the caller sees them, for the fault that is on (else the first). */
+function EffectCharts({ faults }: { faults: readonly FaultView[] }) {
+  const { client } = useAccess();
+  const nodes = useMesh((data) => data.topology?.nodes);
+  const fault = faults.find(({ enabled }) => enabled) ?? faults[0];
+  const idOf = (key: string | null) =>
+    key === null ? null : (nodes?.find((node) => serviceKeyOf(node) === key)?.id ?? key);
+  const from = fault ? idOf(fault.from) : null;
+  const to = fault ? (idOf(fault.to) ?? fault.to) : '';
+  const query = useQuery(
+    fault ? `${from ?? ''}->${to}` : null,
+    () => client.call('series.get', { from, to, seconds: 300 }),
+    2_000,
+  );
+  const series = query.data;
+  const latency = useMemo(
+    () => (series ? [{ label: 'p95', values: series.p95Ms, color: '--accent', filled: true }] : []),
+    [series],
+  );
+  const errors = useMemo(
+    () => (series ? [{ label: 'errors', values: series.errorPercent, color: '--error', filled: true }] : []),
+    [series],
+  );
+  if (!fault || !series) return null;
+  const title = faultTitle(fault);
+  const at = { fromMs: series.fromMs, stepMs: series.stepMs, markers: series.markers, height: 120 };
+  return (
+    <div className="faults-charts">
+      <div className="card inner">
+        <h3>{title}, p95 latency, last 5 minutes</h3>
+        <Chart label={`p95 latency of ${title}`} lines={latency} {...at} />
+        <ChartFoot now={formatMs(newest(series.p95Ms))} on={series.markers.some(({ kind }) => kind === 'fault')} />
+      </div>
+      <div className="card inner">
+        <h3>{title}, errors, last 5 minutes</h3>
+        <Chart label={`errors of ${title}`} lines={errors} format={formatPercent} {...at} />
+        <ChartFoot now={formatPercent(newest(series.errorPercent))} on={false} />
+      </div>
+    </div>
+  );
+}
+
+function ChartFoot({ now, on }: { now: string; on: boolean }) {
+  return (
+    <div className="chart-legend">
+      <span>5 min ago</span>
+      {on && <span style={{ color: 'var(--fault)' }}>▲ fault on</span>}
+      <span>
+        now <b>{now}</b>
+      </span>
+    </div>
+  );
+}
+
+const newest = (values: readonly (number | null)[]) => values.slice(-10).findLast((value) => value !== null) ?? null;
+
+function AddCard() {
+  const faults = useMesh((data) => data.faults);
+  const targets = [...new Set(faults.map(({ to }) => serviceName(to)))].join(', ');
+  return (
+    <div className="card inner">
+      <h3>Add a fault</h3>
+      <div className="inline wrap">
+        <Button onClick={() => newFault('delay')}>delay</Button>
+        <Button onClick={() => newFault('abort')}>abort</Button>
+        <span className="hint">now prepared for {targets}</span>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,191 @@
+/** Topology -> what the canvas draws. An item whose picture did not change keeps its identity, so that it is not drawn again. */
+import type { Edge, Node } from '@xyflow/react';
+import type { Topology, TopologyEdge, TopologyNode } from '../../../core/contract/shapes.ts';
+import { formatBytesPerSecond, formatMs, formatPercent, formatRate, formatRateShort, plural } from '../../ui/format.ts';
+import { boxesOf, nodeSize, type Positions } from './layout.ts';
+
+export type Metric = 'rate' | 'p95' | 'errors' | 'throughput';
+
+export interface ServiceData extends Record<string, unknown> {
+  readonly kind: TopologyNode['kind'];
+  readonly title: string;
+  readonly line: string;
+  readonly mesh: TopologyNode['mesh'];
+  readonly tcp: boolean;
+  /** Share of requests that failed, 0 to 100; `null` without requests. */
+  readonly errorPercent: number | null;
+  readonly versions: readonly string[];
+  readonly label: string;
+  readonly faded: boolean;
+}
+
+export interface TrafficData extends Record<string, unknown> {
+  readonly from: string;
+  readonly to: string;
+  readonly tcp: boolean;
+  readonly mtls: TopologyEdge['mtls'];
+  readonly text: string;
+  readonly error: string | null;
+  readonly badges: readonly { readonly kind: string; readonly text: string }[];
+  readonly tone: 'plain' | 'error' | 'fault';
+  /** Seconds that a mark needs along the edge; 0 stands still. */
+  readonly paceSeconds: number;
+  readonly label: string;
+  readonly faded: boolean;
+}
+
+export type ServiceNode = Node<ServiceData, 'service'>;
+export type BoxNode = Node<{ title: string }, 'box'>;
+export type TrafficEdge = Edge<TrafficData, 'traffic'>;
+
+export interface DrawOptions {
+  readonly metric: Metric;
+  readonly selected: string | null;
+  readonly found: { nodes: Set<string>; edges: Set<string> } | null;
+}
+
+/** Remembers the last items to hand out the same object again. One per canvas. */
+export class FlowItems {
+  #nodes = new Map<string, { key: string; item: ServiceNode | BoxNode }>();
+  #edges = new Map<string, { key: string; item: TrafficEdge }>();
+
+  nodes(topology: Topology, positions: Positions, options: DrawOptions): (ServiceNode | BoxNode)[] {
+    const next = new Map<string, { key: string; item: ServiceNode | BoxNode }>();
+    for (const box of boxesOf(topology.nodes, positions)) {
+      const id = `box:${box.project}`;
+      this.#keep<ServiceNode | BoxNode>(next, this.#nodes, id, JSON.stringify(box), () => ({
+        id,
+        type: 'box',
+        position: { x: box.x, y: box.y },
+        data: { title: box.project },
+        width: box.width,
+        height: box.height,
+        zIndex: -1,
+        selectable: false,
+        draggable: false,
+      }));
+    }
+    for (const node of topology.nodes) {
+      const position = positions[node.id];
+      if (!position) continue;
+      const data = toServiceData(node, options);
+      const selected = options.selected === node.id;
+      this.#keep<ServiceNode | BoxNode>(next, this.#nodes, node.id, JSON.stringify([data, position, selected]), () => ({
+        id: node.id,
+        type: 'service',
+        position,
+        data,
+        selected,
+        ...nodeSize,
+      }));
+    }
+    this.#nodes = next;
+    return [...next.values()].map(({ item }) => item);
+  }
+
+  edges(topology: Topology, options: DrawOptions): TrafficEdge[] {
+    const next = new Map<string, { key: string; item: TrafficEdge }>();
+    const names = new Map(topology.nodes.map(({ id, service }) => [id, service]));
+    for (const edge of topology.edges) {
+      const data = toTrafficData(edge, names, options);
+      const selected = options.selected === edge.id;
+      this.#keep<TrafficEdge>(next, this.#edges, edge.id, JSON.stringify([data, selected]), () => ({
+        id: edge.id,
+        type: 'traffic',
+        source: edge.from,
+        target: edge.to,
+        data,
+        selected,
+      }));
+    }
+    this.#edges = next;
+    return [...next.values()].map(({ item }) => item);
+  }
+
+  #keep<T>(
+    next: Map<string, { key: string; item: T }>,
+    old: Map<string, { key: string; item: T }>,
+    id: string,
+    key: string,
+    make: () => T,
+  ) {
+    const known = old.get(id);
+    next.set(id, known?.key === key ? known : { key, item: make() });
+  }
+}
+
+function toServiceData(node: TopologyNode, { metric, found }: DrawOptions): ServiceData {
+  const line = nodeLine(node, metric);
+  const state =
+    node.kind === 'service'
+      ? { attached: 'in the mesh', partly: 'partly in the mesh', detached: 'not attached' }[node.mesh]
+      : 'outside the mesh';
+  return {
+    kind: node.kind,
+    title: node.service,
+    line,
+    mesh: node.mesh,
+    tcp: node.tcp !== null && node.requestsPerSecond === null,
+    errorPercent: node.errorPercent === null ? null : Math.round(node.errorPercent * 10) / 10,
+    versions: node.versions,
+    label: `${node.service}, ${state}, ${line}`,
+    faded: found !== null && !found.nodes.has(node.id),
+  };
+}
+
+function nodeLine(node: TopologyNode, metric: Metric): string {
+  if (node.kind === 'caller') return 'calls in from outside';
+  if (node.tcp && node.requestsPerSecond === null)
+    return `${node.tcp.connections} conn · ${formatBytesPerSecond(node.tcp.bytesPerSecond)}`;
+  if (node.kind === 'service' && node.mesh === 'detached') return 'not attached';
+  if (node.requestsPerSecond === null) return node.kind === 'outside' ? 'outside the mesh' : 'no traffic';
+  const second = metric === 'errors' ? `${formatPercent(node.errorPercent)} err` : formatMs(node.p95Ms);
+  return node.p95Ms === null ? formatRate(node.requestsPerSecond) : `${formatRate(node.requestsPerSecond)} · ${second}`;
+}
+
+function toTrafficData(
+  edge: TopologyEdge,
+  names: ReadonlyMap<string, string>,
+  { metric, found }: DrawOptions,
+): TrafficData {
+  const from = names.get(edge.from) ?? edge.from;
+  const to = names.get(edge.to) ?? edge.to;
+  const fault = edge.badges.some(({ kind }) => kind === 'fault');
+  const failing = (edge.errorPercent ?? 0) >= 1;
+  const locks = { open: 'plaintext', half: `${edge.mtlsPercent} % mutual TLS`, closed: 'mutual TLS' };
+  const text = edgeText(edge, metric);
+  return {
+    from,
+    to,
+    tcp: edge.protocol === 'tcp',
+    mtls: edge.mtls,
+    text,
+    error: failing && metric !== 'errors' ? formatPercent(edge.errorPercent) : null,
+    badges: edge.badges.map(({ kind, text: badge }) => ({ kind, text: badge })),
+    tone: fault ? 'fault' : failing ? 'error' : 'plain',
+    paceSeconds: paceOf(edge),
+    label: `${from} to ${to}: ${text}, ${locks[edge.mtls]}${failing ? `, ${formatPercent(edge.errorPercent)} errors` : ''}${edge.badges.map(({ kind, text: badge }) => `, ${kind} ${badge}`).join('')}`,
+    faded: found !== null && !found.edges.has(edge.id),
+  };
+}
+
+function edgeText(edge: TopologyEdge, metric: Metric): string {
+  if (edge.tcp && edge.protocol === 'tcp') {
+    return metric === 'throughput'
+      ? formatBytesPerSecond(edge.tcp.bytesPerSecond)
+      : `tcp · ${plural(edge.tcp.connections, 'conn', 'conn')}`;
+  }
+  const rate = formatRateShort(edge.requestsPerSecond);
+  if (edge.requestsPerSecond === null) return rate;
+  if (metric === 'p95') return edge.p95Ms === null ? rate : `${rate} · ${formatMs(edge.p95Ms)}`;
+  if (metric === 'errors') return `${rate} · ${formatPercent(edge.errorPercent)}`;
+  return metric === 'throughput' && edge.tcp ? formatBytesPerSecond(edge.tcp.bytesPerSecond) : rate;
+}
+
+/** Four speeds are enough to tell busy from idle, and keep the animation from starting over every second. */
+function paceOf({ requestsPerSecond, tcp }: TopologyEdge): number {
+  const rate = requestsPerSecond ?? (tcp && tcp.bytesPerSecond > 0 ? 5 : 0);
+  if (rate <= 0) return 0;
+  if (rate < 2) return 2.4;
+  return rate < 20 ? 1.4 : rate < 200 ? 0.9 : 0.5;
+}

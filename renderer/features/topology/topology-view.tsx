@@ -1,0 +1,182 @@
+/**
+ * Topology: the live graph of who really calls whom. The layout is stable (layout.ts), items are drawn again only when
+ * their picture changes (flow-items.ts). A click on an edge or a node opens the drawer with what can be done about it.
+ */
+import { Background, BackgroundVariant, ReactFlow, ReactFlowProvider, useReactFlow } from '@xyflow/react';
+import '@xyflow/react/dist/base.css';
+import { LayoutGrid, Maximize, Plug, Waypoints } from 'lucide-react';
+import { useEffect, useMemo, useRef, useState } from 'react';
+import type { Topology } from '../../../core/contract/shapes.ts';
+import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
+import { navigate, selectInTopology, useNavigation } from '../../state/navigation.ts';
+import { Button, IconButton } from '../../ui/button.tsx';
+import { SearchBox, Segmented } from '../../ui/controls.tsx';
+import { EmptyState, View } from '../../ui/panels.tsx';
+import { ProjectFrame, ServiceCard, TrafficLine } from './canvas-parts.tsx';
+import { EdgeDrawer } from './edge-drawer.tsx';
+import { findInTopology } from './filter-topology.ts';
+import { FlowItems, type Metric } from './flow-items.ts';
+import { NodeDrawer } from './node-drawer.tsx';
+import './topology.css';
+import { type LayoutControl, useLayout } from './use-layout.ts';
+
+const nodeTypes = { service: ServiceCard, box: ProjectFrame };
+const edgeTypes = { traffic: TrafficLine };
+const metrics: readonly { value: Metric; label: string }[] = [
+  { value: 'rate', label: 'rate' },
+  { value: 'p95', label: 'p95' },
+  { value: 'errors', label: 'errors' },
+  { value: 'throughput', label: 'throughput' },
+];
+const fitOptions = { padding: 0.12, maxZoom: 1.1 };
+
+export function TopologyView() {
+  return (
+    <ReactFlowProvider>
+      <TopologyScreen />
+    </ReactFlowProvider>
+  );
+}
+
+function TopologyScreen() {
+  const topology = useMesh((data) => data.topology);
+  const project = useMesh((data) => data.status?.project.dir ?? '');
+  const selected = useNavigation((state) => state.selected);
+  const [metric, setMetric] = useState<Metric>('p95');
+  const [filter, setFilter] = useState('');
+  const layout = useLayout(topology, project);
+  const flow = useReactFlow();
+  const empty = !topology || topology.nodes.length === 0;
+  const drawer =
+    selected?.kind === 'edge' ? <EdgeDrawer id={selected.id} /> : selected ? <NodeDrawer id={selected.id} /> : null;
+  return (
+    <View
+      title="Topology"
+      padded={false}
+      drawer={empty ? null : drawer}
+      toolbar={
+        <>
+          <Segmented label="Figure on the edges" value={metric} options={metrics} onChange={setMetric} />
+          <SearchBox label="Find in the graph" placeholder="rps > 5 and not mtls" value={filter} onChange={setFilter} />
+          <span className="hint push">{topology ? `last ${topology.windowSeconds} s` : ''}</span>
+          <IconButton label="Arrange anew" icon={LayoutGrid} disabled={empty} onClick={layout.tidy} />
+          <Button
+            variant="ghost"
+            icon={Maximize}
+            disabled={empty}
+            onClick={() => void flow.fitView({ ...fitOptions, duration: 200 })}
+          >
+            Fit
+          </Button>
+        </>
+      }
+    >
+      {empty ? <NoGraph /> : <Canvas topology={topology} layout={layout} metric={metric} filter={filter} />}
+    </View>
+  );
+}
+
+interface CanvasProps {
+  topology: Topology;
+  layout: LayoutControl;
+  metric: Metric;
+  filter: string;
+}
+
+function Canvas({ topology, layout, metric, filter }: CanvasProps) {
+  const selected = useNavigation((state) => state.selected?.id ?? null);
+  const flow = useReactFlow();
+  const items = useRef(new FlowItems());
+  const found = useMemo(() => findInTopology(topology, filter), [topology, filter]);
+  const options = { metric, selected, found };
+  const nodes = items.current.nodes(topology, layout.positions, options);
+  const edges = items.current.edges(topology, options);
+
+  useEffect(() => {
+    if (layout.turn === 0) return undefined;
+    const frame = requestAnimationFrame(() => void flow.fitView({ ...fitOptions, duration: 0 }));
+    return () => cancelAnimationFrame(frame);
+  }, [layout.turn, flow]);
+
+  return (
+    <>
+      <ReactFlow
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={nodeTypes}
+        edgeTypes={edgeTypes}
+        onNodeDrag={(_event, node) => layout.move(node.id, node.position)}
+        onEdgeClick={(_event, edge) => selectInTopology({ kind: 'edge', id: edge.id })}
+        onPaneClick={() => selectInTopology(null)}
+        onlyRenderVisibleElements={nodes.length > 60}
+        nodesFocusable={false}
+        edgesFocusable={false}
+        nodesConnectable={false}
+        elementsSelectable={false}
+        zoomOnDoubleClick={false}
+        deleteKeyCode={null}
+        minZoom={0.08}
+        maxZoom={2}
+        fitView
+        fitViewOptions={fitOptions}
+        proOptions={{ hideAttribution: true }}
+        aria-label="Service graph"
+      >
+        <Background variant={BackgroundVariant.Dots} gap={24} size={1.2} color="var(--line-strong)" />
+      </ReactFlow>
+      {found && found.nodes.size === 0 && <p className="graph-note">Nothing in the graph fits the filter.</p>}
+      <AttachHint />
+    </>
+  );
+}
+
+/** A graph of services of which none is attached shows no traffic: says so, with the way out. */
+function AttachHint() {
+  const { client } = useAccess();
+  const none = useMesh((data) => data.workloads.length > 0 && data.workloads.every(({ mesh }) => mesh === 'detached'));
+  if (!none) return null;
+  return (
+    <div className="graph-note">
+      Nothing is attached yet, so there is no traffic to see.
+      <Button
+        variant="primary"
+        icon={Plug}
+        onClick={() => void attempt('Attach all', () => client.call('workload.attach', { select: { all: true } }))}
+      >
+        Attach all
+      </Button>
+    </div>
+  );
+}
+
+function NoGraph() {
+  const { client } = useAccess();
+  const attached = useMesh((data) => data.workloads.some(({ mesh }) => mesh !== 'detached'));
+  if (attached) {
+    return (
+      <EmptyState icon={Waypoints} title="Waiting for the first request">
+        Workloads are attached. As soon as one calls another, both appear here.
+      </EmptyState>
+    );
+  }
+  return (
+    <EmptyState
+      icon={Waypoints}
+      title="Attach workloads to see who calls whom"
+      actions={
+        <>
+          <Button onClick={() => navigate('workloads')}>Choose workloads</Button>
+          <Button
+            variant="primary"
+            icon={Plug}
+            onClick={() => void attempt('Attach all', () => client.call('workload.attach', { select: { all: true } }))}
+          >
+            Attach all
+          </Button>
+        </>
+      }
+    >
+      Nothing is restarted or changed. Traffic shows up within a second.
+    </EmptyState>
+  );
+}

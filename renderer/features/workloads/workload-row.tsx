@@ -1,0 +1,187 @@
+import { BadgeCheck, EyeOff, ScrollText, SquareTerminal } from 'lucide-react';
+import { memo } from 'react';
+import type { WorkloadView } from '../../../core/contract/shapes.ts';
+import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
+import { openCertificate, openDialog, openTerminal } from '../../state/navigation.ts';
+import { Chip } from '../../ui/chip.tsx';
+import { Switch } from '../../ui/controls.tsx';
+import { formatBytes, formatPercent, plural } from '../../ui/format.ts';
+import { type MenuAction, RowMenu } from '../../ui/menu.tsx';
+import { isAttachable, isMeshed } from './group-workloads.ts';
+
+export const WorkloadRow = memo(function WorkloadRow({ workload }: { workload: WorkloadView }) {
+  const { client } = useAccess();
+  const { id, name, image, version, stateText, state, identity, cost } = workload;
+  const meshed = isMeshed(workload);
+  const moving = workload.mesh === 'attaching' || workload.mesh === 'detaching';
+  const handleChange = (on: boolean) => {
+    if (on) void attempt(`Attach ${name}`, () => client.call('workload.attach', { select: { names: [id] } }));
+    else openDialog({ kind: 'detach', names: [id] });
+  };
+  return (
+    <tr>
+      <td className="workload-name">
+        <span className={`dot ${state === 'running' ? 'ok' : 'off'}`} title={stateText} />
+        <div>
+          <b className="strong">{name}</b>
+          <small className="hint ellipsis" title={`${image ?? 'host process'} · ${stateText}`}>
+            {[image, stateText || state].filter(Boolean).join(' · ')}
+          </small>
+        </div>
+      </td>
+      <td>{version ? <Chip mono>{version}</Chip> : <span className="hint">none</span>}</td>
+      <td>
+        <Ports workload={workload} />
+      </td>
+      <td>
+        <MeshCell workload={workload} />
+      </td>
+      <td className="workload-identity">
+        {identity ? (
+          <button
+            type="button"
+            className="linklike mono ellipsis"
+            title={`${identity}: open its certificate`}
+            onClick={() => openCertificate(id)}
+          >
+            {identity.replace(/^spiffe:\/\/[^/]+/, '')}
+          </button>
+        ) : (
+          <span className="hint">none</span>
+        )}
+      </td>
+      <td className="num">
+        {cost ? (
+          <span title={`event loop lag ${cost.eventLoopLagMs} ms`}>
+            {formatPercent(cost.cpuPercent)} <span className="hint">·</span> {formatBytes(cost.rssBytes)}
+          </span>
+        ) : (
+          <span className="hint">{meshed ? 'no data' : 'none'}</span>
+        )}
+      </td>
+      <td className="num tight">
+        <RowMenu label={`Actions of ${name}`} actions={menuOf(workload)} />
+      </td>
+      <td className="num">
+        <Switch
+          label={`${name} in the mesh`}
+          checked={meshed || workload.mesh === 'attaching'}
+          disabled={moving || (!meshed && !isAttachable(workload))}
+          title={workload.notAttachable?.message}
+          onChange={handleChange}
+        />
+      </td>
+    </tr>
+  );
+});
+
+function menuOf({ id, identity, mesh, runtime, state }: WorkloadView): MenuAction[] {
+  const meshed = mesh === 'attached' || mesh === 'degraded';
+  const open = (target: 'workload' | 'sidecar', kind: 'logs' | 'shell') => () =>
+    openTerminal({ workload: id, target, kind });
+  return [
+    { label: 'Logs', icon: ScrollText, run: open('workload', 'logs') },
+    {
+      label: 'Shell',
+      icon: SquareTerminal,
+      disabled: state !== 'running' || runtime === 'process',
+      run: open('workload', 'shell'),
+    },
+    { label: 'Sidecar logs', icon: ScrollText, disabled: !meshed, run: open('sidecar', 'logs') },
+    {
+      label: 'Sidecar shell',
+      icon: SquareTerminal,
+      disabled: !meshed || runtime === 'process',
+      run: open('sidecar', 'shell'),
+    },
+    { label: 'Certificate', icon: BadgeCheck, disabled: identity === null, run: () => openCertificate(id) },
+  ];
+}
+
+function Ports({ workload: { ports } }: { workload: WorkloadView }) {
+  if (ports.length === 0) return <span className="hint">none</span>;
+  return (
+    <span className="inline" style={{ gap: 4 }}>
+      {ports.slice(0, 3).map(({ port, protocol, publishedPort }) => (
+        <Chip key={port} mono title={publishedPort ? `published as ${publishedPort} on the host` : 'not published'}>
+          {publishedPort ? `${publishedPort}→` : ''}
+          {port} {protocol}
+        </Chip>
+      ))}
+      {ports.length > 3 && <span className="hint">+{ports.length - 3}</span>}
+    </span>
+  );
+}
+
+function MeshCell({ workload }: { workload: WorkloadView }) {
+  const step = useMesh((data) => data.progress[workload.id]);
+  const { mesh, reason, notAttachable, unseenConnections, keptConnections } = workload;
+  if (notAttachable) {
+    return (
+      <span className="workload-state" title={notAttachable.message}>
+        <Chip icon={EyeOff}>cannot be attached</Chip>
+        <small className="hint ellipsis">{notAttachable.message}</small>
+      </span>
+    );
+  }
+  if (mesh === 'attaching' || mesh === 'detaching') {
+    const kept = keptConnections && mesh === 'detaching' ? keptConnections : null;
+    return (
+      <span className="workload-state" role="status">
+        <span className="inline" style={{ gap: 6 }}>
+          <span className="dot busy" />
+          {mesh}
+        </span>
+        <small className="hint ellipsis">
+          {kept && kept.http + kept.tcp > 0
+            ? `${kept.http} HTTP, ${kept.tcp} TCP connections kept`
+            : (step?.message ?? step?.step ?? reason)}
+        </small>
+      </span>
+    );
+  }
+  if (mesh === 'degraded') {
+    return (
+      <span className="workload-state">
+        <Chip tone="warn">
+          <span className="dot warn" style={{ width: 5, height: 5 }} />
+          degraded
+        </Chip>
+        <small className="ellipsis" style={{ color: 'var(--warn)' }} title={reason ?? ''}>
+          {reason ?? 'the sidecar does not answer'}
+        </small>
+      </span>
+    );
+  }
+  if (mesh === 'detached') {
+    return (
+      <span className="workload-state">
+        <span className="hint">
+          {workload.state === 'running' ? 'not attached' : `not running (${workload.state})`}
+        </span>
+        {(step?.state === 'failed' || reason) && (
+          <small style={{ color: 'var(--error)' }} className="ellipsis" title={step?.message ?? reason ?? ''}>
+            {step?.state === 'failed' ? (step.message ?? `${step.step} failed`) : reason}
+          </small>
+        )}
+      </span>
+    );
+  }
+  return (
+    <span className="workload-state">
+      <Chip tone="ok">
+        <span className="dot ok" style={{ width: 5, height: 5 }} />
+        meshed
+      </Chip>
+      {unseenConnections !== null && unseenConnections > 0 && (
+        <small
+          className="hint ellipsis"
+          title="They go on unchanged beside the mesh and are seen once they are opened again."
+        >
+          {plural(unseenConnections, 'connection')} opened before attach {unseenConnections === 1 ? 'is' : 'are'} not
+          seen yet
+        </small>
+      )}
+    </span>
+  );
+}

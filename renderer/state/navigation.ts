@@ -1,0 +1,60 @@
+/** Where the user is: view, what is selected in it, and which dialog is open. In memory, except for the view's name in the address. */
+import { create } from 'zustand';
+
+export const viewNames = ['workloads', 'topology', 'traffic', 'faults', 'security', 'export'] as const;
+export type ViewName = (typeof viewNames)[number];
+
+export interface FaultDraft {
+  readonly id?: string;
+  readonly from: string | null;
+  readonly to: string;
+  readonly route?: string | null;
+  readonly kind?: 'delay' | 'abort';
+  readonly strength?: number;
+  readonly percent?: number;
+  readonly durationMs?: number | null;
+}
+
+export type OpenDialog =
+  | { readonly kind: 'fault'; readonly draft: FaultDraft }
+  | { readonly kind: 'split'; readonly service: string }
+  | { readonly kind: 'detach'; readonly names: readonly string[] | 'all' };
+
+export interface Navigation {
+  view: ViewName;
+  /** Edge or node of the topology. */
+  selected: { readonly kind: 'edge' | 'node'; readonly id: string } | null;
+  /** Service key in Traffic. */
+  service: string | null;
+  /** Workload id in Security. */
+  certificate: string | null;
+  terminal: {
+    readonly workload: string;
+    readonly target: 'workload' | 'sidecar';
+    readonly kind: 'logs' | 'shell';
+  } | null;
+  dialog: OpenDialog | null;
+  paletteOpen: boolean;
+}
+
+export const useNavigation = create<Navigation>(() => ({
+  view: 'topology',
+  selected: null,
+  service: null,
+  certificate: null,
+  terminal: null,
+  dialog: null,
+  paletteOpen: false,
+}));
+
+const set = useNavigation.setState;
+
+export const navigate = (view: ViewName) => set({ view });
+export const selectInTopology = (selected: Navigation['selected']) => set({ selected });
+export const openTraffic = (service: string) => set({ view: 'traffic', service });
+export const openCertificate = (workload: string) => set({ view: 'security', certificate: workload });
+export const openTerminal = (terminal: Navigation['terminal']) => set({ view: 'workloads', terminal });
+export const closeTerminal = () => set({ terminal: null });
+export const openDialog = (dialog: OpenDialog) => set({ dialog, paletteOpen: false });
+export const closeDialog = () => set({ dialog: null });
+export const setPaletteOpen = (paletteOpen: boolean) => set({ paletteOpen });

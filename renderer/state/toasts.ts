@@ -1,0 +1,29 @@
+import { create } from 'zustand';
+
+export interface Toast {
+  readonly id: number;
+  readonly tone: 'ok' | 'info' | 'warn' | 'error';
+  readonly title: string;
+  readonly text: string | null;
+}
+
+interface Toasts {
+  readonly list: readonly Toast[];
+}
+
+const most = 4;
+/** How long a message stays; errors stay until they are closed. */
+export const toastLifeMs = 5_000;
+let lastId = 0;
+
+export const useToasts = create<Toasts>(() => ({ list: [] }));
+
+export function showToast(tone: Toast['tone'], title: string, text: string | null = null): void {
+  lastId += 1;
+  const toast = { id: lastId, tone, title, text };
+  useToasts.setState(({ list }) => ({ list: [...list.filter((other) => other.title !== title), toast].slice(-most) }));
+}
+
+export function closeToast(id: number): void {
+  useToasts.setState(({ list }) => ({ list: list.filter((toast) => toast.id !== id) }));
+}
