@@ -1,18 +1,20 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../shared/clock.ts';
-import type { DownstreamContext, EdgeRecorder } from '../connection.ts';
+import type { DownstreamContext, EdgeRecorder, UpstreamConnector } from '../connection.ts';
 import { createBodyScanner } from './body-scanner.ts';
 import type { RequestHead } from './codec.ts';
 import type { CompiledConfig } from './compiled-config.ts';
+import type { HttpEndpoint } from './compiled-service.ts';
 import { Exchange, type ExchangeClient, type ExchangeParts } from './exchange.ts';
 import { writeRequestHead } from './head-writer.ts';
 import { writeAnswer } from './local-answer.ts';
 import { type ParsedRequest, readRequest } from './parsed-request.ts';
-import { inboundEdge, portOf, type Routing, routeRequest, unroutedEdge } from './routing.ts';
+import { inboundEdge, portOf, type Routing, routeRequest, tunnelEndpoint, unroutedEdge } from './routing.ts';
 import { spliceSockets } from './splice.ts';
 
 export interface DownstreamParts extends ExchangeParts {
   readonly clock: Clock;
+  readonly connector: UpstreamConnector;
   readonly config: () => CompiledConfig;
   readonly newId: () => string;
   readonly lingerMs: number;
@@ -207,6 +209,11 @@ export class DownstreamConnection implements ExchangeClient {
     const head = codec.request;
     const request = readRequest(bytes, head, portOf(this.#context));
     if ('reason' in request) {
+      const beyond = request.status === 405 ? tunnelEndpoint(this.#context, this.#parts.config()) : null;
+      if (beyond !== null) {
+        this.#tunnel(beyond);
+        return false;
+      }
       this.#refuse(request.status, request.reason);
       return false;
     }
@@ -246,6 +253,30 @@ export class DownstreamConnection implements ExchangeClient {
     };
     this.#exchange = new Exchange(this.#parts, this, outgoing, routing);
     return this.#exchange;
+  }
+
+  /** CONNECT to a proxy beyond us: what follows is between the two, so the connection goes on as plain bytes. */
+  #tunnel(endpoint: HttpEndpoint): void {
+    const { connector, telemetry } = this.#parts;
+    const recorder = this.#recorder ?? telemetry.edge({ ...endpoint.edge, protocol: 'tcp' });
+    const connecting = new AbortController();
+    const abandon = () => connecting.abort();
+    this.socket.once('close', abandon);
+    this.socket.pause();
+    this.#switched = true;
+    connector.connect(endpoint.target, connecting.signal).then(
+      (upstream) => {
+        this.socket.off('close', abandon);
+        upstream.on('error', () => upstream.destroy());
+        upstream.allowHalfOpen = true;
+        if (this.#recorder === null) {
+          recorder.connectionOpened();
+          upstream.once('close', () => recorder.connectionClosed());
+        }
+        this.upgraded(upstream, Buffer.alloc(0), recorder);
+      },
+      () => this.socket.destroy(),
+    );
   }
 
   #takeBody(bytes: Buffer, exchange: Exchange): boolean {

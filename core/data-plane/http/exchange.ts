@@ -55,6 +55,8 @@ export interface ExchangeClient {
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 /** Istio's default for connect failures: two more attempts, each on an endpoint not tried before. */
 const maxConnectAttempts = 3;
+/** How long an answer of our own waits for the rest of a short body; after that the connection ends with it. */
+const maxHoldMs = 1_000;
 
 /**
  * One request: faults, endpoint, upstream connection, both directions of the relay, and the record of it. Ends exactly
@@ -329,12 +331,12 @@ export class Exchange implements UpstreamUser {
   }
 
   #answer(status: number, flag: string, body: string): void {
-    if (!this.#requestDone && this.#request.smallBody && flag !== 'DPE') {
+    if (!this.#requestDone && this.#request.smallBody && this.#heldAnswer === null && flag !== 'DPE') {
       this.#heldAnswer = () => this.#answer(status, flag, body);
+      this.#delayTimer = setTimeout(this.#heldAnswer, maxHoldMs);
       this.#client.setReading(true);
       return;
     }
-    this.#heldAnswer = null;
     this.#flags.push(flag);
     const keepAlive = this.#requestDone && this.#request.keepAlive && this.#client.mayLiveOn();
     const connection = keepAlive ? (this.#request.minor === 0 ? 'keep-alive' : null) : 'close';

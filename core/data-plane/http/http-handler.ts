@@ -49,6 +49,7 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   let drainTimer: NodeJS.Timeout | null = null;
   const parts: DownstreamParts = {
     pool,
+    connector,
     codec: createHttpCodec(),
     telemetry,
     clock,

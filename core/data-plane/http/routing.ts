@@ -61,6 +61,20 @@ export function routeRequest(
   return routeToOriginalDestination(context, request, config, rewrite);
 }
 
+/**
+ * Where a CONNECT goes that was meant for a proxy beyond us: the address that was dialled. `null` on explicit listeners,
+ * where we would have to be that proxy.
+ */
+export function tunnelEndpoint(context: DownstreamContext, config: CompiledConfig): HttpEndpoint | null {
+  const destination = context.originalDestination;
+  if (destination === null) return null;
+  if (context.direction === 'inbound') return toPlainEndpoint(destination, inboundEdge(context, destination.port));
+  const located = config.endpointAt(destination.host, destination.port);
+  const service = located === null ? null : config.serviceByKey(located.service.key);
+  if (located !== null && service !== null) return service.toEndpoint(located.endpoint, located.port);
+  return toPlainEndpoint(destination, outboundEdge(null, null, destination.host, destination.port, false));
+}
+
 /** Port of the service that the connection itself names; the forward proxy's requests name it themselves. */
 export function portOf(context: DownstreamContext): number {
   if (context.direction === 'inbound') return context.target?.servicePort ?? context.originalDestination?.port ?? 0;
