@@ -4,9 +4,10 @@
  *   MESHDESK_SOCKET   path of the control stream's socket (Unix socket, or named pipe on Windows); required
  *   MESHDESK_STATE    file of the last good state, `off` for none; default: next to the socket, none with a named pipe
  *   MESHDESK_UID, MESHDESK_GID   who to become before anything is opened, when started as root; default: nobody else
+ *   MESHDESK_EXIT_WITH_PARENT   `1`: ends when stdin does, that is, with the process that started it
  *   MESHDESK_LOG      info, warn or error; default info
  */
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { toMessage } from './logger.ts';
@@ -22,6 +23,7 @@ const Environment = z.object({
   MESHDESK_STATE: z.string().min(1).optional(),
   MESHDESK_UID: id,
   MESHDESK_GID: id,
+  MESHDESK_EXIT_WITH_PARENT: z.enum(['0', '1']).optional(),
   MESHDESK_LOG: z.enum(['info', 'warn', 'error']).default('info'),
 });
 type Environment = z.infer<typeof Environment>;
@@ -46,16 +48,22 @@ function readEnvironment(): Environment {
 function dropPrivileges({ MESHDESK_SOCKET: socket, MESHDESK_UID: uid, MESHDESK_GID: gid }: Environment): void {
   if (uid === undefined || process.getuid?.() !== 0) return;
   const group = gid ?? uid;
-  try {
-    mkdirSync(dirname(socket), { recursive: true, mode: 0o700 });
-    chmodSync(dirname(socket), 0o700);
-    chownSync(dirname(socket), uid, group);
-  } catch (error) {
-    write(`${dirname(socket)} could not be given to user ${uid}: ${toMessage(error)}\n`);
-  }
+  giveFolder(dirname(socket), uid, group);
   process.setgroups?.([group]);
   process.setgid?.(group);
   process.setuid?.(uid);
+}
+
+function giveFolder(folder: string, uid: number, gid: number): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // After a restart it is theirs already, and without CAP_FOWNER root could not even change its mode.
+    if (statSync(folder).uid === uid) return;
+    chmodSync(folder, 0o700);
+    chownSync(folder, uid, gid);
+  } catch (error) {
+    write(`${folder} could not be given to user ${uid}: ${toMessage(error)}\n`);
+  }
 }
 
 function statePathOf({ MESHDESK_STATE: state, MESHDESK_SOCKET: socket }: Environment): string | null {
@@ -74,8 +82,8 @@ const sidecar = await startSidecar({
   program: `meshdesk-sidecar/${typeof __MESHDESK_VERSION__ === 'string' ? __MESHDESK_VERSION__ : 'dev'}`,
 }).catch((error: unknown) => fail('the sidecar could not start', error));
 
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => {
-    void sidecar.close(shutdownGraceMs).then(() => process.exit(0));
-  });
-}
+const end = () => {
+  void sidecar.close(shutdownGraceMs).then(() => process.exit(0));
+};
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
+if (environment.MESHDESK_EXIT_WITH_PARENT === '1') process.stdin.resume().once('close', end);

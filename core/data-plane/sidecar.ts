@@ -102,8 +102,14 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     createCertificateRequest: (id, spiffeId) => identity.createRequest(id, spiffeId),
     installCertificate: (id, chainPem, bundlePem) => identity.install(id, chainPem, bundlePem),
     trust: (bundlePem) => identity.trust(bundlePem),
-    drain: (request) => drain.begin(request),
-    undrain: () => drain.undo(),
+    drain: (request) => {
+      listeners.closeOutbound();
+      drain.begin(request);
+    },
+    undrain: () => {
+      drain.undo();
+      listeners.reopenOutbound().catch((error: unknown) => logger.error(toMessage(error), error));
+    },
     takeReport: () => {
       unseen.refresh();
       return telemetry.takeReport();

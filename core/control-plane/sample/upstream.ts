@@ -24,13 +24,16 @@ export interface Answer {
 }
 
 const probeEveryMs = 200;
+/** A sidecar that asks us to close is going; it is not looked for again before it refused, or for this long. */
+const leaveForMs = 15_000;
 const requestTimeoutMs = 15_000;
 
 /** Knows which of the two ways to a service is open. */
 export class Way {
   readonly address: UpstreamAddress;
   #meshed = false;
-  #timer: NodeJS.Timeout;
+  #leftUntil = 0;
+  readonly #timer: NodeJS.Timeout;
 
   constructor(address: UpstreamAddress) {
     this.address = address;
@@ -50,6 +53,14 @@ export class Way {
   /** The sidecar's listener refused: it is gone, or not there yet. */
   refused(): void {
     this.#meshed = false;
+    this.#leftUntil = 0;
+  }
+
+  /** The sidecar asked to close the connection: it drains. */
+  leave(): void {
+    if (!this.#meshed) return;
+    this.#meshed = false;
+    this.#leftUntil = performance.now() + leaveForMs;
   }
 
   close(): void {
@@ -60,10 +71,13 @@ export class Way {
     if (this.#meshed) return;
     const socket = connect(this.address.mesh);
     socket.once('connect', () => {
-      this.#meshed = true;
+      if (performance.now() > this.#leftUntil) this.#meshed = true;
       socket.destroy();
     });
-    socket.once('error', () => socket.destroy());
+    socket.once('error', () => {
+      this.refused();
+      socket.destroy();
+    });
   }
 }
 
@@ -101,7 +115,8 @@ export class HttpUpstream {
 
   #once(method: string, path: string, headers: Record<string, string>): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const { host, port } = this.#way.target;
+      const { meshed, target } = this.#way;
+      const { host, port } = target;
       const request = httpRequest({
         agent: this.#agent,
         host,
@@ -114,7 +129,10 @@ export class HttpUpstream {
       const fail = (error: Error) => reject({ error, reused: request.reusedSocket });
       request.once('error', fail);
       request.once('timeout', () => request.destroy(new Error(`${this.#way.address.name} gave no answer in 15 s`)));
-      request.once('response', (response) => readAll(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), fail));
+      request.once('response', (response) => {
+        if (meshed && response.headers.connection === 'close') this.#way.leave();
+        readAll(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), fail);
+      });
       request.end();
     });
   }

@@ -5,11 +5,12 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MeshError } from '../../contract/errors.ts';
+import { makePrivateFolder } from '../private-folder.ts';
 
 const stateFolder = '.meshdesk';
 /** The shortest limit of a Unix socket's path (macOS: 104 bytes with the final zero). */
@@ -61,21 +62,11 @@ export async function prepareProject(project: Project): Promise<void> {
     await mkdir(project.stateDir, { recursive: true, mode: 0o700 });
     await chmod(project.stateDir, 0o700);
     await writeFile(join(project.stateDir, '.gitignore'), '*\n');
-    if (process.platform !== 'win32') await makePrivate(dirname(project.controlSocket));
+    if (process.platform !== 'win32') await makePrivateFolder(dirname(project.controlSocket));
   } catch (error) {
     if (error instanceof MeshError) throw error;
     throw new MeshError('PROJECT_UNWRITABLE', `Cannot write to ${project.dir}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-/** A folder that only this user can enter; in a shared place somebody else could have made it first. */
-async function makePrivate(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  const stat = await lstat(dir);
-  if (!stat.isDirectory() || stat.uid !== userInfo().uid) {
-    throw new MeshError('PROJECT_UNWRITABLE', `${dir} belongs to somebody else; remove it or set TMPDIR.`);
-  }
-  await chmod(dir, 0o700);
 }
 
 function isAlive(pid: number): boolean {

@@ -37,6 +37,8 @@ export class ListenerSet {
   readonly #sockets = new Set<Socket>();
   #purposes: ReadonlyMap<string, Purpose> = new Map();
   #lookup: OriginalDestinationLookup | null = null;
+  #config: ListenerConfig | null = null;
+  #outboundClosed = false;
 
   constructor(options: ListenerSetOptions) {
     this.#options = options;
@@ -50,7 +52,7 @@ export class ListenerSet {
   /** Opens the new listeners of a configuration. `commit` makes it so; `rollback` closes them again. Rejects when one cannot be opened. */
   async prepare(config: ListenerConfig): Promise<{ commit(): void; rollback(): void }> {
     if (config.kind === 'transparent') this.#lookup ??= this.#options.loadLookup();
-    const wanted = toWanted(config);
+    const wanted = toWanted(this.#outboundClosed ? withoutOutbound(config) : config);
     const opened = new Map<string, Server>();
     const rollback = () => {
       for (const server of opened.values()) server.close();
@@ -65,6 +67,7 @@ export class ListenerSet {
       throw error;
     }
     const commit = () => {
+      this.#config = config;
       this.#purposes = new Map([...wanted].map(([id, { purpose }]) => [id, purpose]));
       for (const [id, server] of opened) this.#servers.set(id, server);
       for (const [id, server] of this.#servers) {
@@ -76,6 +79,26 @@ export class ListenerSet {
     return { commit, rollback };
   }
 
+  /**
+   * Explicit listeners only: refuses the application's new connections, so that it takes its own way again; no push
+   * opens the listeners until `reopenOutbound`. Redirect rules are taken away by the control plane instead.
+   */
+  closeOutbound(): void {
+    this.#outboundClosed = true;
+    for (const [id, purpose] of this.#purposes) {
+      if (purpose.kind !== 'service' && purpose.kind !== 'proxy') continue;
+      this.#servers.get(id)?.close();
+      this.#servers.delete(id);
+    }
+  }
+
+  /** Takes `closeOutbound` back. Rejects when a port was taken by somebody else meanwhile. */
+  async reopenOutbound(): Promise<void> {
+    if (!this.#outboundClosed) return;
+    this.#outboundClosed = false;
+    if (this.#config !== null) (await this.prepare(this.#config)).commit();
+  }
+
   close(): void {
     for (const server of this.#servers.values()) server.close();
     this.#servers.clear();
@@ -84,7 +107,13 @@ export class ListenerSet {
 
   async #open(id: string, address: Address, purpose: Purpose): Promise<Server> {
     const server = createServer(
-      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveDelayMs },
+      {
+        allowHalfOpen: true,
+        pauseOnConnect: true,
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: keepAliveDelayMs,
+      },
       (socket) => this.#onConnection(id, socket),
     );
     try {
@@ -140,6 +169,10 @@ export class ListenerSet {
 /** Loop guard: somebody connected to the listener itself. Forwarding that would come back here for ever. */
 function isOurselves(destination: Address, socket: Socket): boolean {
   return destination.port === socket.localPort && destination.host === normalizeIp(socket.localAddress ?? '');
+}
+
+function withoutOutbound(config: ListenerConfig): ListenerConfig {
+  return config.kind === 'explicit' ? { ...config, outbound: [], httpProxy: null } : config;
 }
 
 function toWanted(config: ListenerConfig): ReadonlyMap<string, Wanted> {

@@ -7,13 +7,14 @@
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { CleanupResult, DoctorCheck, EngineStatus } from '../../../contract/shapes.ts';
 import { MeshError } from '../../../contract/errors.ts';
 import type { ListenerConfig } from '../../../model/sidecar-config.ts';
 import { type DiscoveredWorkload, toServiceKey } from '../../../model/workload.ts';
 import { type Logger, silentLogger } from '../../../shared/logger.ts';
+import { makePrivateFolder } from '../../private-folder.ts';
 import type { Runtime, RuntimeEvents, Sidecar, TerminalSession } from '../runtime.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import { PortPlan } from './port-plan.ts';
@@ -55,7 +56,7 @@ export class ProcessRuntime implements Runtime {
   readonly #entries = new Map<string, ProcessEntry>();
   readonly #sidecars = new Map<string, Attached>();
   #events: RuntimeEvents | null = null;
-  #dir: string | null = null;
+  #dir: Promise<string> | null = null;
   #probe: NodeJS.Timeout | null = null;
   #announced = '';
   #closed = false;
@@ -109,7 +110,8 @@ export class ProcessRuntime implements Runtime {
     const current = this.#sidecars.get(workloadId);
     if (current?.incarnation === incarnation) return current;
     await current?.remove();
-    const dir = join(await this.#folder(), createHash('sha256').update(`${workloadId} ${incarnation}`).digest('hex').slice(0, 10));
+    this.#dir ??= this.#makeFolder();
+    const dir = join(await this.#dir, createHash('sha256').update(`${workloadId} ${incarnation}`).digest('hex').slice(0, 10));
     const process = new SidecarProcess({
       name: entry.registration.name,
       program: this.#options.sidecarProgram,
@@ -162,7 +164,7 @@ export class ProcessRuntime implements Runtime {
     this.#closed = true;
     if (this.#probe !== null) clearInterval(this.#probe);
     await this.cleanup();
-    if (this.#dir !== null) await rm(this.#dir, { recursive: true, force: true });
+    if (this.#dir !== null) await rm(await this.#dir, { recursive: true, force: true });
   }
 
   #purposes({ registration: { name, ports } }: ProcessEntry): string[] {
@@ -257,9 +259,16 @@ export class ProcessRuntime implements Runtime {
     }
   }
 
-  async #folder(): Promise<string> {
-    this.#dir ??= await mkdtemp(join(tmpdir(), 'meshdesk-'));
-    return this.#dir;
+  /** Sockets need short paths, so their folder is in the system's temporary one; one per project, so that a later run finds it. */
+  async #makeFolder(): Promise<string> {
+    const { portFile } = this.#options;
+    if (portFile === null) return mkdtemp(join(tmpdir(), 'meshdesk-'));
+    const own = join(tmpdir(), `meshdesk-${userInfo().username.replaceAll(/\W/g, '_')}`);
+    await makePrivateFolder(own);
+    const dir = join(own, createHash('sha256').update(portFile).digest('hex').slice(0, 12));
+    await rm(dir, { recursive: true, force: true }); // of a run that was killed
+    await makePrivateFolder(dir);
+    return dir;
   }
 }
 
