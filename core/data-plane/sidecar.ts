@@ -16,7 +16,7 @@ import { createHttpHandler } from './http/http-handler.ts';
 import { Intake } from './listener/intake.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import { loadOriginalDestinationLookup } from './listener/original-destination.ts';
-import { createLogger, type LogLevel, toMessage } from './logger.ts';
+import { createLogger, type Logger, type LogLevel, toMessage } from './logger.ts';
 import { TcpHandler } from './tcp/tcp-handler.ts';
 import { ProcessFigures } from './telemetry/process-figures.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
@@ -82,8 +82,43 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   if (state !== null) await resume(state, configuration, identity, logger);
   identity.onChange = () => void save();
 
-  const effects: ControlEffects = {
-    program: options.program,
+  const parts = { clock, lease, identity, configuration, listeners, drain, telemetry, unseen, logger, save };
+  const control = new ControlServer(toEffects(options.program, parts), logger);
+  forwardLog = (level, message) => control.log(level, message);
+  await control.listen(options.socketPath);
+  logger.info(`control stream on ${options.socketPath}`);
+
+  return {
+    close: async (graceMs = 0) => {
+      await control.close();
+      if (graceMs > 0 && http.active + tcp.active > 0) await endPolitely(drain, graceMs);
+      drain.close();
+      listeners.close();
+      http.closeAll();
+      tcp.closeAll();
+      figures.close();
+    },
+  };
+}
+
+interface Parts {
+  readonly clock: MeshClock;
+  readonly lease: FaultLease;
+  readonly identity: WorkloadIdentity;
+  readonly configuration: Configuration;
+  readonly listeners: ListenerSet;
+  readonly drain: Drain;
+  readonly telemetry: Telemetry;
+  readonly unseen: UnseenConnections;
+  readonly logger: Logger;
+  readonly save: () => Promise<void>;
+}
+
+/** What each message of the control plane does, part by part. */
+function toEffects(program: string, parts: Parts): ControlEffects {
+  const { clock, lease, identity, configuration, listeners, drain, telemetry, unseen, logger, save } = parts;
+  return {
+    program,
     revision: () => configuration.revision,
     certificateSerial: () => identity.serial,
     beginLease: (leaseMs, nowMs) => {
@@ -115,25 +150,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
       return telemetry.takeReport();
     },
   };
-  const control = new ControlServer(effects, logger);
-  forwardLog = (level, message) => control.log(level, message);
-  await control.listen(options.socketPath);
-  logger.info(`control stream on ${options.socketPath}`);
-
-  return {
-    close: async (graceMs = 0) => {
-      await control.close();
-      if (graceMs > 0 && http.active + tcp.active > 0) await endPolitely(drain, graceMs);
-      drain.close();
-      listeners.close();
-      http.closeAll();
-      tcp.closeAll();
-      figures.close();
-    },
-  };
 }
-
-type Logger = ReturnType<typeof createLogger>;
 
 /** Goes on where an earlier run of this sidecar ended; without anything usable it waits for the control plane. */
 async function resume(state: StateFile, configuration: Configuration, identity: WorkloadIdentity, logger: Logger) {

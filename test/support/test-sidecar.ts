@@ -35,7 +35,12 @@ export function emptyConfig(name: string, revision: number, changes: Partial<Sid
   };
 }
 
-export function serviceOf(name: string, port: number, endpoints: Partial<Endpoint>[], protocol: 'auto' | 'http' | 'tcp' = 'auto'): ServiceConfig {
+export function serviceOf(
+  name: string,
+  port: number,
+  endpoints: Partial<Endpoint>[],
+  protocol: 'auto' | 'http' | 'tcp' = 'auto',
+): ServiceConfig {
   return {
     key: `${name}.shop`,
     name,
@@ -74,7 +79,9 @@ export class TestSidecar {
     this.log = log;
   }
 
-  static async start(options: { ca?: TestCa; name?: string; leaseMs?: number; dir?: string } = {}): Promise<TestSidecar> {
+  static async start(
+    options: { ca?: TestCa; name?: string; leaseMs?: number; dir?: string } = {},
+  ): Promise<TestSidecar> {
     const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'sidecar-')));
     const log: string[] = [];
     const running = await run(dir, log);

@@ -19,7 +19,9 @@ export class ControlServer {
   readonly #effects: ControlEffects;
   readonly #logger: Logger;
   readonly #http: Server = createServer((_request, response) => {
-    response.writeHead(426, { 'content-type': 'text/plain' }).end('This is the control stream of a sidecar: WebSocket only.\n');
+    response
+      .writeHead(426, { 'content-type': 'text/plain' })
+      .end('This is the control stream of a sidecar: WebSocket only.\n');
   });
   readonly #websocket = new WebSocketServer({
     server: this.#http,

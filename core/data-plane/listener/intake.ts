@@ -44,9 +44,15 @@ export class Intake {
 
   outbound(socket: Socket, context: DownstreamContext): void {
     const { http, tcp } = this.#options;
-    if (context.forwardProxy) return http.serve(socket, noBytes, context);
+    if (context.forwardProxy) {
+      http.serve(socket, noBytes, context);
+      return;
+    }
     const protocol = this.#outboundProtocol(context);
-    if (protocol === 'tcp' || protocol === 'tls') return tcp.serve(socket, noBytes, context);
+    if (protocol === 'tcp' || protocol === 'tls') {
+      tcp.serve(socket, noBytes, context);
+      return;
+    }
     const quietMs = protocol === 'http' ? Number.POSITIVE_INFINITY : quietClientMs;
     readFirstBytes(socket, { quietMs, stalledMs: stalledClientMs }, (kind, head) =>
       (kind.kind === 'http' ? http : tcp).serve(socket, head, context),
@@ -57,7 +63,10 @@ export class Intake {
     const port = context.target?.servicePort ?? context.originalDestination?.port ?? 0;
     const { mtls, protocol } = inboundPort(this.#options.config().source, port);
     const isOpaque = protocol === 'tcp' || protocol === 'tls' || (protocol === 'auto' && alwaysTcpPorts.has(port));
-    if (isOpaque && mtls === 'DISABLE') return this.#options.tcp.serve(socket, noBytes, context);
+    if (isOpaque && mtls === 'DISABLE') {
+      this.#options.tcp.serve(socket, noBytes, context);
+      return;
+    }
     // Plaintext has no business at a strict port, so there silence means nothing but a slow client.
     const waits = protocol === 'http' || mtls === 'STRICT';
     const quietMs = waits ? Number.POSITIVE_INFINITY : quietClientMs;

@@ -28,7 +28,10 @@ export function splice(client: Socket, server: Socket, head: Buffer, meter: Spli
 }
 
 function forward(from: Socket, to: Socket, count: (bytes: number) => void): void {
-  if (from.destroyed) return breakOff(to);
+  if (from.destroyed) {
+    breakOff(to);
+    return;
+  }
   from.on('data', (chunk: Buffer) => {
     count(chunk.length);
     if (!to.write(chunk)) from.pause();
@@ -49,7 +52,10 @@ function forward(from: Socket, to: Socket, count: (bytes: number) => void): void
 /** Ends a connection so that the peer does not take it for a regular end: what is queued goes out, then a reset. */
 export function breakOff(socket: Socket): void {
   if (socket.destroyed) return;
-  if (socket.writableLength === 0 || socket.connecting) return resetNow(socket);
+  if (socket.writableLength === 0 || socket.connecting) {
+    resetNow(socket);
+    return;
+  }
   socket.pause();
   socket.once('drain', () => resetNow(socket));
   // A peer that takes nothing any more must not keep the connection for ever.

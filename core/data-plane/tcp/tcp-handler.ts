@@ -10,8 +10,13 @@ import type { Endpoint } from '../../model/sidecar-config.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
 import { pickEndpoint } from '../../policy/pick-endpoint.ts';
 import type { Random } from '../../shared/random.ts';
-import type { ConnectionHandler, DownstreamContext, EdgeRecorder, UpstreamConnector, UpstreamTarget } from '../connection.ts';
-import { UpstreamError } from '../connection.ts';
+import type {
+  ConnectionHandler,
+  DownstreamContext,
+  EdgeRecorder,
+  UpstreamConnector,
+  UpstreamTarget,
+} from '../connection.ts';
 import type { CompiledConfig, LocatedEndpoint } from '../http/compiled-config.ts';
 import { toTargetPort } from '../http/compiled-service.ts';
 import type { Logger } from '../logger.ts';
@@ -59,9 +64,9 @@ export class TcpHandler implements ConnectionHandler {
     client.setNoDelay(true);
     const upstream = this.#upstreamOf(context);
     if (upstream === null) {
-      const key = toUnknownEdge(context);
-      this.#options.edge(key).flag('UH');
-      return breakOff(client);
+      this.#options.edge(toUnknownEdge(context)).flag('UH');
+      breakOff(client);
+      return;
     }
     void this.#join(client, head, upstream);
   }
@@ -89,7 +94,7 @@ export class TcpHandler implements ConnectionHandler {
     } catch (error) {
       if (!client.destroyed) {
         edge.flag('UF');
-        this.#options.logger.warn(`TCP connection refused: ${toMessage(error instanceof UpstreamError ? error : toBug(error))}`);
+        this.#options.logger.warn(`a TCP connection could not be passed on: ${toMessage(error)}`);
       }
       return breakOff(client);
     } finally {
@@ -98,7 +103,10 @@ export class TcpHandler implements ConnectionHandler {
     server.on('error', () => server.destroy());
     edge.connectionOpened();
     this.#count(endpointId, 1);
-    const meter = { toServer: (bytes: number) => edge.bytes(bytes, 0), toClient: (bytes: number) => edge.bytes(0, bytes) };
+    const meter = {
+      toServer: (bytes: number) => edge.bytes(bytes, 0),
+      toClient: (bytes: number) => edge.bytes(0, bytes),
+    };
     splice(client, server, head, meter, () => {
       edge.connectionClosed();
       this.#count(endpointId, -1);
@@ -175,8 +183,4 @@ export function toUnknownEdge(context: DownstreamContext): EdgeKey {
     protocol: 'tcp',
     mtls: context.peerSpiffeId !== null,
   };
-}
-
-function toBug(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

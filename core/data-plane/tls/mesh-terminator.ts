@@ -49,7 +49,8 @@ export class MeshTerminator {
     const { material } = this.#identity;
     if (material === null) {
       socket.destroy();
-      return waiting.refuse('this sidecar has no certificate yet');
+      waiting.refuse('this sidecar has no certificate yet');
+      return;
     }
     if (this.#generation !== this.#identity.generation) {
       this.#generation = this.#identity.generation;
@@ -80,7 +81,8 @@ export class MeshTerminator {
     const peer = spiffeIdFromNames(socket.getPeerCertificate().subjectaltname);
     if (peer === null || !isOfTrustDomain(peer, this.#trustDomain())) {
       socket.destroy();
-      return waiting.refuse(`${peer ?? 'a certificate without SPIFFE ID'} is not of trust domain ${this.#trustDomain()}`);
+      waiting.refuse(`${peer ?? 'a certificate without SPIFFE ID'} is not of trust domain ${this.#trustDomain()}`);
+      return;
     }
     const protocol = socket.alpnProtocol === meshAlpn.http ? 'http' : 'tcp';
     waiting.accept({ socket, protocol, peerSpiffeId: peer });

@@ -51,7 +51,10 @@ function connect(
     const onError = (error: Error) => fail(toUpstreamError(error, where));
     const onClose = () => fail(failure('reset', `${where} closed the connection during the handshake`));
     const onAbort = () => fail(cancelled(where));
-    const timer = setTimeout(() => fail(failure('timeout', `no answer from ${where} within ${timeoutMs} ms`)), timeoutMs);
+    const timer = setTimeout(
+      () => fail(failure('timeout', `no answer from ${where} within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     timer.unref();
     signal?.addEventListener('abort', onAbort, { once: true });
     socket.on('error', onError);

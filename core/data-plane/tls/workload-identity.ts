@@ -96,8 +96,10 @@ export class WorkloadIdentity {
     }
     const names = spiffeIdOf(leaf);
     if (names === null) throw new Error('the certificate has no SPIFFE ID as its only URI name');
-    if (spiffeId !== null && names !== spiffeId) throw new Error(`the certificate is for ${names}, not for ${spiffeId}`);
-    if (new Date(leaf.validTo).getTime() <= Date.now()) throw new Error(`the certificate has expired on ${leaf.validTo}`);
+    if (spiffeId !== null && names !== spiffeId)
+      throw new Error(`the certificate is for ${names}, not for ${spiffeId}`);
+    if (new Date(leaf.validTo).getTime() <= Date.now())
+      throw new Error(`the certificate has expired on ${leaf.validTo}`);
     this.#context = createSecureContext({
       key: material.keyPem,
       cert: material.chainPem.join('\n'),

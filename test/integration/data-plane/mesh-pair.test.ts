@@ -12,7 +12,7 @@ import { eventually } from '../../support/eventually.ts';
 import { TestCa } from '../../support/test-ca.ts';
 import { emptyConfig, freePort, serviceOf, spiffeIdOfName, TestSidecar } from '../../support/test-sidecar.ts';
 
-let closers: (() => void | Promise<unknown>)[] = [];
+let closers: (() => unknown)[] = [];
 let ca: TestCa;
 
 beforeEach(async () => {
@@ -72,14 +72,21 @@ interface Pair {
 /** `applicationPort`: where orders' application listens; `servicePort` is what others call it. */
 async function startPair(
   applicationPort: number,
-  options: { servicePort?: number; protocol?: 'auto' | 'http' | 'tcp'; mtls?: 'DISABLE' | 'PERMISSIVE' | 'STRICT' } = {},
+  options: {
+    servicePort?: number;
+    protocol?: 'auto' | 'http' | 'tcp';
+    mtls?: 'DISABLE' | 'PERMISSIVE' | 'STRICT';
+  } = {},
 ): Promise<Pair> {
   const { servicePort = 8_080, protocol = 'auto', mtls = 'PERMISSIVE' } = options;
   const [outboundPort, inboundPort] = [await freePort(), await freePort()];
   const listen = (port: number) => ({ host: '127.0.0.1', port });
   const web = await TestSidecar.start({ ca, name: 'web' });
   const orders = await TestSidecar.start({ ca, name: 'orders' });
-  closers.push(() => web.close(), () => orders.close());
+  closers.push(
+    () => web.close(),
+    () => orders.close(),
+  );
   const ordersConfig = emptyConfig('orders', 1, {
     listeners: {
       kind: 'explicit',
@@ -173,7 +180,13 @@ describe('a pair of sidecars', () => {
     const server = createTlsServer({ ...pem, ALPNProtocols: ['postgresql'] }, (socket) => socket.end('secret'));
     const { inboundPort, outboundPort } = await startPair(await listening(server));
     for (const port of [inboundPort, outboundPort]) {
-      const client = connectTls({ host: '127.0.0.1', port, ca: own.rootPem, ALPNProtocols: ['postgresql'], checkServerIdentity: () => undefined });
+      const client = connectTls({
+        host: '127.0.0.1',
+        port,
+        ca: own.rootPem,
+        ALPNProtocols: ['postgresql'],
+        checkServerIdentity: () => undefined,
+      });
       expect((await readAll(client)).toString()).toBe('secret');
       expect(client.authorized).toBe(true);
       expect(client.alpnProtocol).toBe('postgresql');
@@ -189,7 +202,7 @@ describe('a pair of sidecars', () => {
     await expect(get(inboundPort)).rejects.toThrow();
     expect((await get(outboundPort)).status).toBe(200);
     const edge = await eventually('the refusal in a report', () =>
-      orders.control.reports.flatMap(({ edges }) => edges).find(({ flags }) => flags['NR'] === 1),
+      orders.control.reports.flatMap(({ edges }) => edges).find(({ flags }) => flags.NR === 1),
     );
     expect(edge.key).toMatchObject({ direction: 'inbound', mtls: false });
   });
@@ -230,7 +243,10 @@ describe('a pair of sidecars', () => {
     for (const { control } of [web, orders]) control.send({ type: 'trust', trustBundlePem: both });
     const before = statuses.length;
     await eventually('requests with both roots', () => statuses.length > before + 20);
-    for (const [sidecar, name] of [[web, 'web'], [orders, 'orders']] as const) {
+    for (const [sidecar, name] of [
+      [web, 'web'],
+      [orders, 'orders'],
+    ] as const) {
       await sidecar.control.issue(next, spiffeIdOfName(name), [ca, next]);
     }
     const after = statuses.length;

@@ -48,7 +48,8 @@ describe('parseClientHello', () => {
     const hello = await helloOf({ alpn: ['meshdesk-http/1.1'], servername: 'orders' });
     const whole = parseClientHello(hello);
     for (const bytes of [hello, fragment(hello, 1), fragment(hello, 37), fragment(hello, 200)]) {
-      for (let length = 0; length < bytes.length; length += 1) expect(parseClientHello(bytes.subarray(0, length))).toBe('more');
+      for (let length = 0; length < bytes.length; length += 1)
+        expect(parseClientHello(bytes.subarray(0, length))).toBe('more');
       expect(parseClientHello(bytes)).toEqual(whole);
       expect(parseClientHello(Buffer.concat([bytes, Buffer.from('early data')]))).toEqual(whole);
     }

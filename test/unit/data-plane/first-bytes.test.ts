@@ -28,12 +28,29 @@ describe('classifyFirstBytes', () => {
     expect(kindOf(text)).toBe(kind);
   });
 
-  it.each(['', 'G', 'GET', 'GET ', 'GET h', 'GET http:/', 'OPTIONS *', '\x16', '\x16\x03\x01'])('%j is undecided', (text) => {
-    expect(kindOf(text)).toBeNull();
-  });
+  it.each(['', 'G', 'GET', 'GET ', 'GET h', 'GET http:/', 'OPTIONS *', '\x16', '\x16\x03\x01'])(
+    '%j is undecided',
+    (text) => {
+      expect(kindOf(text)).toBeNull();
+    },
+  );
 
   it('does not change its mind: a prefix of a message is undecided or gives what the message gives', () => {
-    const part = fc.constantFrom('GET', 'OPTIONS', 'CONNECT', 'PRI', ' ', '/', '*', 'http://', 'h', 'x', '\r\n', '\x16\x03', '1');
+    const part = fc.constantFrom(
+      'GET',
+      'OPTIONS',
+      'CONNECT',
+      'PRI',
+      ' ',
+      '/',
+      '*',
+      'http://',
+      'h',
+      'x',
+      '\r\n',
+      '\x16\x03',
+      '1',
+    );
     fc.assert(
       fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
         const text = parts.join('');

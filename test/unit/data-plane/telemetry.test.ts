@@ -86,7 +86,16 @@ describe('Telemetry', () => {
 
   it('keeps few samples and leaves room for failed ones', () => {
     const { telemetry } = createTelemetry();
-    const sample = { service: null, workload: null, route: null, method: 'GET', path: '/', flags: '', durationMs: 1, mtls: true };
+    const sample = {
+      service: null,
+      workload: null,
+      route: null,
+      method: 'GET',
+      path: '/',
+      flags: '',
+      durationMs: 1,
+      mtls: true,
+    };
     for (let index = 0; index < 100; index += 1) telemetry.sample({ ...sample, status: 200 });
     telemetry.sample({ ...sample, status: 503, flags: 'FI' });
     for (let index = 0; index < 100; index += 1) telemetry.sample({ ...sample, status: 500 });

@@ -12,7 +12,10 @@ const v6 = (ip: string) => `0000000000000000FFFF0000${ip}`;
 
 describe('countUnseen', () => {
   it('counts connections of the application that were open before, in both directions', () => {
-    const table = header + row(`${app}:${hex(40_000)}`, `${other}:${hex(5432)}`, 0) + row(`${app}:${hex(80)}`, `${other}:${hex(50_000)}`, 0);
+    const table =
+      header +
+      row(`${app}:${hex(40_000)}`, `${other}:${hex(5432)}`, 0) +
+      row(`${app}:${hex(80)}`, `${other}:${hex(50_000)}`, 0);
     expect(countUnseen([table], own)).toBe(2);
   });
 
