@@ -1,6 +1,5 @@
 /** Commands that also work while no control plane runs: they then look at the container engine themselves. */
 import type { CleanupResult, DoctorCheck } from '../../contract/shapes.ts';
-import { createDockerRuntime } from '../create-runtimes.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type CommandContext, defineCommand, type Environment, Exit, exitCodes } from './context.ts';
 import { createStreamLogger } from './stream-logger.ts';
@@ -10,6 +9,7 @@ const engineWaitMs = 5_000;
 /** Runs `work` with a runtime of our own, once the engine was reached or is known to be absent. */
 async function withRuntime<T>({ environment, project }: CommandContext, work: (runtime: Runtime) => Promise<T>): Promise<T> {
   const log = createStreamLogger(environment.streams.stderr, 'warn');
+  const { createDockerRuntime } = await import('../create-runtimes.ts');
   const runtime = createDockerRuntime({ distDir: environment.distDir, stateDir: project.stateDir, log });
   let settled = () => undefined as void;
   const ready = new Promise<void>((resolve) => {

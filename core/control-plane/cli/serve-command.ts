@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { type ControlPlane, startControlPlane } from '../control-plane.ts';
+import type { ControlPlane } from '../control-plane.ts';
 import { parsePort } from './arguments.ts';
 import { type CommandContext, defineCommand, type Environment } from './context.ts';
 import { createStreamLogger, isLogLevel } from './stream-logger.ts';
@@ -59,6 +59,8 @@ function serveCommand(environment: Environment) {
       const asked = environment.env['MESHDESK_LOG'] ?? 'warn';
       const log = createStreamLogger(environment.streams.stderr, isLogLevel(asked) ? asked : 'warn');
       const signalled = untilSignal();
+      // Loaded here only: every other command is a call over a socket and should start at once.
+      const { startControlPlane } = await import('../control-plane.ts');
       const controlPlane = await startControlPlane({
         projectDir: project.dir,
         distDir: environment.distDir,

@@ -20,7 +20,7 @@ const work = (context: RoleContext, fromMs: number, spreadMs: number) => pause(f
 
 /** An answer that passes on what the other service said when that is not a success. */
 function passOn(name: string, answer: Answer): Answer | null {
-  return answer.status < 400 ? null : json(answer.status < 500 ? answer.status : 502, { error: `${name} said ${answer.status}` });
+  return answer.status < 400 ? null : json(answer.status, { error: `${name} said ${answer.status}`, cause: answer.body.trim() });
 }
 
 const web: Role = async (method, url, context) => {
