@@ -37,7 +37,7 @@ export function printReport(input: {
     '## Verify',
     '',
     '```sh',
-    'istioctl analyze --recursive --use-kube=false .   # before: the files by themselves',
+    'istioctl analyze --use-kube=false -A .            # before: the files by themselves',
     ...verifyLines(input.snapshot),
     '```',
     '',
