@@ -267,12 +267,12 @@ export class Exchange implements UpstreamUser {
     const { socket } = upstream;
     const { chunks, bytes } = this.#body;
     this.#headFlushed = false;
-    socket.cork();
+    if (chunks.length > 0) socket.cork();
     let flowing = socket.write(this.#request.head, (error) => {
       if (error === undefined || error === null) this.#headFlushed = true;
     });
     for (const chunk of chunks) flowing = socket.write(chunk);
-    socket.uncork();
+    if (chunks.length > 0) socket.uncork();
     this.#body.sent();
     this.#recorder?.bytes(this.#request.head.length + bytes, 0);
     if (!this.#requestDone) this.#client.setReading(flowing);

@@ -25,7 +25,7 @@ export function writeRequestHead(bytes: Buffer, head: RequestHead, edit: Request
   if (edit.requestId !== null) added += `x-request-id: ${edit.requestId}\r\n`;
   if (head.teTrailers) added += 'te: trailers\r\n';
   if (head.upgrade) added += 'connection: upgrade\r\n';
-  return assemble(bytes, head, head.start, line, added);
+  return assemble(bytes, head, { start: head.start, line, added, bodyStart: head.end, bodyEnd: head.end });
 }
 
 export interface ResponseEdit {
@@ -37,19 +37,21 @@ export interface ResponseEdit {
 /**
  * The head to send downstream. `connection` is what the client is told; `framing: false` leaves Content-Length and
  * Transfer-Encoding out (204 and 1xx carry neither, a decoded body has no coding); `chunked` announces our own chunks.
+ * A body that is there already goes behind the head, so that both leave in one write.
  */
-export function writeResponseHead(bytes: Buffer, head: ResponseHead, edit: ResponseEdit): Buffer {
+export function writeResponseHead(
+  bytes: Buffer,
+  head: ResponseHead,
+  edit: ResponseEdit,
+  bodyStart = head.end,
+  bodyEnd = bodyStart,
+): Buffer {
   const lineStart = head.start + 'HTTP/1.0'.length;
   const line = head.minor === 1 ? null : `HTTP/1.1${bytes.toString('latin1', lineStart, head.fieldsStart)}`;
   if (!edit.framing) dropFraming(bytes, head);
   const connection = edit.connection === null ? '' : `connection: ${edit.connection}\r\n`;
-  return assemble(
-    bytes,
-    head,
-    head.start,
-    line,
-    edit.chunked ? `transfer-encoding: chunked\r\n${connection}` : connection,
-  );
+  const added = edit.chunked ? `transfer-encoding: chunked\r\n${connection}` : connection;
+  return assemble(bytes, head, { start: head.start, line, added, bodyStart, bodyEnd });
 }
 
 function dropFraming(bytes: Buffer, head: HeadFields): void {
@@ -59,10 +61,19 @@ function dropFraming(bytes: Buffer, head: HeadFields): void {
   }
 }
 
-/** Start line (`null`: the original), added lines, then every run of lines that stays, copied as it is. */
-function assemble(bytes: Buffer, head: HeadFields, start: number, line: string | null, added: string): Buffer {
+interface Parts {
+  readonly start: number;
+  /** `null`: the original start line. */
+  readonly line: string | null;
+  readonly added: string;
+  readonly bodyStart: number;
+  readonly bodyEnd: number;
+}
+
+/** Start line, added lines, then every run of lines that stays, copied as it is, and the body. */
+function assemble(bytes: Buffer, head: HeadFields, { start, line, added, bodyStart, bodyEnd }: Parts): Buffer {
   const lineLength = line === null ? head.fieldsStart - start : line.length;
-  const out = Buffer.allocUnsafe(lineLength + added.length + head.end - head.fieldsStart);
+  const out = Buffer.allocUnsafe(lineLength + added.length + head.end - head.fieldsStart + bodyEnd - bodyStart);
   let at = line === null ? bytes.copy(out, 0, start, head.fieldsStart) : out.write(line, 0, 'latin1');
   if (added !== '') at += out.write(added, at, 'latin1');
   let from = head.fieldsStart;
@@ -73,5 +84,6 @@ function assemble(bytes: Buffer, head: HeadFields, start: number, line: string |
     from = index + 1 < head.count ? (head.nameStart[index + 1] ?? 0) : head.end - 2;
   }
   at += bytes.copy(out, at, from, head.end);
+  if (bodyEnd > bodyStart) at += bytes.copy(out, at, bodyStart, bodyEnd);
   return out.subarray(0, at);
 }

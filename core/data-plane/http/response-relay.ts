@@ -17,6 +17,8 @@ export interface AnsweredRequest {
  */
 export type RelayState = 'more' | 'done' | 'switched' | 'broken';
 
+/** A body up to this size is copied behind its head rather than written after it. */
+const copiedBodyBytes = 16 * 1024;
 const lineEnd = Buffer.from('\r\n');
 const lastChunk = Buffer.from('0\r\n\r\n');
 
@@ -105,22 +107,40 @@ export class ResponseRelay {
     this.closesClient = (old && (decode || this.#kind === 'until-close')) || !this.#mayKeepClient();
     this.#body.begin(this.#kind, Math.max(0, head.contentLength), decode);
     const connection = this.closesClient ? 'close' : old ? 'keep-alive' : null;
-    this.#client.cork();
-    const framing = status !== 204 && !decode;
-    this.#write(writeResponseHead(bytes, head, { connection, framing, chunked: this.#encodes }));
-    const state = this.#relayBody(bytes, end);
-    this.#client.uncork();
-    return state;
+    const edit = { connection, framing: status !== 204 && !decode, chunked: this.#encodes } as const;
+    const bodyEnd = this.#body.scan(bytes, end, bytes.length);
+    if (bodyEnd < 0) return 'broken';
+    const { spans, spanCount } = this.#body;
+    const [from = end, to = end] = spans;
+    if (spanCount === 0 || (spanCount === 2 && !this.#encodes && to - from <= copiedBodyBytes)) {
+      this.#write(
+        spanCount === 0 ? writeResponseHead(bytes, head, edit) : writeResponseHead(bytes, head, edit, from, to),
+      );
+    } else {
+      this.#client.cork();
+      this.#write(writeResponseHead(bytes, head, edit));
+      this.#relaySpans(bytes);
+      this.#client.uncork();
+    }
+    return this.#stateAfter(bytes, bodyEnd);
   }
 
   #relayBody(bytes: Buffer, from: number): RelayState {
     const end = this.#body.scan(bytes, from, bytes.length);
     if (end < 0) return 'broken';
+    this.#relaySpans(bytes);
+    return this.#stateAfter(bytes, end);
+  }
+
+  #relaySpans(bytes: Buffer): void {
     const { spans, spanCount } = this.#body;
     const several = spanCount > 2 || this.#encodes;
     if (several) this.#client.cork();
     for (let index = 0; index < spanCount; index += 2) this.#relaySpan(bytes.subarray(spans[index], spans[index + 1]));
     if (several) this.#client.uncork();
+  }
+
+  #stateAfter(bytes: Buffer, end: number): RelayState {
     if (!this.#body.done) return 'more';
     // Bytes behind the answer belong to no request.
     if (end < bytes.length) this.reusable = false;
