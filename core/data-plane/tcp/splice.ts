@@ -1,4 +1,5 @@
-import { type Socket, Socket as TcpSocket } from 'node:net';
+import type { Socket } from 'node:net';
+import { resetConnection } from '../reset-connection.ts';
 
 /** Counts bytes as they are forwarded: from the client to the server, and back. */
 export interface SpliceMeter {
@@ -53,32 +54,15 @@ function forward(from: Socket, to: Socket, count: (bytes: number) => void): void
 export function breakOff(socket: Socket): void {
   if (socket.destroyed) return;
   if (socket.writableLength === 0 || socket.connecting) {
-    resetNow(socket);
+    resetConnection(socket);
     return;
   }
   socket.pause();
-  socket.once('drain', () => resetNow(socket));
+  socket.once('drain', () => resetConnection(socket));
   // A peer that takes nothing any more must not keep the connection for ever.
-  const deadline = setTimeout(() => resetNow(socket), flushDeadlineMs);
+  const deadline = setTimeout(() => resetConnection(socket), flushDeadlineMs);
   deadline.unref();
   socket.once('close', () => clearTimeout(deadline));
 }
 
 const flushDeadlineMs = 5_000;
-
-/**
- * RST instead of FIN. `resetAndDestroy` refuses TLS sockets, so there the TCP handle below is reset; without it the
- * peer's TLS sees an end without close_notify.
- */
-function resetNow(socket: Socket): void {
-  if (socket.destroyed) return;
-  const handle: unknown = Reflect.get(socket, '_handle');
-  const below: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, '_parent') : undefined;
-  if (below === undefined || below === null) {
-    if (socket instanceof TcpSocket) socket.resetAndDestroy();
-    return;
-  }
-  const reset: unknown = typeof below === 'object' ? Reflect.get(below, 'reset') : undefined;
-  if (typeof reset === 'function') reset.call(below, () => undefined);
-  socket.destroy();
-}

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { meshAlpn } from '../../model/identity.ts';
+import { rememberTransport } from '../reset-connection.ts';
 import { isOfTrustDomain, spiffeIdFromNames } from './spiffe.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
@@ -18,6 +19,10 @@ interface Waiting {
   readonly refuse: (reason: string) => void;
 }
 
+interface Handshake extends Waiting {
+  readonly transport: Socket;
+}
+
 /**
  * The server side of mesh mTLS: TLS 1.3 only, a client certificate of the trust bundle with a SPIFFE ID of the trust
  * domain, and one of our ALPN protocols. A rotation changes what new handshakes use; open connections live on.
@@ -26,7 +31,7 @@ export class MeshTerminator {
   readonly #identity: WorkloadIdentity;
   readonly #trustDomain: () => string;
   readonly #server: Server;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new Map<string, Handshake>();
   #generation = -1;
 
   constructor(identity: WorkloadIdentity, trustDomain: () => string) {
@@ -62,9 +67,10 @@ export class MeshTerminator {
       });
     }
     const id = toId(socket);
-    this.#waiting.set(id, waiting);
+    const handshake = { ...waiting, transport: socket };
+    this.#waiting.set(id, handshake);
     socket.once('close', () => {
-      if (this.#waiting.get(id) === waiting) this.#waiting.delete(id);
+      if (this.#waiting.get(id) === handshake) this.#waiting.delete(id);
     });
     if (head.length > 0) socket.unshift(head);
     // Documented way to hand a connection to a TLS server that does not listen by itself.
@@ -84,11 +90,12 @@ export class MeshTerminator {
       waiting.refuse(`${peer ?? 'a certificate without SPIFFE ID'} is not of trust domain ${this.#trustDomain()}`);
       return;
     }
+    rememberTransport(socket, waiting.transport);
     const protocol = socket.alpnProtocol === meshAlpn.http ? 'http' : 'tcp';
     waiting.accept({ socket, protocol, peerSpiffeId: peer });
   }
 
-  #take(socket: TLSSocket): Waiting | undefined {
+  #take(socket: TLSSocket): Handshake | undefined {
     const id = toId(socket);
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);

@@ -2,6 +2,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { type UpstreamConnector, UpstreamError, type UpstreamFailure, type UpstreamTarget } from '../connection.ts';
 import { toMessage } from '../logger.ts';
+import { rememberTransport } from '../reset-connection.ts';
 import { spiffeIdFromNames } from './spiffe.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
@@ -65,7 +66,6 @@ function connect(
         return fail(failure('tls', `${where} did not agree to the mesh protocol ${target.tls.alpn}; is it a sidecar?`));
       }
       settle();
-      socket.setNoDelay(true);
       resolve(socket);
     });
   });
@@ -76,6 +76,7 @@ function toDialOptions(target: UpstreamTarget) {
     host: target.host,
     port: target.port,
     allowHalfOpen: true,
+    noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveDelayMs,
     ...(target.localAddress === undefined ? {} : { localAddress: target.localAddress }),
@@ -86,8 +87,9 @@ function dialMesh(identity: WorkloadIdentity, target: UpstreamTarget, tls: NonNu
   if (identity.context === null) {
     throw failure('tls', 'this sidecar has no certificate yet; the control plane issues one when it is connected');
   }
-  return connectTls({
-    ...toDialOptions(target),
+  const transport = connectTcp(toDialOptions(target));
+  const socket = connectTls({
+    socket: transport,
     secureContext: identity.context,
     ALPNProtocols: [tls.alpn],
     servername: tls.serverName,
@@ -101,6 +103,8 @@ function dialMesh(identity: WorkloadIdentity, target: UpstreamTarget, tls: NonNu
         : failure('tls', `the endpoint is ${id ?? 'without a SPIFFE ID'}, expected ${tls.spiffeId}`);
     },
   });
+  rememberTransport(socket, transport);
+  return socket;
 }
 
 function failure(kind: UpstreamFailure['kind'], message: string, cause?: unknown): UpstreamError {

@@ -284,13 +284,19 @@ describe('a pair of sidecars', () => {
         ended ||= 'end';
       });
     });
-    const { outboundPort } = await startPair(await listening(sink), { protocol: 'tcp' });
+    const { web, orders, outboundPort } = await startPair(await listening(sink), { protocol: 'tcp' });
     const socket = dial(outboundPort);
     socket.write('all of this');
     await eventually('the bytes at the application', () => Buffer.concat(received).toString() === 'all of this');
     socket.resetAndDestroy();
     await eventually('the end of the connection', () => ended !== '');
     expect(ended).toBe('error');
+    for (const { control } of [web, orders]) {
+      const edge = await eventually('the closed edge', () =>
+        control.reports.flatMap(({ edges }) => edges).find(({ connectionsClosed }) => connectionsClosed === 1),
+      );
+      expect(edge.activeConnections).toBe(0);
+    }
   });
 });
 
