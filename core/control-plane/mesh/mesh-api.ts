@@ -2,13 +2,7 @@
  * What the rest of the control plane sees of the mesh: one handler of the contract is one call here. Everything that
  * the user did wrong rejects (or throws) with a `MeshError`.
  */
-import type {
-  EventPayload,
-  MethodInput,
-  MethodOutput,
-  MethodParsed,
-  Selection,
-} from '../../contract/contract.ts';
+import type { EventPayload, MethodInput, MethodOutput, MethodParsed, Selection } from '../../contract/contract.ts';
 import type {
   CertificateCheck,
   CertificateView,

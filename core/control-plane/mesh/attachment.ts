@@ -1,0 +1,45 @@
+import type { DiscoveredWorkload } from '../../model/workload.ts';
+import type { ConnectionCounts } from '../push/sidecar-connection.ts';
+import type { SidecarLink } from '../push/sidecar-link.ts';
+import type { Sidecar } from '../runtime/runtime.ts';
+
+/** A workload that has, gets or loses a sidecar. What the coordinator does to it, it does one thing after the other. */
+export class Attachment {
+  readonly workloadId: string;
+  readonly incarnation: string;
+  readonly runtime: DiscoveredWorkload['runtime'];
+  phase: 'attaching' | 'attached' | 'detaching' = 'attaching';
+  /** Step under way, or why it is degraded. */
+  reason: string | null = null;
+  /** True while something is wrong with an attached one. */
+  isDegraded = false;
+  /** The others speak mutual TLS to it: its traffic passes its sidecar. */
+  isAnnounced = false;
+  /** The redirect rules are (or were) installed for the process with this connection; a restart needs them again. */
+  needsRedirect = false;
+  sidecar: Sidecar | null = null;
+  link: SidecarLink | null = null;
+  kept: ConnectionCounts | null = null;
+  /** Resolves when the attach or detach under way ends, however it ends. */
+  working: Promise<unknown> = Promise.resolve();
+  /** Set while a drain can be taken back. */
+  takeBack: (() => void) | null = null;
+  /** Told when the sidecar refuses its configuration while it is being attached. */
+  onNack: ((message: string) => void) | null = null;
+  retractTimer: NodeJS.Timeout | null = null;
+  failedDials = 0;
+  /** Its namespace is gone (stopped, restarted, removed): nothing in it has to be put back. */
+  isGone = false;
+
+  constructor(workload: Pick<DiscoveredWorkload, 'id' | 'incarnation' | 'runtime'>) {
+    this.workloadId = workload.id;
+    this.incarnation = workload.incarnation;
+    this.runtime = workload.runtime;
+  }
+
+  close(): void {
+    if (this.retractTimer !== null) clearTimeout(this.retractTimer);
+    this.retractTimer = null;
+    this.link?.close();
+  }
+}

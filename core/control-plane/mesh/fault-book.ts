@@ -1,0 +1,232 @@
+import type { MethodInput } from '../../contract/contract.ts';
+import { MeshError } from '../../contract/errors.ts';
+import type { FaultView } from '../../contract/shapes.ts';
+import { type FaultDefinition, readFaultInjection, seedOf, toFaultInjection } from '../../model/fault-injection.ts';
+import { namespaceOf } from '../../model/resource.ts';
+import { toResourceName } from '../../model/resource-metadata.ts';
+import type { Clock } from '../../shared/clock.ts';
+import type { ActiveFault } from '../../snapshot/snapshot.ts';
+import type { EdgeRing } from '../telemetry/edge-ring.ts';
+import type { TelemetryStore } from '../telemetry/telemetry-store.ts';
+import type { AppliedCount } from './applied.ts';
+import { findService } from './find-service.ts';
+import type { MeshFaults } from './mesh-api.ts';
+import type { MeshMarkers } from './mesh-markers.ts';
+import type { Publisher } from './publisher.ts';
+import type { ResourceStore } from './resource-store.ts';
+
+export interface FaultBookOptions {
+  readonly resources: ResourceStore;
+  readonly publisher: () => Publisher;
+  readonly telemetry: TelemetryStore;
+  readonly markers: MeshMarkers;
+  readonly clock: Clock;
+  readonly onChange: () => void;
+  readonly applied: (uses: Parameters<AppliedCount>[0]) => ReturnType<AppliedCount>;
+}
+
+interface Active {
+  readonly expiresAtMs: number | null;
+  readonly p95BeforeMs: number | null;
+  readonly timer: NodeJS.Timeout | null;
+}
+
+const ackTimeoutMs = 1_000;
+
+/**
+ * Faults: definitions are resources (FaultInjection) and stay; whether one is switched on is kept in memory only, so
+ * that nothing is broken on purpose by a program that has just started. Sidecars drop an active fault by themselves when
+ * the control plane's heartbeats end (lease).
+ */
+export class FaultBook implements MeshFaults {
+  readonly #options: FaultBookOptions;
+  readonly #active = new Map<string, Active>();
+
+  constructor(options: FaultBookOptions) {
+    this.#options = options;
+  }
+
+  definitions(): FaultDefinition[] {
+    return this.#options.resources
+      .all()
+      .flatMap((resource) => (resource.kind === 'FaultInjection' ? [readFaultInjection(resource)] : []));
+  }
+
+  /** What is switched on, for the snapshot. */
+  active(): ActiveFault[] {
+    return this.definitions().flatMap(({ durationMs: _, ...fault }) => {
+      const active = this.#active.get(fault.id);
+      return active === undefined ? [] : [{ ...fault, expiresAtMs: active.expiresAtMs }];
+    });
+  }
+
+  list(): FaultView[] {
+    return this.definitions().map((fault) => this.#view(fault));
+  }
+
+  async set(input: MethodInput<'fault.set'>): Promise<FaultView> {
+    const { resources } = this.#options;
+    const fault = this.#define(input);
+    const before = resources
+      .all()
+      .find((resource) => resource.kind === 'FaultInjection' && resource.metadata.name === fault.id);
+    const resource = toFaultInjection(fault);
+    this.#switchOff(fault.id);
+    if (before !== undefined && namespaceOf(before) !== namespaceOf(resource)) {
+      await resources.remove('FaultInjection', namespaceOf(before), fault.id);
+    }
+    await resources.put([resource]);
+    if (input.enabled ?? true) this.#switchOn(fault);
+    await this.#publish();
+    return this.#view(fault);
+  }
+
+  async toggle(id: string, enabled: boolean): Promise<FaultView> {
+    const fault = this.#find(id);
+    if (enabled !== this.#active.has(id)) {
+      if (enabled) this.#switchOn(fault);
+      else this.#switchOff(id);
+      await this.#publish();
+    }
+    return this.#view(fault);
+  }
+
+  async clear(which: { id: string } | { all: true }): Promise<FaultView[]> {
+    const faults = 'id' in which ? [this.#find(which.id)] : this.definitions();
+    for (const { id } of faults) this.#switchOff(id);
+    // They stop at once, before the file is written.
+    if (faults.length > 0) this.#options.publisher().publish();
+    for (const { id } of faults) await this.#remove(id);
+    await this.#publish();
+    return this.list();
+  }
+
+  /** The project's files have changed: what is not defined any more is not active either. */
+  reload(): void {
+    const known = new Set(this.definitions().map(({ id }) => id));
+    for (const id of [...this.#active.keys()]) if (!known.has(id)) this.#switchOff(id);
+    this.#options.onChange();
+  }
+
+  close(): void {
+    for (const id of [...this.#active.keys()]) this.#switchOff(id);
+  }
+
+  async #remove(id: string): Promise<void> {
+    const { resources } = this.#options;
+    for (const resource of resources.all()) {
+      if (resource.kind !== 'FaultInjection' || resource.metadata.name !== id) continue;
+      await resources.remove('FaultInjection', namespaceOf(resource), id);
+    }
+  }
+
+  #find(id: string): FaultDefinition {
+    const fault = this.definitions().find((candidate) => candidate.id === id);
+    if (fault === undefined) throw new MeshError('NOT_FOUND', `There is no fault ${id}; \`fault list\` shows them.`);
+    return fault;
+  }
+
+  #define(input: MethodInput<'fault.set'>): FaultDefinition {
+    const { services } = this.#options.publisher().snapshot;
+    const to = findService(services, input.to);
+    const from = input.from === null ? null : findService(services, input.from);
+    this.#assertHttp(
+      from?.key ?? null,
+      to.key,
+      to.ports.map(({ protocol }) => protocol),
+    );
+    const { action, percent } = input;
+    const id = input.id ?? this.#newId(`${from?.name ?? 'any'}-${to.name}-${action.kind}`);
+    const seed = this.definitions().find((fault) => fault.id === id)?.seed ?? seedOf(id);
+    const durationMs = input.durationMs ?? null;
+    return { id, from: from?.key ?? null, to: to.key, route: input.route ?? null, action, percent, durationMs, seed };
+  }
+
+  /** Throws UNSUPPORTED_PROTOCOL when what was seen on the edge, or declared for the service, is only TCP. */
+  #assertHttp(from: string | null, to: string, declared: readonly string[]): void {
+    const seen = this.#rings(from, to);
+    const isTcp =
+      seen.length > 0
+        ? seen.every(({ protocol }) => protocol === 'tcp')
+        : declared.length > 0 && declared.every((protocol) => protocol === 'tcp' || protocol === 'tls');
+    if (!isTcp) return;
+    throw new MeshError(
+      'UNSUPPORTED_PROTOCOL',
+      `${from ?? 'Everything'} speaks TCP with ${to}; delay and abort act on HTTP requests.`,
+    );
+  }
+
+  #newId(wanted: string): string {
+    const taken = new Set(this.definitions().map(({ id }) => id));
+    const name = toResourceName(wanted);
+    for (let number = 1; ; number += 1) {
+      const id = number === 1 ? name : `${name}-${number}`;
+      if (!taken.has(id)) return id;
+    }
+  }
+
+  #switchOn(fault: FaultDefinition): void {
+    const { clock, telemetry, markers } = this.#options;
+    const before = telemetry.window(this.#rings(fault.from, fault.to), 30).sum;
+    telemetry.resetFault(fault.id);
+    const expire = () => {
+      this.#switchOff(fault.id);
+      this.#options.publisher().publish();
+      this.#options.onChange();
+    };
+    const timer = fault.durationMs === null ? null : setTimeout(expire, fault.durationMs);
+    timer?.unref();
+    const expiresAtMs = fault.durationMs === null ? null : clock.nowMs() + fault.durationMs;
+    this.#active.set(fault.id, { expiresAtMs, p95BeforeMs: before.latency.percentileMs(95), timer });
+    markers.add('fault', `${describeFault(fault)} on`);
+  }
+
+  #switchOff(id: string): void {
+    const active = this.#active.get(id);
+    if (active === undefined) return;
+    if (active.timer !== null) clearTimeout(active.timer);
+    this.#active.delete(id);
+    this.#options.markers.add('fault', `${id} off`);
+  }
+
+  async #publish(): Promise<void> {
+    const publisher = this.#options.publisher();
+    publisher.publish();
+    this.#options.onChange();
+    await publisher.waitForAcks(ackTimeoutMs);
+  }
+
+  #rings(from: string | null, to: string): EdgeRing[] {
+    return [...this.#options.telemetry.rings()].filter(
+      (ring) => ring.to === to && (from === null || ring.from === from),
+    );
+  }
+
+  #view(fault: FaultDefinition): FaultView {
+    const { telemetry, clock, applied } = this.#options;
+    const active = this.#active.get(fault.id);
+    const { id, from, to, route, action, percent, durationMs } = fault;
+    const now = telemetry.window(this.#rings(from, to), 10).sum;
+    return {
+      ...{ id, from, to, route, action, percent, durationMs },
+      enabled: active !== undefined,
+      expiresInMs: active?.expiresAtMs == null ? null : Math.max(0, active.expiresAtMs - clock.nowMs()),
+      ...telemetry.faultCounts(id),
+      applied:
+        active === undefined
+          ? { of: 0, acked: 0 }
+          : applied((config) => config.faults.some((entry) => entry.id === id)),
+      effect: {
+        p95BeforeMs: active?.p95BeforeMs ?? null,
+        p95NowMs: now.latency.percentileMs(95),
+        errorPercentNow: now.requests === 0 ? null : (now.errors / now.requests) * 100,
+      },
+    };
+  }
+}
+
+/** `delay 400 ms for 30 %`. */
+export function describeFault(fault: Pick<FaultDefinition, 'action' | 'percent'>): string {
+  const what = fault.action.kind === 'delay' ? `delay ${fault.action.delayMs} ms` : `abort ${fault.action.httpStatus}`;
+  return fault.percent === 100 ? what : `${what} for ${fault.percent} %`;
+}

@@ -1,0 +1,80 @@
+import type { Clock } from '../../shared/clock.ts';
+import { compileSnapshot } from '../../snapshot/compile-snapshot.ts';
+import type { MeshSnapshot, SnapshotInput } from '../../snapshot/snapshot.ts';
+import { sameSidecarConfig, toSidecarConfig } from '../../snapshot/to-sidecar-config.ts';
+import type { SidecarLink } from '../push/sidecar-link.ts';
+
+export interface PublisherOptions {
+  /** Everything a snapshot is made of, as it is now. */
+  readonly input: () => Omit<SnapshotInput, 'revision'>;
+  readonly links: () => Iterable<readonly [workloadId: string, link: SidecarLink]>;
+  readonly clock: Clock;
+  readonly onPublished: () => void;
+}
+
+/** The one writer of snapshots: compiles, and pushes to the sidecars that it changes something for. */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  #revision = 0;
+  #snapshot: MeshSnapshot;
+  #scheduled: NodeJS.Immediate | null = null;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#snapshot = compileSnapshot({ ...options.input(), revision: 0 });
+  }
+
+  get snapshot(): MeshSnapshot {
+    return this.#snapshot;
+  }
+
+  /** Sidecars that an earlier control plane left have seen revisions up to this one; ours go on from there. */
+  continueAfter(revision: number): void {
+    this.#revision = Math.max(this.#revision, revision);
+  }
+
+  /** Compiles and pushes now. */
+  publish(): MeshSnapshot {
+    if (this.#scheduled !== null) clearImmediate(this.#scheduled);
+    this.#scheduled = null;
+    this.#revision += 1;
+    this.#snapshot = compileSnapshot({ ...this.#options.input(), revision: this.#revision });
+    for (const [workloadId, link] of this.#options.links()) this.#push(workloadId, link);
+    this.#options.onPublished();
+    return this.#snapshot;
+  }
+
+  /** Compiles and pushes soon: a burst of changes makes one snapshot. */
+  schedule(): void {
+    this.#scheduled ??= setImmediate(() => {
+      this.#scheduled = null;
+      this.publish();
+    });
+  }
+
+  /**
+   * Waits until the sidecars (all, or those chosen) have acknowledged what is in force for them, at most so long.
+   * Resolves with the ids of those that have not.
+   */
+  async waitForAcks(timeoutMs: number, choose: (workloadId: string) => boolean = () => true): Promise<string[]> {
+    const late: string[] = [];
+    const waiting = [...this.#options.links()]
+      .filter(([workloadId, link]) => choose(workloadId) && link.wanted !== null && link.connection !== null)
+      .map(async ([workloadId, link]) => {
+        const isAcked = await link.waitForAck(link.wanted?.revision ?? 0, timeoutMs);
+        if (!isAcked) late.push(workloadId);
+      });
+    await Promise.all(waiting);
+    return late;
+  }
+
+  close(): void {
+    if (this.#scheduled !== null) clearImmediate(this.#scheduled);
+  }
+
+  #push(workloadId: string, link: SidecarLink): void {
+    const config = toSidecarConfig(this.#snapshot, workloadId);
+    if (config === null || (link.wanted !== null && sameSidecarConfig(link.wanted, config))) return;
+    link.push(config);
+  }
+}
