@@ -4,7 +4,7 @@ import type { Exporter, ExportInput } from './exporter.ts';
 import { istioExporter } from './istio/istio-exporter.ts';
 
 /** Every target that there is. */
-export const exporters: readonly Exporter[] = [istioExporter];
+const exporters: readonly Exporter[] = [istioExporter];
 
 /**
  * Exports to the given targets, in their order; nothing is written.

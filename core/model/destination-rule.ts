@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { Kept, networkingApiVersion, ResourceMetadata } from './resource-metadata.ts';
 
-export const TrafficPolicy = z.strictObject({
+const TrafficPolicy = z.strictObject({
   tls: z
     .strictObject({
       /** `DISABLE` makes callers use plaintext; `ISTIO_MUTUAL` is what the mesh does by itself. */
@@ -25,7 +25,6 @@ export const TrafficPolicy = z.strictObject({
   proxyProtocol: Kept,
   retryBudget: Kept,
 });
-export type TrafficPolicy = z.infer<typeof TrafficPolicy>;
 
 export const Subset = z.strictObject({
   name: z.string().min(1),

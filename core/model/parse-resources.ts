@@ -80,7 +80,7 @@ interface InputIssue {
 }
 
 /** Checks a value (from YAML or elsewhere) against the schema of its kind. */
-export function toResource(
+function toResource(
   value: unknown,
 ): { readonly ok: true; readonly resource: Resource } | { readonly ok: false; readonly issues: readonly InputIssue[] } {
   const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;

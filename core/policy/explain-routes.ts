@@ -3,7 +3,7 @@ import { compileMatch } from './match-conditions.ts';
 import type { RequestView } from './request-view.ts';
 
 /** Why one route matched or not. */
-export interface RouteExplanation {
+interface RouteExplanation {
   readonly route: string;
   /** `not reached`: an earlier route had already matched. */
   readonly outcome: 'matched' | 'did not match' | 'not reached';

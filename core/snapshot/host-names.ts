@@ -1,5 +1,5 @@
 /** How a host in a rule becomes a service: short names are of the rule's namespace, full names are Kubernetes'. */
-export const clusterDomain = 'cluster.local';
+const clusterDomain = 'cluster.local';
 
 const serviceSuffix = /\.svc(?:\.cluster\.local)?$/;
 

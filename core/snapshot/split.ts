@@ -15,16 +15,16 @@ import type { SnapshotService } from './snapshot.ts';
 import { toHttpMatch, virtualServicesOf } from './virtual-services.ts';
 import { normaliseWeights } from './weights.ts';
 
-export const splitRuleName = 'split';
+const splitRuleName = 'split';
 
-export interface SplitWeight {
+interface SplitWeight {
   /** Version. */
   readonly subset: string;
   /** Percent, 0 to 100. */
   readonly weight: number;
 }
 
-export interface SplitPin {
+interface SplitPin {
   /** Header, any case; requests whose header has exactly `value` go to `subset` (version). */
   readonly name: string;
   readonly value: string;
@@ -53,10 +53,11 @@ export interface ExistingSplit {
 /**
  * Resources of a split. Weights are brought to a sum of 100 (`normaliseWeights`). What `existing` has besides is kept:
  * its names, other rules (before the weighted one), the timeout and fault of `split`, traffic policies, other subsets.
+ * A VirtualService for several hosts is left alone; the split becomes one of its own.
  */
 export function toSplitResources(split: Split, existing?: ExistingSplit): SplitResources {
   const { service, namespace } = split;
-  const oldService = existing?.virtualService ?? null;
+  const oldService = ownService(existing?.virtualService ?? null);
   const oldRule = existing?.destinationRule ?? null;
   const wanted = [...split.versions, ...split.weights.map((w) => w.subset), ...split.pins.map((pin) => pin.subset)];
   const subsets = mergeSubsets(oldRule?.spec.subsets ?? [], [...new Set(wanted)]);
@@ -92,9 +93,16 @@ export function toSplitResources(split: Split, existing?: ExistingSplit): SplitR
   };
 }
 
+/** The VirtualService when it is for one service only, so that it may be edited. */
+function ownService(virtualService: VirtualService | null): VirtualService | null {
+  const [host, ...others] = virtualService?.spec.hosts ?? [];
+  return host === undefined || host.startsWith('*') || others.length > 0 ? null : virtualService;
+}
+
 /** What is left of the resources when the split is taken away; `null`: remove the resource. */
 export function withoutSplit(existing: ExistingSplit): ExistingSplit {
   const { virtualService, destinationRule } = existing;
+  if (ownService(virtualService) !== virtualService) return existing;
   const old = virtualService?.spec.http ?? [];
   const { name: _name, route, ...settings } = weightedRule(old);
   const host = route?.[0]?.destination.host;
@@ -140,7 +148,9 @@ export function readSplit(
   const virtualService = virtualServicesOf(resources.virtualServices, known, services)[0]?.resource ?? null;
   const destinationRule =
     resources.destinationRules.find(
-      (rule) => namespaceOf(rule) === known.namespace && hostFit(rule.spec.host, known.namespace, known, services) > 0,
+      (rule) =>
+        namespaceOf(rule) === known.namespace &&
+        hostFit(rule.spec.host, known.namespace, known, services) === Number.MAX_SAFE_INTEGER,
     ) ?? null;
   const subsets = destinationRule?.spec.subsets ?? [];
   const rules = virtualService?.spec.http ?? [];

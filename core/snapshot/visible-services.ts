@@ -4,7 +4,7 @@
  */
 import type { MtlsMode } from '../model/identity.ts';
 import { compareText } from '../model/resource.ts';
-import type { Endpoint, FaultConfig, ServiceConfig } from '../model/sidecar-config.ts';
+import type { Endpoint, FaultConfig, ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
 import type { WorkloadAddress } from '../model/workload.ts';
 import { type DestinationPolicy, destinationPolicy } from './destination-rules.ts';
 import { qualifiedNames } from './host-names.ts';
@@ -217,24 +217,22 @@ function emptyService(key: string): ServiceConfig {
   return { key, name, namespace, hosts: [], ports: [], subsets: [], routes: [], endpoints: [] };
 }
 
-/** Inbound side of a sidecar: the mode of each of its application's ports. */
-export function compileInbound(
-  snapshot: MeshSnapshot,
-  workload: SnapshotWorkload,
-): {
-  mtls: MtlsMode;
-  ports: { port: number; protocol: 'auto' | SnapshotService['ports'][number]['protocol']; mtls: MtlsMode }[];
-} {
-  const { discovered } = workload;
+/**
+ * Inbound side of a sidecar: the mode of each of its application's ports. Until the workload is attached its callers
+ * have not been told to use mutual TLS, so STRICT waits until then; otherwise attach and detach would lose requests.
+ */
+export function compileInbound(snapshot: MeshSnapshot, workload: SnapshotWorkload): SidecarConfig['inbound'] {
+  const { discovered, attached } = workload;
   const mtls = workloadMtls(discovered, snapshot.resources.peerAuthentications, snapshot.rootNamespace);
+  const inForce = (mode: MtlsMode): MtlsMode => (mode === 'STRICT' && !attached ? 'PERMISSIVE' : mode);
   const protocols = new Map(discovered.ports.map(({ port, protocol }) => [port, protocol]));
   const ports = [...new Set([...protocols.keys(), ...mtls.ports.keys()])].sort((a, b) => a - b);
   return {
-    mtls: mtls.mode,
+    mtls: inForce(mtls.mode),
     ports: ports.map((port) => ({
       port,
       protocol: protocols.get(port) ?? 'auto',
-      mtls: mtls.ports.get(port) ?? mtls.mode,
+      mtls: inForce(mtls.ports.get(port) ?? mtls.mode),
     })),
   };
 }

@@ -68,6 +68,12 @@ describe('mode of mutual TLS', () => {
     expect(inbound(...policies)).toEqual(expected);
   });
 
+  it('STRICT begins when the workload is attached and its callers know', () => {
+    const attaching = { ...api, attached: false };
+    expect(configOf(meshOf([attaching], mesh), 'api').inbound.mtls).toBe('PERMISSIVE');
+    expect(configOf(meshOf([api], mesh), 'api').inbound.mtls).toBe('STRICT');
+  });
+
   it('DISABLE makes callers use plaintext', () => {
     const config = (yaml: string) => configOf(meshOf([workload({ name: 'web' }), api], yaml), 'web');
     expect(serviceIn(config(namespace), 'api.shop').endpoints[0]?.mesh).toBe(false);

@@ -203,6 +203,17 @@ describe('editing a split', () => {
     expect(left.destinationRule).not.toBeNull();
   });
 
+  it('leaves a VirtualService for several hosts alone', () => {
+    const wide = read(
+      resourcesOf(routes('[{ timeout: 2s, route: [{ destination: { host: payments } }] }]', 'wide', 'shop', '["*"]')),
+    );
+    expect(toSplitResources(split(), wide).virtualService).toMatchObject({
+      metadata: { name: 'payments' },
+      spec: { hosts: ['payments'] },
+    });
+    expect(withoutSplit(wide)).toBe(wide);
+  });
+
   it('and taking it away leaves nothing when there was nothing else', () => {
     expect(withoutSplit(toSplitResources(split()))).toEqual({ virtualService: null, destinationRule: null });
     expect(withoutSplit({ virtualService: null, destinationRule: null })).toEqual({
