@@ -9,24 +9,26 @@ export function YamlView({ text, label }: { text: string; label: string }) {
   const lines = useMemo(() => text.split('\n').map(tokenizeYaml), [text]);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
-    <pre className="code" role="region" aria-label={label} tabIndex={0}>
-      {lines.map((tokens, line) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: lines of a text have no other identity
-        <span key={line}>
-          {tokens.map(({ kind, text: part }, place) =>
-            kind === 'plain' ? (
-              part
-            ) : (
-              // biome-ignore lint/suspicious/noArrayIndexKey: tokens of a line have no other identity
-              <span key={place} className={kind}>
-                {part}
-              </span>
-            ),
-          )}
-          {'\n'}
-        </span>
-      ))}
-    </pre>
+    <section className="code-scroll" aria-label={label} tabIndex={0}>
+      <pre className="code">
+        {lines.map((tokens, line) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: lines of a text have no other identity
+          <span key={line}>
+            {tokens.map(({ kind, text: part }, place) =>
+              kind === 'plain' ? (
+                part
+              ) : (
+                // biome-ignore lint/suspicious/noArrayIndexKey: tokens of a line have no other identity
+                <span key={place} className={kind}>
+                  {part}
+                </span>
+              ),
+            )}
+            {'\n'}
+          </span>
+        ))}
+      </pre>
+    </section>
   );
 }
 

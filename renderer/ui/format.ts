@@ -59,13 +59,13 @@ export function formatBytesPerSecond(value: number | null | undefined): string {
   return finite(value) ? `${formatBytes(value)}/s` : noData;
 }
 
-/** `11 h 02 m`, `3 m 05 s`, `42 s`; negative spans read as 0 s. */
+/** `11 h 02 m`, `3 m 05 s`, `90 s`; negative spans read as 0 s. */
 export function formatSpan(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   const two = (value: number) => String(value).padStart(2, '0');
   if (seconds >= 172_800) return `${Math.floor(seconds / 86_400)} d`;
   if (seconds >= 3_600) return `${Math.floor(seconds / 3_600)} h ${two(Math.floor((seconds % 3_600) / 60))} m`;
-  if (seconds >= 60) return `${Math.floor(seconds / 60)} m ${two(seconds % 60)} s`;
+  if (seconds > 120) return `${Math.floor(seconds / 60)} m ${two(seconds % 60)} s`;
   return `${seconds} s`;
 }
 

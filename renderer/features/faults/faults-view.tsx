@@ -8,17 +8,17 @@ import type { FaultView } from '../../../core/contract/shapes.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { openDialog } from '../../state/navigation.ts';
 import { showToast } from '../../state/toasts.ts';
-import { serviceKeyOf } from '../../state/topology-names.ts';
+import { findEdge, serviceKeyOf } from '../../state/topology-names.ts';
 import { useQuery } from '../../state/use-query.ts';
 import { Button } from '../../ui/button.tsx';
 import { Chart } from '../../ui/chart.tsx';
-import { formatMs, formatPercent, serviceName } from '../../ui/format.ts';
+import { formatMs, formatPercent, formatRateShort } from '../../ui/format.ts';
 import { EmptyState, View } from '../../ui/panels.tsx';
 import { FaultRow, faultTitle } from './fault-row.tsx';
 import './faults.css';
 
-const newFault = (kind: 'delay' | 'abort' = 'delay') =>
-  openDialog({ kind: 'fault', draft: { from: null, to: '', kind } });
+const mostEdges = 10;
+const newFault = () => openDialog({ kind: 'fault', draft: { from: null, to: '' } });
 
 export function FaultsView() {
   const { client } = useAccess();
@@ -37,7 +37,7 @@ export function FaultsView() {
         <>
           <span className="hint">they end by themselves, also when this app is killed</span>
           <span className="push" />
-          <Button icon={Plus} onClick={() => newFault()}>
+          <Button icon={Plus} onClick={newFault}>
             New fault
           </Button>
           <Button
@@ -57,7 +57,7 @@ export function FaultsView() {
           icon={Zap}
           title="No faults"
           actions={
-            <Button variant="fault" icon={Plus} onClick={() => newFault()}>
+            <Button variant="fault" icon={Plus} onClick={newFault}>
               New fault
             </Button>
           }
@@ -165,16 +165,33 @@ function ChartFoot({ now, on }: { now: string; on: boolean }) {
 
 const newest = (values: readonly (number | null)[]) => values.slice(-10).findLast((value) => value !== null) ?? null;
 
+/** The HTTP edges that are there, busiest first: one click away from a fault. */
 function AddCard() {
-  const faults = useMesh((data) => data.faults);
-  const targets = [...new Set(faults.map(({ to }) => serviceName(to)))].join(', ');
+  const topology = useMesh((data) => data.topology);
+  const edges = (topology?.edges ?? [])
+    .flatMap(({ id, protocol }) => (protocol === 'http' ? (findEdge(topology, id) ?? []) : []))
+    .filter(({ to }) => to.kind === 'service')
+    .sort((left, right) => (right.edge.requestsPerSecond ?? 0) - (left.edge.requestsPerSecond ?? 0))
+    .slice(0, mostEdges);
   return (
     <div className="card inner">
-      <h3>Add a fault</h3>
+      <h3>Add a fault to an edge</h3>
       <div className="inline wrap">
-        <Button onClick={() => newFault('delay')}>delay</Button>
-        <Button onClick={() => newFault('abort')}>abort</Button>
-        <span className="hint">now prepared for {targets}</span>
+        {edges.length === 0 && <span className="hint">No HTTP traffic is seen at the moment.</span>}
+        {edges.map(({ edge, from, to }) => (
+          <Button
+            key={edge.id}
+            icon={Zap}
+            onClick={() =>
+              openDialog({
+                kind: 'fault',
+                draft: { from: from.kind === 'service' ? serviceKeyOf(from) : null, to: serviceKeyOf(to) },
+              })
+            }
+          >
+            {from.service} → {to.service} <span className="hint">{formatRateShort(edge.requestsPerSecond)}</span>
+          </Button>
+        ))}
       </div>
     </div>
   );

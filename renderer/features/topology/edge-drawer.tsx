@@ -87,7 +87,7 @@ function EdgeSignals({ ends: { edge }, windowSeconds }: { ends: EdgeEnds; window
         },
         {
           value: edge.errorPercent === null ? null : formatPercent(edge.errorPercent),
-          unit: `5xx, no answer · ${over}`,
+          unit: `errors · ${over}`,
         },
         { value: edge.p95Ms === null ? null : formatMs(edge.p95Ms), unit: `p95 · ${over}` },
       ]}

@@ -10,9 +10,9 @@ export interface Point {
 }
 export type Positions = Readonly<Record<string, Point>>;
 
-export const nodeSize = { width: 178, height: 54 };
-/** Room between columns is wide enough for the label of an edge. */
-export const gaps = { column: 132, row: 42, box: 24, boxTop: 40 };
+export const nodeSize = { width: 168, height: 54 };
+/** Rows leave room for a label that is lifted above a node, boxes for one above their first row. */
+export const gaps = { column: 84, row: 46, box: 24, boxTop: 66 };
 
 const columnStep = nodeSize.width + gaps.column;
 const rowStep = nodeSize.height + gaps.row;
@@ -24,16 +24,19 @@ export function placeNew(known: Positions, { nodes, edges }: Pick<Topology, 'nod
     const at = known[id];
     if (at) positions[id] = at;
   }
-  for (const node of nodes) positions[node.id] ??= findRoom(node, positions, nodes, edges);
+  const taken = Object.values(positions);
+  for (const node of nodes) {
+    if (positions[node.id]) continue;
+    const point = findRoom(node, positions, taken, { nodes, edges });
+    positions[node.id] = point;
+    taken.push(point);
+  }
   return positions;
 }
 
-function findRoom(
-  node: TopologyNode,
-  positions: Positions,
-  nodes: readonly TopologyNode[],
-  edges: readonly TopologyEdge[],
-): Point {
+type Graph = Pick<Topology, 'nodes' | 'edges'>;
+
+function findRoom(node: TopologyNode, positions: Positions, taken: readonly Point[], { nodes, edges }: Graph): Point {
   const x = columnOf(node, positions, nodes, edges);
   const neighbours = edges.flatMap(({ from, to }) => (from === node.id ? to : to === node.id ? from : []));
   const ys = neighbours.flatMap((id) => positions[id]?.y ?? []);
@@ -41,7 +44,7 @@ function findRoom(
   for (let step = 0; step < 1_000; step += 1) {
     const offset = Math.ceil(step / 2) * (step % 2 === 1 ? 1 : -1);
     const point = { x, y: wanted + offset * rowStep };
-    if (isFree(point, positions)) return point;
+    if (isFree(point, taken)) return point;
   }
   return { x, y: wanted };
 }
@@ -67,8 +70,8 @@ function lowest(node: TopologyNode, positions: Positions, nodes: readonly Topolo
   return all.length > 0 ? Math.max(...all) + rowStep : 0;
 }
 
-function isFree({ x, y }: Point, positions: Positions): boolean {
-  return Object.values(positions).every(
+function isFree({ x, y }: Point, taken: readonly Point[]): boolean {
+  return taken.every(
     (other) => Math.abs(other.x - x) >= nodeSize.width + 16 || Math.abs(other.y - y) >= nodeSize.height + 16,
   );
 }

@@ -76,7 +76,7 @@ function NodeSignals({ node, windowSeconds }: { node: TopologyNode; windowSecond
         },
         {
           value: node.errorPercent === null ? null : formatPercent(node.errorPercent),
-          unit: `5xx, no answer · ${over}`,
+          unit: `errors · ${over}`,
         },
         { value: node.p95Ms === null ? null : formatMs(node.p95Ms), unit: `p95 · ${over}` },
       ]}

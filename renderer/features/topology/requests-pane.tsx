@@ -20,8 +20,8 @@ export function RequestsPane({ from, to }: { from: string | null; to: string | n
       <table className="table requests">
         <tbody>
           {query.data?.map(({ atMs, method, path, status, flags, durationMs, version }, place) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: requests have no id, and two can share a millisecond
             <tr
+              // biome-ignore lint/suspicious/noArrayIndexKey: requests have no id, and two can share a millisecond
               key={`${atMs}-${place}`}
               title={`${new Date(atMs).toLocaleTimeString()}${version ? ` · answered by ${version}` : ''}`}
             >

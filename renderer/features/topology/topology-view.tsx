@@ -2,10 +2,10 @@
  * Topology: the live graph of who really calls whom. The layout is stable (layout.ts), items are drawn again only when
  * their picture changes (flow-items.ts). A click on an edge or a node opens the drawer with what can be done about it.
  */
-import { Background, BackgroundVariant, ReactFlow, ReactFlowProvider, useReactFlow } from '@xyflow/react';
+import { ReactFlow, ReactFlowProvider, useReactFlow } from '@xyflow/react';
 import '@xyflow/react/dist/base.css';
 import { LayoutGrid, Maximize, Plug, Waypoints } from 'lucide-react';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { type RefObject, useEffect, useMemo, useRef, useState } from 'react';
 import type { Topology } from '../../../core/contract/shapes.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { navigate, selectInTopology, useNavigation } from '../../state/navigation.ts';
@@ -46,6 +46,7 @@ function TopologyScreen() {
   const [filter, setFilter] = useState('');
   const layout = useLayout(topology, project);
   const flow = useReactFlow();
+  const userMoved = useRef(false);
   const empty = !topology || topology.nodes.length === 0;
   const drawer =
     selected?.kind === 'edge' ? <EdgeDrawer id={selected.id} /> : selected ? <NodeDrawer id={selected.id} /> : null;
@@ -64,14 +65,21 @@ function TopologyScreen() {
             variant="ghost"
             icon={Maximize}
             disabled={empty}
-            onClick={() => void flow.fitView({ ...fitOptions, duration: 200 })}
+            onClick={() => {
+              userMoved.current = false;
+              void flow.fitView({ ...fitOptions, duration: 200 });
+            }}
           >
             Fit
           </Button>
         </>
       }
     >
-      {empty ? <NoGraph /> : <Canvas topology={topology} layout={layout} metric={metric} filter={filter} />}
+      {empty ? (
+        <NoGraph />
+      ) : (
+        <Canvas topology={topology} layout={layout} metric={metric} filter={filter} userMoved={userMoved} />
+      )}
     </View>
   );
 }
@@ -81,9 +89,12 @@ interface CanvasProps {
   layout: LayoutControl;
   metric: Metric;
   filter: string;
+  /** The user panned or zoomed: from then on only Fit moves the graph. */
+  userMoved: RefObject<boolean>;
 }
 
-function Canvas({ topology, layout, metric, filter }: CanvasProps) {
+function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
+  const host = useRef<HTMLDivElement>(null);
   const selected = useNavigation((state) => state.selected?.id ?? null);
   const flow = useReactFlow();
   const items = useRef(new FlowItems());
@@ -98,8 +109,15 @@ function Canvas({ topology, layout, metric, filter }: CanvasProps) {
     return () => cancelAnimationFrame(frame);
   }, [layout.turn, flow]);
 
+  useEffect(() => {
+    if (!host.current) return undefined;
+    const observer = new ResizeObserver(() => userMoved.current || void flow.fitView({ ...fitOptions, duration: 0 }));
+    observer.observe(host.current);
+    return () => observer.disconnect();
+  }, [flow, userMoved]);
+
   return (
-    <>
+    <div ref={host} className="graph">
       <ReactFlow
         nodes={nodes}
         edges={edges}
@@ -107,6 +125,9 @@ function Canvas({ topology, layout, metric, filter }: CanvasProps) {
         edgeTypes={edgeTypes}
         onNodeDrag={(_event, node) => layout.move(node.id, node.position)}
         onEdgeClick={(_event, edge) => selectInTopology({ kind: 'edge', id: edge.id })}
+        onMove={(event) => {
+          if (event) userMoved.current = true;
+        }}
         onPaneClick={() => selectInTopology(null)}
         onlyRenderVisibleElements={nodes.length > 60}
         nodesFocusable={false}
@@ -121,12 +142,10 @@ function Canvas({ topology, layout, metric, filter }: CanvasProps) {
         fitViewOptions={fitOptions}
         proOptions={{ hideAttribution: true }}
         aria-label="Service graph"
-      >
-        <Background variant={BackgroundVariant.Dots} gap={24} size={1.2} color="var(--line-strong)" />
-      </ReactFlow>
+      />
       {found && found.nodes.size === 0 && <p className="graph-note">Nothing in the graph fits the filter.</p>}
       <AttachHint />
-    </>
+    </div>
   );
 }
 

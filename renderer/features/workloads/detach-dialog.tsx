@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react';
+import type { WorkloadView } from '../../../core/contract/shapes.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { showToast } from '../../state/toasts.ts';
 import { Button } from '../../ui/button.tsx';
@@ -21,11 +22,11 @@ export function DetachDialog({ names, onClose }: { names: readonly string[] | 'a
   const workloads = useMesh((data) => data.workloads);
   const [deadline, setDeadline] = useState<Deadline>('10000');
   const [phase, setPhase] = useState<'asking' | 'detaching' | 'done'>('asking');
-  const [chosen] = useState(() =>
-    workloads.filter(
-      (view) => isMeshed(view) && (names === 'all' || names.includes(view.id) || names.includes(view.name)),
-    ),
+  const [started, setStarted] = useState<readonly WorkloadView[]>([]);
+  const meshed = workloads.filter(
+    (view) => isMeshed(view) && (names === 'all' || names.includes(view.id) || names.includes(view.name)),
   );
+  const chosen = phase === 'asking' ? meshed : started;
   const leaving = workloads.filter(({ id, mesh }) => mesh !== 'detached' && chosen.some((view) => view.id === id));
   const what = chosen.length === 1 ? (chosen[0]?.name ?? '') : plural(chosen.length, 'workload');
 
@@ -34,6 +35,7 @@ export function DetachDialog({ names, onClose }: { names: readonly string[] | 'a
   }, [phase, onClose]);
 
   const detach = async () => {
+    setStarted(meshed);
     setPhase('detaching');
     const select = names === 'all' ? ({ all: true } as const) : { names: chosen.map(({ id }) => id) };
     const views = await attempt(`Detach ${what}`, () =>
