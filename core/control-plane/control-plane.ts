@@ -70,7 +70,7 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
 
   const surroundings = { distDir, stateDir: project.stateDir, log };
   const processes = createProcessRuntime(surroundings);
-  const runtimes: Runtime[] = options.docker ? [processes, createDockerRuntime(surroundings)] : [processes];
+  const runtimes: Runtime[] = options.docker ? [processes, await createDockerRuntime(surroundings)] : [processes];
   for (const runtime of runtimes) shutdown.add(`${runtime.kind} runtime`, () => runtime.close());
 
   const resources = new FileResourceStore({ dir: project.dir, log, onNotice: (notice) => hub.tell('notice', notice) });

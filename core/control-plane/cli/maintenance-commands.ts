@@ -10,7 +10,7 @@ const engineWaitMs = 5_000;
 async function withRuntime<T>({ environment, project }: CommandContext, work: (runtime: Runtime) => Promise<T>): Promise<T> {
   const log = createStreamLogger(environment.streams.stderr, 'warn');
   const { createDockerRuntime } = await import('../create-runtimes.ts');
-  const runtime = createDockerRuntime({ distDir: environment.distDir, stateDir: project.stateDir, log });
+  const runtime = await createDockerRuntime({ distDir: environment.distDir, stateDir: project.stateDir, log });
   let settled = () => undefined as void;
   const ready = new Promise<void>((resolve) => {
     settled = resolve;

@@ -31,6 +31,9 @@ interface Running {
   child: ChildProcess | null;
 }
 
+/** Shoppers only come once the shop is open. */
+const isServer = ({ member }: Running) => member.servicePort !== null;
+
 function serviceEnv(config: SampleServiceConfig): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, MESHDESK_SAMPLE_SERVICE: JSON.stringify(config) };
   delete env['NODE_OPTIONS'];
@@ -106,7 +109,9 @@ export class SampleShop {
       };
       this.#running.push({ member, handle, output, config, child: null });
     });
-    await Promise.all(this.#running.map((running) => this.#spawn(running)));
+    const [open, shoppers] = [this.#running.filter(isServer), this.#running.filter((running) => !isServer(running))];
+    await Promise.all(open.map((running) => this.#spawn(running)));
+    await Promise.all(shoppers.map((running) => this.#spawn(running)));
   }
 
   async #spawn(running: Running): Promise<void> {
