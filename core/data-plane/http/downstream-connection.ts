@@ -72,9 +72,9 @@ export class DownstreamConnection implements ExchangeClient {
 
   /** Takes the bytes that protocol detection has read. */
   begin(head: Buffer): void {
+    if (this.socket.isPaused()) this.socket.resume();
     if (head.length > 0) this.#handleData(head);
     if (this.socket.readableEnded) this.#handleEnd();
-    else if (this.socket.isPaused() && this.#exchange === null) this.socket.resume();
   }
 
   /** Closes a connection that has been without a request since `sinceMs` or longer; the rest end with their answer. */

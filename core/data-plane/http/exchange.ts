@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import { pickEndpoint } from '../../policy/pick-endpoint.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Random } from '../../shared/random.ts';
 import type { EdgeRecorder, TelemetrySink } from '../connection.ts';
+import { resetConnection } from '../reset-connection.ts';
 import type { HttpCodec } from './codec.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import { drawFaults } from './draw-faults.ts';
@@ -344,12 +344,14 @@ export class Exchange implements UpstreamUser {
     this.#finish(status, keepAlive);
   }
 
+  /** FIN where the framing tells the loss, so that what was sent still arrives; RST where a FIN would look like the end. */
   #abortClient(status: number): void {
-    this.#settle(status);
-    const { socket } = this.#client;
-    // Only TCP can be reset; the abrupt end of a TLS connection carries no close_notify.
-    if (socket instanceof TLSSocket || socket.remoteFamily === undefined) socket.destroy();
-    else socket.resetAndDestroy();
+    if (this.#relay.endsWithConnection) {
+      this.#settle(status);
+      resetConnection(this.#client.socket);
+    } else {
+      this.#finish(status, false);
+    }
   }
 
   #finish(status: number, keepAlive: boolean): void {

@@ -40,6 +40,8 @@ export class ResponseRelay {
   started = false;
   /** The client's connection ends after this answer. */
   closesClient = false;
+  /** The client takes the end of its connection for the end of the body (HTTP/1.0). */
+  endsWithConnection = false;
   /** The server's connection may carry another request. */
   reusable = false;
   keepAliveSeconds = -1;
@@ -104,7 +106,8 @@ export class ResponseRelay {
     this.keepAliveSeconds = head.keepAliveSeconds;
     this.reusable = this.#kind !== 'until-close' && (head.minor === 1 ? !head.close : head.keepAlive);
     this.#encodes = this.#kind === 'until-close' && !old;
-    this.closesClient = (old && (decode || this.#kind === 'until-close')) || !this.#mayKeepClient();
+    this.endsWithConnection = old && (decode || this.#kind === 'until-close');
+    this.closesClient = this.endsWithConnection || !this.#mayKeepClient();
     this.#body.begin(this.#kind, Math.max(0, head.contentLength), decode);
     const connection = this.closesClient ? 'close' : old ? 'keep-alive' : null;
     const edit = { connection, framing: status !== 204 && !decode, chunked: this.#encodes } as const;

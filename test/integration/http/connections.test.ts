@@ -197,19 +197,32 @@ describe('half-close and aborts', () => {
   for (const [name, head] of [
     ['a length', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc'],
     ['chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n'],
-  ]) {
-    test(`an upstream that goes away in the middle of a body with ${name} resets the client`, async () => {
+  ] as const) {
+    test(`an upstream that goes away in the middle of a body with ${name} ends the client's connection there`, async () => {
       const { upstream, client, proxy } = await setUp();
       client.send(request());
       const server = await upstream.connection(0);
       await server.until(headEnd);
-      server.send(String(head));
+      server.send(head);
       await client.until((text) => text.includes('abc'));
-      server.socket.destroy();
-      await until(() => client.failed, 'the reset');
+      server.socket.resetAndDestroy();
+      expect(await client.end()).toBe(head);
+      await until(() => proxy.telemetry.requests.length === 1, 'the record');
       expect(proxy.telemetry.requests).toMatchObject([{ status: 200, flags: 'UC' }]);
     });
   }
+
+  test('an HTTP/1.0 client is reset, as it would take the end for the end of the body', async () => {
+    const { upstream, client, proxy } = await setUp();
+    client.send(request().replace('HTTP/1.1', 'HTTP/1.0'));
+    const server = await upstream.connection(0);
+    await server.until(headEnd);
+    server.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
+    await client.until((text) => text.includes('abc'));
+    server.socket.destroy();
+    await until(() => client.failed, 'the reset');
+    expect(proxy.telemetry.requests).toMatchObject([{ status: 200, flags: 'UC' }]);
+  });
 
   test('an early answer of a server that closes reaches a client that is still sending', async () => {
     const { upstream, client, proxy } = await setUp();
