@@ -85,11 +85,14 @@ export class ListenerSet {
    */
   closeOutbound(): void {
     this.#outboundClosed = true;
-    for (const [id, purpose] of this.#purposes) {
-      if (purpose.kind !== 'service' && purpose.kind !== 'proxy') continue;
-      this.#servers.get(id)?.close();
-      this.#servers.delete(id);
-    }
+    // After this turn of the event loop: connections that the kernel has established by now are accepted, not reset.
+    setImmediate(() => {
+      for (const [id, purpose] of this.#outboundClosed ? this.#purposes : []) {
+        if (purpose.kind !== 'service' && purpose.kind !== 'proxy') continue;
+        this.#servers.get(id)?.close();
+        this.#servers.delete(id);
+      }
+    });
   }
 
   /** Takes `closeOutbound` back. Rejects when a port was taken by somebody else meanwhile. */

@@ -185,10 +185,10 @@ export class ProcessRuntime implements Runtime {
     const own = toServiceKey(service, namespace);
     return {
       kind: 'explicit',
-      inbound: ports.map(({ port, servicePort = port }) => ({
+      inbound: ports.map(({ port }) => ({
         listen: this.#address(`in/${name}/${port}`),
         target: { host: loopback, port },
-        port: servicePort,
+        port,
       })),
       outbound: servicePorts(this.#entries.values())
         .filter((other) => other.service !== own && this.#ports.get(`out/${name}/${other.service}/${other.port}`) !== undefined)
