@@ -23,7 +23,8 @@ export class FakeSidecar {
   revision: number | null = null;
   certificateSerial: string | null = null;
   trustBundle: readonly string[] = [];
-  /** What a drain answers with, and after which condition. */
+  /** `hold`: a drain ends only by `finishDrain()`. */
+  drainMode: 'finish' | 'hold' = 'finish';
   drainCounts = { http: 0, tcp: 0 };
   onMessage: (message: Incoming) => void = () => undefined;
   readonly #folder = mkdtempSync(join(tmpdir(), 'sc-'));
@@ -79,6 +80,10 @@ export class FakeSidecar {
 
   releaseAcks(): void {
     for (const revision of this.#held.splice(0)) this.#ack(revision);
+  }
+
+  finishDrain(): void {
+    this.send({ type: 'drained', http: 0, tcp: 0 });
   }
 
   async close(): Promise<void> {
@@ -142,7 +147,7 @@ export class FakeSidecar {
         break;
       case 'drain':
         reply({ type: 'drain.progress', ...this.drainCounts });
-        reply({ type: 'drained', http: 0, tcp: 0 });
+        if (this.drainMode === 'finish') this.finishDrain();
         break;
       default:
         break;
