@@ -5,11 +5,13 @@ import { createBodyScanner } from './body-scanner.ts';
 import type { RequestHead } from './codec.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
-import { Exchange, type ExchangeClient, type ExchangeParts } from './exchange.ts';
+import { inboundEdge, portOf, unroutedEdge } from './edges.ts';
+import { Exchange } from './exchange.ts';
+import type { ExchangeClient, ExchangeParts } from './exchange-parts.ts';
 import { writeRequestHead } from './head-writer.ts';
 import { writeAnswer } from './local-answer.ts';
 import { type ParsedRequest, readRequest } from './parsed-request.ts';
-import { inboundEdge, portOf, type Routing, routeRequest, tunnelEndpoint, unroutedEdge } from './routing.ts';
+import { type Routing, routeRequest, tunnelEndpoint } from './routing.ts';
 import { spliceSockets } from './splice.ts';
 
 export interface DownstreamParts extends ExchangeParts {
@@ -27,6 +29,7 @@ const maxPipelinedBytes = 64 * 1024;
 const smallBodyBytes = 64 * 1024;
 /** An unfinished head is parsed again when a line has ended or it has grown by this much. */
 const reparseBytes = 4 * 1024;
+const carriageReturn = 13;
 const lineFeed = 10;
 
 /** One accepted connection: requests in order, one exchange at a time. */
@@ -102,6 +105,7 @@ export class DownstreamConnection implements ExchangeClient {
       this.#close();
       return;
     }
+    if (this.#pending !== null) this.#arrivedAtMs = this.#idleSinceMs;
     this.setReading(true);
     if (!this.#processing) this.#process();
   }
@@ -196,6 +200,8 @@ export class DownstreamConnection implements ExchangeClient {
       this.#keepFrom(bytes, start);
       return true;
     }
+    // Half of an empty line.
+    if (bytes.length === 1 && bytes[0] === carriageReturn) return false;
     const grown = bytes.length - this.#parsedBytes;
     if (this.#parsedBytes > 0 && grown < reparseBytes && bytes.indexOf(lineFeed, this.#parsedBytes) < 0) return false;
     const { codec } = this.#parts;
@@ -307,7 +313,7 @@ export class DownstreamConnection implements ExchangeClient {
 /** RFC 9112 section 2.2: empty lines before a request line are skipped; old clients send one after a body. */
 function skipEmptyLines(bytes: Buffer): number {
   let at = 0;
-  while (bytes[at] === 13 && bytes[at + 1] === lineFeed) at += 2;
+  while (bytes[at] === carriageReturn && bytes[at + 1] === lineFeed) at += 2;
   return at;
 }
 

@@ -1,56 +1,14 @@
-import type { Socket } from 'node:net';
 import { pickEndpoint } from '../../policy/pick-endpoint.ts';
-import type { Clock } from '../../shared/clock.ts';
-import type { Random } from '../../shared/random.ts';
-import type { EdgeRecorder, TelemetrySink } from '../connection.ts';
 import { resetConnection } from '../reset-connection.ts';
-import type { HttpCodec } from './codec.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import { drawFaults } from './draw-faults.ts';
+import { ExchangeLog } from './exchange-log.ts';
+import type { ExchangeClient, ExchangeParts, OutgoingRequest } from './exchange-parts.ts';
 import { writeAnswer } from './local-answer.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
-import { type AnsweredRequest, type RelayState, ResponseRelay } from './response-relay.ts';
+import { type RelayState, ResponseRelay } from './response-relay.ts';
 import type { Forward, Routing } from './routing.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts';
-import type { UpstreamPool } from './upstream-pool.ts';
-
-/** What every exchange of a handler shares. */
-export interface ExchangeParts {
-  readonly pool: UpstreamPool;
-  readonly codec: HttpCodec;
-  readonly telemetry: TelemetrySink;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly faultsAllowed: () => boolean;
-  /** Requests under way per endpoint key, for least-request balancing. */
-  readonly activeRequests: Map<string, number>;
-}
-
-/** A request, ready to be sent. */
-export interface OutgoingRequest extends AnsweredRequest {
-  readonly method: string;
-  readonly target: string;
-  /** Edited head. */
-  readonly head: Buffer;
-  readonly keepAlive: boolean;
-  /** An answer of our own can wait for the body: it is short and the client sends it unasked. */
-  readonly smallBody: boolean;
-  readonly startedAtMs: number;
-  /** Recorder of the client's connection on inbound edges; `null`: the upstream connection's counts. */
-  readonly recorder: EdgeRecorder | null;
-  /** False when the caller's sidecar tells this request already. */
-  readonly sampled: boolean;
-}
-
-/** The client's side of the connection, as an exchange sees it. */
-export interface ExchangeClient {
-  readonly socket: Socket;
-  /** False while draining or when the client has sent its FIN and nothing else. */
-  mayLiveOn(): boolean;
-  setReading(reading: boolean): void;
-  exchangeFinished(keepAlive: boolean): void;
-  upgraded(upstream: Socket, rest: Buffer, recorder: EdgeRecorder | null): void;
-}
 
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 /** Istio's default for connect failures: two more attempts, each on an endpoint not tried before. */
@@ -67,13 +25,11 @@ export class Exchange implements UpstreamUser {
   readonly #client: ExchangeClient;
   readonly #request: OutgoingRequest;
   readonly #routing: Routing;
-  readonly #flags: string[] = [];
+  readonly #log: ExchangeLog;
   readonly #body = new ReplayBuffer();
   readonly #tried: HttpEndpoint[] = [];
   #relay: ResponseRelay;
-  #endpoint: HttpEndpoint | null = null;
   #upstream: UpstreamConnection | null = null;
-  #recorder: EdgeRecorder | null;
   #connecting: AbortController | null = null;
   #delayTimer: NodeJS.Timeout | null = null;
   #timeoutTimer: NodeJS.Timeout | null = null;
@@ -89,7 +45,7 @@ export class Exchange implements UpstreamUser {
     this.#client = client;
     this.#request = request;
     this.#routing = routing;
-    this.#recorder = request.recorder;
+    this.#log = new ExchangeLog(parts, request, routing);
     this.#relay = this.#createRelay();
   }
 
@@ -114,7 +70,7 @@ export class Exchange implements UpstreamUser {
       proceed();
       return;
     }
-    this.#flags.push('DI');
+    this.#log.flag('DI');
     this.#delayTimer = setTimeout(proceed, delayMs);
   }
 
@@ -128,7 +84,7 @@ export class Exchange implements UpstreamUser {
       if (this.#body.full) this.#client.setReading(false);
       return;
     }
-    this.#recorder?.bytes(bytes.length, 0);
+    this.#log.bytes(bytes.length, 0);
     if (!this.#upstream.socket.write(bytes)) this.#client.setReading(false);
   }
 
@@ -150,7 +106,8 @@ export class Exchange implements UpstreamUser {
   }
 
   clientGone(): void {
-    this.#flags.push('DC');
+    this.#log.clientGone = true;
+    this.#log.flag('DC');
     this.#finish(this.#relay.status, false);
   }
 
@@ -161,7 +118,7 @@ export class Exchange implements UpstreamUser {
   // --- upstream side -----------------------------------------------------------------------------------------------
 
   onUpstreamData(bytes: Buffer): void {
-    this.#recorder?.bytes(0, bytes.length);
+    this.#log.bytes(0, bytes.length);
     this.#proceed(this.#relay.feed(bytes));
     if (!this.#finished && !this.#relay.flowing && this.#client.socket.writableNeedDrain)
       this.#upstream?.socket.pause();
@@ -211,7 +168,7 @@ export class Exchange implements UpstreamUser {
       return;
     }
     this.#upstream = null;
-    const recorder = this.#recorder;
+    const { recorder } = this.#log;
     this.#settle(101);
     this.#client.upgraded(upstream.detach(), this.#relay.rest, recorder);
   }
@@ -227,7 +184,7 @@ export class Exchange implements UpstreamUser {
       this.#answer(503, 'UH', 'no healthy upstream');
       return;
     }
-    this.#choose(endpoint);
+    this.#log.choose(endpoint);
     const pooled = pool.take(endpoint);
     if (pooled === null) this.#connectAfresh(endpoint, routing);
     else this.#attach(pooled);
@@ -263,7 +220,7 @@ export class Exchange implements UpstreamUser {
     this.#connecting = null;
     this.#upstream = upstream;
     upstream.user = this;
-    this.#recorder = this.#request.recorder ?? upstream.recorder;
+    this.#log.attach(upstream.recorder);
     const { socket } = upstream;
     const { chunks, bytes } = this.#body;
     this.#headFlushed = false;
@@ -274,7 +231,7 @@ export class Exchange implements UpstreamUser {
     for (const chunk of chunks) flowing = socket.write(chunk);
     if (chunks.length > 0) socket.uncork();
     this.#body.sent();
-    this.#recorder?.bytes(this.#request.head.length + bytes, 0);
+    this.#log.bytes(this.#request.head.length + bytes, 0);
     if (!this.#requestDone) this.#client.setReading(flowing);
   }
 
@@ -285,11 +242,11 @@ export class Exchange implements UpstreamUser {
     this.#upstream = null;
     upstream.destroy();
     if (this.#relay.started) {
-      this.#flags.push('UC');
+      this.#log.flag('UC');
       this.#abortClient(this.#relay.status);
       return;
     }
-    const endpoint = this.#endpoint;
+    const { endpoint } = this.#log;
     if (endpoint !== null && this.#routing.kind === 'forward' && this.#mayRepeat(upstream)) {
       this.#retried = true;
       this.#relay = this.#createRelay();
@@ -323,7 +280,7 @@ export class Exchange implements UpstreamUser {
     if (this.#finished) return;
     this.#dropUpstream();
     if (this.#relay.started) {
-      this.#flags.push(flag);
+      this.#log.flag(flag);
       this.#abortClient(this.#relay.status);
     } else {
       this.#answer(status, flag, body);
@@ -337,7 +294,7 @@ export class Exchange implements UpstreamUser {
       this.#client.setReading(true);
       return;
     }
-    this.#flags.push(flag);
+    this.#log.flag(flag);
     const keepAlive = this.#requestDone && this.#request.keepAlive && this.#client.mayLiveOn();
     const connection = keepAlive ? (this.#request.minor === 0 ? 'keep-alive' : null) : 'close';
     this.#client.socket.write(writeAnswer({ status, flag, body, connection, headOnly: this.#request.headOnly }));
@@ -360,20 +317,6 @@ export class Exchange implements UpstreamUser {
     this.#client.exchangeFinished(keepAlive);
   }
 
-  #choose(endpoint: HttpEndpoint): void {
-    this.#countActive(-1);
-    this.#endpoint = endpoint;
-    this.#countActive(1);
-  }
-
-  #countActive(change: number): void {
-    if (this.#endpoint === null) return;
-    const { activeRequests } = this.#parts;
-    const active = (activeRequests.get(this.#endpoint.key) ?? 0) + change;
-    if (active > 0) activeRequests.set(this.#endpoint.key, active);
-    else activeRequests.delete(this.#endpoint.key);
-  }
-
   #dropUpstream(): void {
     this.#connecting?.abort();
     this.#connecting = null;
@@ -394,33 +337,12 @@ export class Exchange implements UpstreamUser {
       this.#requestDone &&
       this.#relay.status === status &&
       this.#relay.reusable &&
-      !this.#flags.includes('DC')
+      !this.#log.clientGone
     ) {
       this.#upstream = null;
-      this.#parts.pool.release(upstream, this.#relay.keepAliveSeconds, this.#endpoint?.target.tls !== null);
+      this.#parts.pool.release(upstream, this.#relay.keepAliveSeconds, this.#log.endpoint?.target.tls !== null);
     }
     this.#dropUpstream();
-    this.#countActive(-1);
-    this.#record(status);
-  }
-
-  #record(status: number): void {
-    const { telemetry, clock } = this.#parts;
-    const edge = this.#endpoint?.edge ?? this.#routing.edge;
-    const durationMs = clock.monotonicMs() - this.#request.startedAtMs;
-    const flags = this.#flags.join(',');
-    (this.#recorder ?? telemetry.edge(edge)).request(status, flags, durationMs * 1_000);
-    if (!this.#request.sampled) return;
-    telemetry.sample({
-      service: this.#routing.service,
-      workload: edge.peerWorkload,
-      route: this.#routing.kind === 'forward' ? this.#routing.route : null,
-      method: this.#request.method,
-      path: this.#request.target,
-      status,
-      flags,
-      durationMs,
-      mtls: edge.mtls,
-    });
+    this.#log.close(status);
   }
 }

@@ -4,11 +4,13 @@
  */
 import { isIP } from 'node:net';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
+import { toServiceKey } from '../../model/workload.ts';
 import { pickDestination } from '../../policy/pick-destination.ts';
 import type { Random } from '../../shared/random.ts';
 import type { Address, DownstreamContext } from '../connection.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import type { CompiledFault, CompiledService, HttpEndpoint } from './compiled-service.ts';
+import { inboundEdge, outboundEdge, portOf } from './edges.ts';
 import type { ParsedRequest } from './parsed-request.ts';
 import { splitQuery } from './request-target.ts';
 
@@ -48,7 +50,7 @@ export function routeRequest(
   config: CompiledConfig,
   random: Random,
 ): Routing {
-  if (context.direction === 'inbound') return routeInbound(context, request);
+  if (context.direction === 'inbound') return routeInbound(context, request, config);
   if (context.forwardProxy) return routeForwardProxy(request, config, random);
   const rewrite = { target: request.rewrittenTarget, host: request.form === 'absolute' ? request.authority : null };
   if (context.service !== null) {
@@ -73,12 +75,6 @@ export function tunnelEndpoint(context: DownstreamContext, config: CompiledConfi
   const service = located === null ? null : config.serviceByKey(located.service.key);
   if (located !== null && service !== null) return service.toEndpoint(located.endpoint, located.port);
   return toPlainEndpoint(destination, outboundEdge(null, null, destination.host, destination.port, false));
-}
-
-/** Port of the service that the connection itself names; the forward proxy's requests name it themselves. */
-export function portOf(context: DownstreamContext): number {
-  if (context.direction === 'inbound') return context.target?.servicePort ?? context.originalDestination?.port ?? 0;
-  return context.service?.port ?? context.originalDestination?.port ?? 0;
 }
 
 type Rewrite = { readonly target: string | null; readonly host: string | null };
@@ -135,7 +131,7 @@ function routeToOriginalDestination(
   if (located === null || service === null) {
     const edge = outboundEdge(null, null, destination.host, destination.port, false);
     // An egress proxy needs the absolute form; only the Host is made to agree with it.
-    return straight(toPlainEndpoint(destination, edge), edge, rewrite.host);
+    return straight(toPlainEndpoint(destination, edge), edge, null, rewrite.host);
   }
   const endpoint = service.toEndpoint(located.endpoint, located.port);
   return {
@@ -150,15 +146,18 @@ function routeToOriginalDestination(
   };
 }
 
-function routeInbound(context: DownstreamContext, request: ParsedRequest): Routing {
+function routeInbound(context: DownstreamContext, request: ParsedRequest, config: CompiledConfig): Routing {
+  const { workload } = config.source;
+  const service = toServiceKey(workload.service, workload.namespace);
   const port = portOf(context);
   const edge = inboundEdge(context, port);
   const destination = context.target ?? context.originalDestination;
   if (destination === null) {
     const body = 'the address of the application is unknown\n';
-    return { kind: 'answer', status: 503, flag: 'UH', body, edge, service: null };
+    return { kind: 'answer', status: 503, flag: 'UH', body, edge, service };
   }
-  return straight(toPlainEndpoint(destination, edge), edge, request.form === 'absolute' ? request.authority : null);
+  const host = request.form === 'absolute' ? request.authority : null;
+  return straight(toPlainEndpoint(destination, edge), edge, service, host);
 }
 
 function routeForwardProxy(request: ParsedRequest, config: CompiledConfig, random: Random): Routing {
@@ -195,11 +194,11 @@ function defaultPort(service: CompiledService): number {
   return (http ?? ports[0])?.port ?? 80;
 }
 
-function straight(endpoint: HttpEndpoint, edge: EdgeKey, host: string | null): Forward {
+function straight(endpoint: HttpEndpoint, edge: EdgeKey, service: string | null, host: string | null): Forward {
   return {
     kind: 'forward',
     candidates: [endpoint],
-    service: edge.peerService,
+    service,
     route: null,
     timeoutMs: null,
     faults: noFaults,
@@ -217,45 +216,6 @@ function toPlainEndpoint({ host, port }: Address, edge: EdgeKey): HttpEndpoint {
     target: { host, port, tls: null },
     edge,
     key: `${edge.direction} ${host}:${port}`,
-  };
-}
-
-export function inboundEdge(context: DownstreamContext, port: number): EdgeKey {
-  return {
-    direction: 'inbound',
-    peerService: null,
-    peerWorkload: null,
-    peerAddress: context.remote.host,
-    peerSpiffeId: context.peerSpiffeId,
-    port,
-    protocol: 'http/1.1',
-    mtls: context.peerSpiffeId !== null,
-  };
-}
-
-/** Edge of a request that could not be read far enough to be routed. */
-export function unroutedEdge(context: DownstreamContext): EdgeKey {
-  if (context.direction === 'inbound') return inboundEdge(context, portOf(context));
-  const address = context.originalDestination?.host ?? null;
-  return outboundEdge(context.service?.key ?? null, null, address, portOf(context), false);
-}
-
-function outboundEdge(
-  service: string | null,
-  workload: string | null,
-  address: string | null,
-  port: number,
-  mtls: boolean,
-): EdgeKey {
-  return {
-    direction: 'outbound',
-    peerService: service,
-    peerWorkload: workload,
-    peerAddress: address,
-    peerSpiffeId: null,
-    port,
-    protocol: 'http/1.1',
-    mtls,
   };
 }
 

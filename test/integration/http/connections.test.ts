@@ -82,6 +82,30 @@ describe('keep-alive', () => {
     await until(() => server.ended || server.closed, 'the end of the old connection');
   });
 
+  for (const [name, idleMs, answer, connections] of [
+    ['4 s without a promise', 4_100, ok, 2],
+    ['less than 4 s', 3_500, ok, 1],
+    ['what the server promised, less a second', 6_100, ok.replace('Content', 'Keep-Alive: timeout=7\r\nContent'), 2],
+    ['less than what the server promised', 5_500, ok.replace('Content', 'Keep-Alive: timeout=7\r\nContent'), 1],
+  ] as const) {
+    test(`${connections === 1 ? 'uses' : 'does not use'} a connection again that was idle for ${name}`, async () => {
+      const { upstream, client, proxy } = await setUp();
+      client.send(request());
+      const server = await upstream.connection(0);
+      await server.until(headEnd);
+      server.send(answer);
+      await client.until((text) => text.endsWith('ok'));
+      proxy.advance(idleMs);
+      client.send(request());
+      await until(
+        () =>
+          upstream.connections.some((one, index) => index === connections - 1 && heads(3 - connections)(one.received)),
+        'the request',
+      );
+      expect(upstream.connections).toHaveLength(connections);
+    });
+  }
+
   test('repeats an idempotent request once when a kept connection turns out to be dead', async () => {
     const { upstream, client, proxy } = await setUp();
     client.send(request());

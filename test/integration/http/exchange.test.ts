@@ -71,7 +71,10 @@ describe('heads', () => {
 
   test('reads heads that arrive byte by byte, from both sides', async () => {
     const { upstream, client } = await setUp();
-    for (const octet of simple) client.send(octet);
+    for (const octet of `\r\n${simple}`) {
+      client.send(octet);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     const server = await upstream.connection(0);
     expect(await server.until(headEnd)).toBe(simple);
     for (const octet of ok) server.send(octet);

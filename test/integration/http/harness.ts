@@ -131,6 +131,8 @@ export interface TestProxy {
   readonly telemetry: MemoryTelemetry;
   readonly connector: PlainConnector;
   configure(config: SidecarConfig): void;
+  /** Lets the monotonic clock jump. */
+  advance(ms: number): void;
   close(): Promise<void>;
 }
 
@@ -143,6 +145,7 @@ export interface ProxyOptions {
 }
 
 export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
+  let skippedMs = 0;
   let compiled: CompiledConfig = compileConfig(options.config);
   const telemetry = new MemoryTelemetry();
   const connector = new PlainConnector();
@@ -150,7 +153,7 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     config: () => compiled,
     connector,
     telemetry,
-    clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
+    clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() + skippedMs },
     random: createSeededRandom(7),
     newId: randomUUID,
     faultsAllowed: options.faultsAllowed ?? (() => true),
@@ -176,6 +179,9 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     connector,
     configure: (config) => {
       compiled = compileConfig(config, compiled);
+    },
+    advance: (ms) => {
+      skippedMs += ms;
     },
     close: async () => {
       handler.closeAll();
