@@ -12,6 +12,7 @@ export const errorCatalogue = {
   IMAGE_BUILD_FAILED: 'Set MESHDESK_BASE_IMAGE to an image with Node and iptables that your engine has or can pull.',
   HOST_NETWORK: 'A container on the host network shares the host: give it a network of its own to attach it.',
   NO_NETWORK: 'The container has no network (network_mode: none), so there is no traffic to see.',
+  SHARED_NETWORK: 'Attach the container that owns the network namespace; its sidecar serves both.',
   WINDOWS_CONTAINER: 'Windows containers have no Linux network namespace to join.',
   NOT_RUNNING: 'Start the workload first; it is attached as soon as it runs.',
   ATTACH_FAILED: 'Nothing was changed at the workload. The message names the step; try again or run `meshdesk doctor`.',

@@ -1,0 +1,72 @@
+/** One sidecar container in its workload's network namespace. */
+import type { Duplex } from 'node:stream';
+import type Docker from 'dockerode';
+import type { ListenerConfig } from '../../../model/sidecar-config.ts';
+import type { DiscoveredWorkload } from '../../../model/workload.ts';
+import type { Sidecar } from '../runtime.ts';
+import { openExecStream } from './exec-stream.ts';
+import { type Purpose, removeContainer } from './own-containers.ts';
+import { runRules } from './run-rules.ts';
+
+export const transparentListeners: ListenerConfig = { kind: 'transparent', outboundPort: 15_001, inboundPort: 15_006 };
+const controlSocket = '/run/meshdesk/sidecar.sock';
+const sidecarUser = '1337:1337';
+/** How long a sidecar gets to end by itself: its own drain is 2 s. */
+const stopSeconds = 3;
+/** Waits up to 5 s for the socket of a sidecar that is just starting, then joins it to stdio. */
+const joinSocket = `i=0; while [ ! -S "$1" ] && [ $i -lt 250 ]; do i=$((i+1)); sleep 0.02; done; exec /bin/sh /meshdesk/bridge.sh "$1"`;
+
+export interface DockerSidecarOptions {
+  readonly docker: () => Docker;
+  readonly containerId: string;
+  readonly image: string;
+  readonly owner: string;
+  readonly workload: DiscoveredWorkload;
+  /** The workload as it is now; `null` when it is gone. */
+  readonly current: () => DiscoveredWorkload | null;
+}
+
+export class DockerSidecar implements Sidecar {
+  readonly workloadId: string;
+  readonly incarnation: string;
+  readonly listeners = transparentListeners;
+  readonly endpointPorts = [];
+  readonly containerId: string;
+  readonly #options: DockerSidecarOptions;
+
+  constructor(options: DockerSidecarOptions) {
+    this.#options = options;
+    this.containerId = options.containerId;
+    this.workloadId = options.workload.id;
+    this.incarnation = options.workload.incarnation;
+  }
+
+  connect(): Promise<Duplex> {
+    return openExecStream(this.#options.docker(), this.containerId, {
+      command: ['/bin/sh', '-c', joinSocket, 'bridge', controlSocket],
+      user: sidecarUser,
+      name: this.#options.workload.name,
+    });
+  }
+
+  async redirect(): Promise<void> {
+    await this.#rules('install');
+  }
+
+  async undirect(): Promise<void> {
+    // A namespace that is gone has no rules, and nobody can join it.
+    const current = this.#options.current();
+    if (current === null || current.incarnation !== this.incarnation || current.state === 'exited') return;
+    await this.#rules('remove');
+  }
+
+  remove(): Promise<void> {
+    return removeContainer(this.#options.docker(), this.containerId, stopSeconds);
+  }
+
+  async #rules(action: 'install' | 'remove'): Promise<void> {
+    const { docker, image, owner, workload } = this.#options;
+    const purpose: Purpose = { owner, role: 'rules', workloadId: workload.id, incarnation: workload.incarnation };
+    await runRules(docker(), action, { image, networkMode: `container:${workload.id}`, purpose, name: workload.name });
+  }
+}

@@ -1,0 +1,128 @@
+/** Our containers on the engine: what they are started with, and how they are found again by their labels. */
+import type Docker from 'dockerode';
+import { isDone, toEngineError } from './engine-error.ts';
+import { isOurs, label } from './labels.ts';
+
+export type Role = 'sidecar' | 'rules' | 'check';
+
+export interface Purpose {
+  readonly owner: string;
+  readonly role: Role;
+  readonly workloadId: string;
+  readonly incarnation: string;
+}
+
+const logLimits = { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '2' } };
+/** Writable, in memory: the control socket, the last good configuration and the lock of iptables. */
+const runFolder = { '/run': 'rw,nosuid,nodev,noexec,size=16m,mode=0755' };
+const memoryLimitBytes = 256 * 1024 * 1024;
+
+export const toLabels = ({ owner, role, workloadId, incarnation }: Purpose): Record<string, string> => ({
+  [label.owner]: owner,
+  [label.role]: role,
+  [label.workload]: workloadId,
+  [label.incarnation]: incarnation,
+});
+
+/**
+ * The guard is root to be able to take the redirect rules away, the sidecar becomes uid 1337 before it opens anything.
+ * NET_ADMIN and NET_RAW: iptables; SETUID, SETGID, CHOWN: becoming 1337; KILL: ending the sidecar.
+ */
+export function sidecarContainer(image: string, purpose: Purpose, networkMode: string): Docker.ContainerCreateOptions {
+  return {
+    Image: image,
+    Labels: toLabels(purpose),
+    Tty: false,
+    HostConfig: {
+      NetworkMode: networkMode,
+      CapDrop: ['ALL'],
+      CapAdd: ['NET_ADMIN', 'NET_RAW', 'SETUID', 'SETGID', 'CHOWN', 'KILL'],
+      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: true,
+      Tmpfs: runFolder,
+      Memory: memoryLimitBytes,
+      PidsLimit: 64,
+      LogConfig: logLimits,
+      RestartPolicy: { Name: 'no' },
+    },
+  };
+}
+
+/** A container that runs `rules.sh` once in somebody's network namespace. */
+export function rulesContainer(
+  image: string,
+  purpose: Purpose,
+  networkMode: string,
+  action: string,
+): Docker.ContainerCreateOptions {
+  return {
+    Image: image,
+    Labels: toLabels(purpose),
+    Entrypoint: ['/bin/sh', '/meshdesk/rules.sh'],
+    Cmd: [action],
+    User: '0:0',
+    Tty: false,
+    HostConfig: {
+      NetworkMode: networkMode,
+      CapDrop: ['ALL'],
+      CapAdd: ['NET_ADMIN', 'NET_RAW'],
+      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: true,
+      Tmpfs: runFolder,
+      PidsLimit: 32,
+      LogConfig: logLimits,
+      RestartPolicy: { Name: 'no' },
+    },
+  };
+}
+
+export interface OwnContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly image: string;
+  readonly owner: string;
+  readonly role: string;
+  readonly workloadId: string;
+  readonly incarnation: string;
+  readonly running: boolean;
+}
+
+/** Ours, of every project unless `owner` is given. */
+export async function listOwn(
+  docker: Docker,
+  wanted: { owner?: string; role?: Role; workloadId?: string } = {},
+): Promise<OwnContainer[]> {
+  const filters = [
+    label.role + (wanted.role === undefined ? '' : `=${wanted.role}`),
+    ...(wanted.owner === undefined ? [] : [`${label.owner}=${wanted.owner}`]),
+    ...(wanted.workloadId === undefined ? [] : [`${label.workload}=${wanted.workloadId}`]),
+  ];
+  const listed = await docker.listContainers({ all: true, filters: { label: filters } });
+  return listed
+    .filter(({ Labels }) => isOurs(Labels))
+    .map(({ Id, Names, ImageID, Labels, State }) => ({
+      id: Id,
+      name: (Names[0] ?? Id).replace(/^\//, ''),
+      image: ImageID,
+      owner: Labels[label.owner] ?? '',
+      role: Labels[label.role] ?? '',
+      workloadId: Labels[label.workload] ?? '',
+      incarnation: Labels[label.incarnation] ?? '',
+      running: State === 'running',
+    }));
+}
+
+/** Ends and removes a container, whatever state it is in; one that is gone is fine. */
+export async function removeContainer(docker: Docker, id: string, graceSeconds = 0): Promise<void> {
+  const container = docker.getContainer(id);
+  try {
+    if (graceSeconds > 0) {
+      await container.stop({ t: graceSeconds }).catch((error: unknown) => {
+        if (!isDone(error)) throw error;
+      });
+    }
+    await container.remove({ force: true, v: true });
+  } catch (error) {
+    if (!isDone(error)) throw toEngineError(`Container ${id.slice(0, 12)} could not be removed`, error);
+  }
+}

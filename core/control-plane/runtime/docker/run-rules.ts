@@ -1,0 +1,53 @@
+/** Runs `rules.sh` in a network namespace, in a container that lives just as long. */
+import type Docker from 'dockerode';
+import { MeshError } from '../../../contract/errors.ts';
+import { engineMessage } from './engine-error.ts';
+import { type Purpose, removeContainer, rulesContainer } from './own-containers.ts';
+
+export interface RulesRun {
+  readonly image: string;
+  readonly networkMode: string;
+  readonly purpose: Purpose;
+  /** For messages: the workload's name. */
+  readonly name: string;
+}
+
+const decode = (output: Buffer): string => {
+  // The engine frames stdout and stderr: 8 bytes (stream, 0, 0, 0, length) before each piece.
+  let text = '';
+  for (let at = 0; at + 8 <= output.length; ) {
+    const length = output.readUInt32BE(at + 4);
+    text += output.toString('utf8', at + 8, at + 8 + length);
+    at += 8 + length;
+  }
+  return text.trim();
+};
+
+/** What `rules.sh` printed. Rejects with REDIRECT_FAILED and its words when it refused. */
+export async function runRules(docker: Docker, action: 'install' | 'remove' | 'show', run: RulesRun): Promise<string> {
+  const fail = (why: string, cause?: unknown): never => {
+    throw new MeshError('REDIRECT_FAILED', `The redirect rules of ${run.name} could not be ${verb[action]}: ${why}`, {
+      cause,
+    });
+  };
+  let container: Docker.Container;
+  try {
+    container = await docker.createContainer(rulesContainer(run.image, run.purpose, run.networkMode, action));
+  } catch (error) {
+    return fail(engineMessage(error), error);
+  }
+  try {
+    await container.start();
+    const { StatusCode: status } = (await container.wait()) as { StatusCode: number };
+    const printed = decode((await container.logs({ stdout: true, stderr: true })) as unknown as Buffer);
+    if (status !== 0) return fail(printed === '' ? `rules.sh ended with status ${status}` : printed);
+    return printed;
+  } catch (error) {
+    if (error instanceof MeshError) throw error;
+    return fail(engineMessage(error), error);
+  } finally {
+    await removeContainer(docker, container.id).catch(() => undefined); // left-overs are removed at the next start
+  }
+}
+
+const verb = { install: 'installed', remove: 'removed', show: 'read' } as const;
