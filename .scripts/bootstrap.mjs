@@ -29,7 +29,8 @@ function installPackages(say) {
   const present = existsSync(join(root, 'node_modules', 'vite', 'package.json'));
   if (present && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
   // Packages that `npm ci` or `npm install` put there already are taken as they are when they fit the lock file.
-  const fits = () => spawnSync(npm, ['ls', '--all', '--silent'], { cwd: root, stdio: 'ignore', shell: isWindows }).status === 0;
+  const fits = () =>
+    spawnSync(npm, ['ls', '--all', '--silent'], { cwd: root, stdio: 'ignore', shell: isWindows }).status === 0;
   if (!present || !fits()) {
     say(present ? 'the lock file has changed: installing packages (npm ci)' : 'installing packages (npm ci), once');
     const result = spawnSync(npm, ['ci', '--prefer-offline', '--no-audit', '--no-fund'], {

@@ -36,9 +36,20 @@ const parts = {
   }),
   sample: program('core/control-plane/sample/service.ts', 'dist/sample', 'service.mjs'),
   cli: program('core/control-plane/cli/main.ts', 'dist/cli', 'meshdesk.js', { external: ['cpu-features', 'ssh2'] }),
-  electron: program('electron/main/main.ts', 'dist/electron', 'main.js', { external: ['electron', 'cpu-features', 'ssh2'] }),
-  preload: program('electron/preload/preload.ts', 'dist/preload', 'preload.cjs', { external: ['electron'], format: 'cjs' }),
-  renderer: { outDir: 'dist/renderer', inputs: ['renderer', 'core', 'package.json'], copy: [], configFile: 'renderer/vite.config.ts', config: {} },
+  electron: program('electron/main/main.ts', 'dist/electron', 'main.js', {
+    external: ['electron', 'cpu-features', 'ssh2'],
+  }),
+  preload: program('electron/preload/preload.ts', 'dist/preload', 'preload.cjs', {
+    external: ['electron'],
+    format: 'cjs',
+  }),
+  renderer: {
+    outDir: 'dist/renderer',
+    inputs: ['renderer', 'core', 'package.json'],
+    copy: [],
+    configFile: 'renderer/vite.config.ts',
+    config: {},
+  },
 };
 
 function* files(path) {

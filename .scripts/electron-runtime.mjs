@@ -8,10 +8,11 @@ const downloadLimitMs = 180_000;
 const packageDir = join(root, 'node_modules', 'electron');
 const failedStamp = join(root, '.build', 'electron-download-failed');
 
-const platformPath = {
-  darwin: 'Electron.app/Contents/MacOS/Electron',
-  win32: 'electron.exe',
-}[process.platform] ?? 'electron';
+const platformPath =
+  {
+    darwin: 'Electron.app/Contents/MacOS/Electron',
+    win32: 'electron.exe',
+  }[process.platform] ?? 'electron';
 
 function installedBinary() {
   const override = process.env.ELECTRON_OVERRIDE_DIST_PATH;
@@ -41,7 +42,11 @@ function download(say) {
   return `its download failed: ${reason}`;
 }
 
-const firstLine = (text) => (text ?? '').split('\n').find((line) => line.trim() !== '')?.trim() ?? 'no message';
+const firstLine = (text) =>
+  (text ?? '')
+    .split('\n')
+    .find((line) => line.trim() !== '')
+    ?.trim() ?? 'no message';
 
 function displayProblem() {
   if (process.platform !== 'linux') return null;
