@@ -1,0 +1,71 @@
+/** The redirect rules in a network namespace of their own; needs Linux, root and iptables. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const rules = fileURLToPath(new URL('../../../core/data-plane/image/rules.sh', import.meta.url));
+const canRun =
+  process.platform === 'linux' &&
+  spawnSync('unshare', ['-n', 'sh', '-c', 'iptables-save -t nat && ip6tables-save -t nat']).status === 0;
+
+/** Runs a script in a fresh namespace and gives its output by the marks `== name` in it. */
+function inNamespace(script: string): Record<string, string> {
+  const output = execFileSync('unshare', ['-n', 'sh', '-ec', `rules=${rules}\n${script}`], { encoding: 'utf8' });
+  const parts = output.split(/^== (.*)\n/m);
+  const sections: Record<string, string> = {};
+  for (let at = 1; at < parts.length; at += 2) {
+    sections[parts[at] ?? ''] = (parts[at + 1] ?? '').replace(/^#.*\n/gm, '');
+  }
+  return sections;
+}
+
+const dockerDns = (tool: string) => `
+  ${tool} -t nat -N DOCKER_OUTPUT
+  ${tool} -t nat -A OUTPUT -d 127.0.0.11/32 -j DOCKER_OUTPUT
+  ${tool} -t nat -A DOCKER_OUTPUT -d 127.0.0.11/32 -p udp --dport 53 -j DNAT --to-destination 127.0.0.11:40000`;
+
+describe.skipIf(!canRun)('rules.sh', () => {
+  it.each(['iptables-nft', 'iptables-legacy'])(
+    'installs once, however often it is asked to, next to rules of %s',
+    (tool) => {
+      const save = `${tool}-save -t nat`;
+      const seen = inNamespace(`${dockerDns(tool)}
+      echo "== before"; ${save}
+      sh $rules install; echo "== once"; ${save}
+      sh $rules install; echo "== twice"; ${save}
+      sh $rules remove; echo "== after"; ${save}
+      sh $rules remove; echo "== again"; ${save}`);
+      expect(seen.once).toContain('-A MESHDESK_OUTPUT -d 127.0.0.0/8 -j RETURN');
+      expect(seen.once).toContain('-A MESHDESK_REDIRECT -p tcp -j REDIRECT --to-ports 15001');
+      expect(seen.twice).toBe(seen.once);
+      expect(seen.after).toBe(seen.before);
+      expect(seen.again).toBe(seen.before);
+      const output = (seen.once ?? '').split('\n').filter((line) => line.startsWith('-A OUTPUT'));
+      expect(output.map((line) => line.split(' -j ')[1])).toEqual(['DOCKER_OUTPUT', 'MESHDESK_OUTPUT']);
+    },
+  );
+
+  it('covers IPv6 and shows what is installed', () => {
+    const seen = inNamespace(`sh $rules install
+      echo "== v6"; ip6tables-save -t nat
+      echo "== show"; sh $rules show
+      sh $rules remove; echo "== left"; sh $rules show; ip6tables-save -t nat`);
+    expect(seen.v6).toContain('-A MESHDESK_OUTPUT -d ::1/128 -j RETURN');
+    expect(seen.v6).toContain('-A MESHDESK_IN_REDIRECT -p tcp -j REDIRECT --to-ports 15006');
+    expect(seen.show).toContain('MESHDESK_INBOUND');
+    expect(seen.left).not.toContain('MESHDESK');
+  });
+
+  it('only ever takes the first packet of a connection, so that open ones are left alone', () => {
+    const seen = inNamespace('sh $rules install; echo "== rules"; iptables-save -t nat');
+    const jumps = (seen.rules ?? '').split('\n').filter((line) => /^-A (OUTPUT|PREROUTING)/.test(line));
+    expect(jumps).toHaveLength(2);
+    for (const jump of jumps) expect(jump).toContain('--tcp-flags FIN,SYN,RST,ACK SYN');
+  });
+
+  it('says how it is used', () => {
+    const { status, stderr } = spawnSync('sh', [rules, 'destroy'], { encoding: 'utf8' });
+    expect(status).toBe(2);
+    expect(stderr).toContain('install|remove|show');
+  });
+});
