@@ -95,6 +95,15 @@ function checkMatch(match: HttpMatchRequest, path: FieldPath): ResourceProblem[]
     }
   }
   for (const [field, value] of fields) {
+    if (value !== undefined && 'prefix' in value && value.prefix === '') {
+      problems.push({
+        code: 'INVALID',
+        severity: 'error',
+        path: [...path, ...field, 'prefix'],
+        message: `${formatPath([...path, ...field, 'prefix'])} must not be empty`,
+        hint: 'Istio refuses an empty prefix. Use {} to ask whether a header is there, "/" for every path.',
+      });
+    }
     const reason = regexProblem(value);
     if (reason === null) continue;
     problems.push({
@@ -109,7 +118,7 @@ function checkMatch(match: HttpMatchRequest, path: FieldPath): ResourceProblem[]
 }
 
 function regexProblem(match: object | undefined): string | null {
-  if (match === undefined || !('regex' in match) || typeof match.regex !== 'string' || match.regex === '*') return null;
+  if (match === undefined || !('regex' in match) || typeof match.regex !== 'string') return null;
   try {
     compileRe2(match.regex);
     return null;

@@ -16,14 +16,11 @@ export interface Condition {
 
 type HeaderMatch = StringMatch | Record<string, never>;
 
-/** These are pseudo-headers with fields of their own; Istio ignores them as header keys. */
-const ignoredHeaders: ReadonlySet<string> = new Set(['uri', 'scheme', 'method', 'authority']);
-
 const quoted = (value: string | undefined): string => (value === undefined ? 'absent' : `"${value}"`);
 
-/** `{}` and Istio's `regex: "*"` ask for presence. */
+/** `{}` asks for presence. */
 function isPresence(match: HeaderMatch): match is Record<string, never> {
-  return Object.keys(match).length === 0 || ('regex' in match && match.regex === '*');
+  return Object.keys(match).length === 0;
 }
 
 function valueCondition(
@@ -125,10 +122,10 @@ export function compileMatch(match: HttpMatch): readonly Condition[] {
   if (match.authority !== undefined) conditions.push(valueCondition('authority', match.authority, readAuthority));
   if (match.scheme !== undefined) conditions.push(valueCondition('scheme', match.scheme, readScheme));
   for (const [name, wanted] of Object.entries(match.headers ?? {})) {
-    if (!ignoredHeaders.has(name)) conditions.push(headerCondition(name.toLowerCase(), wanted));
+    conditions.push(headerCondition(name.toLowerCase(), wanted));
   }
   for (const [name, unwanted] of Object.entries(match.withoutHeaders ?? {})) {
-    if (!ignoredHeaders.has(name)) conditions.push(withoutHeaderCondition(name.toLowerCase(), unwanted));
+    conditions.push(withoutHeaderCondition(name.toLowerCase(), unwanted));
   }
   for (const [name, wanted] of Object.entries(match.queryParams ?? {})) conditions.push(queryCondition(name, wanted));
   return conditions;

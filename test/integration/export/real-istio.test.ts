@@ -1,136 +1,100 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
-import { Agent, createServer, request, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { printResources } from '../../../core/model/print-resources.ts';
+import type { VirtualService } from '../../../core/model/virtual-service.ts';
 import { findIstioRuntime } from '../../support/istio-tools.ts';
-import { exportShop, ordersFaults, writeFiles } from './sample-export.ts';
+import {
+  type Answer,
+  type RealIstio,
+  serviceEntry,
+  startRealIstio,
+  startUpstream,
+  type Upstream,
+} from '../../support/real-istio.ts';
+import { matchCases } from '../../unit/policy/match-cases.ts';
+import { exportShop, ordersFaults } from './sample-export.ts';
 
-/**
- * The exported files through a real istiod and Envoy: the same split, the same pin, the same faults. This istiod knows
- * v1beta1 only and has no certificates, so API versions are rewritten and mutual TLS is off.
- */
+/** A real istiod and Envoy decides as we say: the exported split, pin and faults, and what a match accepts. */
 const runtime = findIstioRuntime();
 const reason = 'MESHDESK_ISTIO_RUNTIME does not name a program that runs istiod and Envoy';
 
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
+/** Port, scheme and authority are another matter behind a forward proxy; Node does not send odd methods. */
+const askable = matchCases.filter(
+  ([, match, given]) =>
+    match.port === undefined &&
+    !match.scheme &&
+    !match.authority &&
+    (given?.method ?? 'GET').toUpperCase() === (given?.method ?? 'GET'),
+);
 
-async function startUpstream(name: string): Promise<{ server: Server; port: number }> {
-  const server = createServer((_request, response) => response.end(name)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { server, port: (server.address() as AddressInfo).port };
-}
+/** One host per case: what matches goes to `matched`, everything else to `other`. */
+const caseRules = askable.map(
+  ([, match], index): VirtualService => ({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { name: `case-${index}`, namespace: 'shop' },
+    spec: {
+      hosts: [`case-${index}.shop.svc.cluster.local`],
+      http: [
+        { match: [match], route: [{ destination: { host: 'matched.shop.svc.cluster.local' } }] },
+        { route: [{ destination: { host: 'other.shop.svc.cluster.local' } }] },
+      ],
+    },
+  }),
+);
 
-const serviceEntry = (name: string, endpoints: readonly { version: string; port: number }[]) => `
-apiVersion: networking.istio.io/v1beta1
-kind: ServiceEntry
-metadata: { name: ${name}, namespace: shop }
-spec:
-  hosts: [${name}.shop.svc.cluster.local]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{ number: 80, name: http, protocol: HTTP }]
-  endpoints:
-${endpoints.map(({ version, port }) => `    - { address: 127.0.0.1, ports: { http: ${port} }, labels: { app: ${name}, version: "${version}" } }`).join('\n')}
-`;
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly durationMs: number;
-}
-
-describe('a real Istio with the exported files', () => {
-  const upstreams: Server[] = [];
-  const agent = new Agent({ keepAlive: true, maxSockets: 40 });
-  let istio: ChildProcess | null = null;
-  let folder = '';
-  let proxyPort = 0;
-
-  const get = (service: string, headers: Record<string, string> = {}): Promise<Answer> => {
-    const startedAt = performance.now();
-    const host = `${service}.shop.svc.cluster.local`;
-    return new Promise((resolve, reject) => {
-      const options = { host: '127.0.0.1', port: proxyPort, path: `http://${host}/`, agent };
-      const sent = request({ ...options, headers: { host, ...headers } }, (response) => {
-        const parts: Buffer[] = [];
-        response.on('data', (part) => parts.push(part));
-        response.on('error', reject);
-        response.on('end', () => {
-          const body = Buffer.concat(parts).toString();
-          resolve({ status: response.statusCode ?? 0, body, durationMs: performance.now() - startedAt });
-        });
-      });
-      sent.on('error', reject).end();
-    });
+describe('a real Istio', () => {
+  const upstreams: Upstream[] = [];
+  let istio: RealIstio | null = null;
+  const get: RealIstio['get'] = (given) => {
+    if (istio === null) throw new Error('Istio does not run');
+    return istio.get(given);
   };
-  const getMany = (count: number, service: string, headers?: Record<string, string>) =>
-    Promise.all(Array.from({ length: count }, () => get(service, headers)));
-
-  /** Envoy listens before its routes are there: wait until the last of them answers. */
-  const untilReady = async (deadlineMs: number) => {
-    for (;;) {
-      const answers = await Promise.all([get('payments', { 'x-beta': 'yes' }), get('orders')]).catch(() => []);
-      if (answers[0]?.body === 'payments v2' && [200, 503].includes(answers[1]?.status ?? 0)) return;
-      if (performance.now() > deadlineMs) throw new Error(`Istio is not ready: ${JSON.stringify(answers)}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  };
+  const getMany = (count: number, host: string, headers: Record<string, string> = {}): Promise<Answer[]> =>
+    Promise.all(Array.from({ length: count }, () => get({ host, headers })));
 
   beforeAll(async () => {
     if (runtime === null) {
       process.stderr.write(`skipped: ${reason}\n`);
       return;
     }
-    const [v1, v2, orders] = await Promise.all(['payments v1', 'payments v2', 'orders'].map(startUpstream));
-    if (v1 === undefined || v2 === undefined || orders === undefined) throw new Error('no upstreams');
-    upstreams.push(v1.server, v2.server, orders.server);
-    const manifests = exportShop({ faults: ordersFaults })
-      .files.filter(({ path }) => path.startsWith('shop/'))
-      .map(({ path, content }) => ({
-        path: path.replaceAll('/', '-'),
-        content: content.replaceAll('.istio.io/v1\n', '.istio.io/v1beta1\n'),
-      }));
-    folder = await writeFiles([
-      ...manifests.filter(({ path }) => !path.includes('peer-authentication')),
-      {
-        path: 'payments-entry.yaml',
-        content: serviceEntry('payments', [
-          { version: 'v1', port: v1.port },
-          { version: 'v2', port: v2.port },
-        ]),
+    const start = async (name: string, version = 'v1') => {
+      const upstream = await startUpstream(name);
+      upstreams.push(upstream);
+      return { version, port: upstream.port };
+    };
+    const exported = exportShop({ faults: ordersFaults }).files.filter(
+      ({ path }) => path.startsWith('shop/') && !path.includes('peer-authentication'),
+    );
+    const other = await start('other');
+    istio = await startRealIstio(
+      runtime,
+      [
+        ...exported.map(({ content }) => content),
+        serviceEntry(['payments'], [await start('payments v1', 'v1'), await start('payments v2', 'v2')]),
+        serviceEntry(['orders'], [await start('orders', '1.0')]),
+        serviceEntry(['matched'], [await start('matched')]),
+        serviceEntry(['other', ...caseRules.map(({ metadata }) => metadata.name)], [other]),
+        printResources(caseRules),
+      ],
+      async (ask) => {
+        const pinned = await ask({ host: 'payments', headers: { 'x-beta': 'yes' } });
+        const orders = await ask({ host: 'orders' });
+        const last = await ask({ host: `case-${askable.length - 1}`, path: '/nothing-special' });
+        return pinned.body === 'payments v2' && orders.body !== 'no healthy upstream' && last.status === 200;
       },
-      { path: 'orders-entry.yaml', content: serviceEntry('orders', [{ version: '1.0', port: orders.port }]) },
-    ]);
-    proxyPort = await freePort();
-    const options = ['--http-proxy', String(proxyPort), '--admin', String(await freePort()), '--workload', 'web.shop'];
-    istio = spawn(runtime, ['run', folder, ...options], { stdio: ['ignore', 'ignore', 'inherit'] });
-    await untilReady(performance.now() + 28_000);
+    );
   });
 
   afterAll(async () => {
-    agent.destroy();
-    if (istio !== null && istio.exitCode === null) {
-      istio.kill('SIGTERM');
-      await once(istio, 'exit');
-    }
-    for (const server of upstreams) server.close();
-    if (folder !== '') await rm(folder, { recursive: true, force: true });
+    await istio?.close();
+    for (const upstream of upstreams) upstream.close();
   });
 
   beforeEach((context) => {
     if (runtime === null) context.skip(reason);
   });
 
-  it('splits 90 to 10', async () => {
+  it('splits 90 to 10 with the exported files', async () => {
     const answers = await getMany(2_000, 'payments');
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     const share = answers.filter(({ body }) => body === 'payments v2').length / answers.length;
@@ -155,4 +119,18 @@ describe('a real Istio with the exported files', () => {
       true,
     );
   });
+
+  it.each(askable.map(([name, , given, matches], index) => ({ name, given, matches, index })))(
+    'agrees about $name: $matches',
+    async ({ given, matches, index }) => {
+      const { path = '/', query = '', method = 'GET', headers = {} } = given ?? {};
+      const answer = await get({
+        host: `case-${index}`,
+        path: query === '' ? path : `${path}?${query}`,
+        method,
+        headers: { ...headers },
+      });
+      expect(answer).toMatchObject({ status: 200, body: matches ? 'matched' : 'other' });
+    },
+  );
 });

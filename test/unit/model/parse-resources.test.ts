@@ -94,6 +94,11 @@ spec: { from: web, to: orders, fault: { delay: { fixedDelay: 400ms, percentage: 
       },
     ],
     [
+      'an empty prefix, which Istio refuses',
+      virtualService('    - match: [{ headers: { a: { prefix: "" } } }]\n      route: [{ destination: { host: a } }]'),
+      { code: 'INVALID', line: 9, message: 'spec.http[0].match[0].headers.a.prefix must not be empty' },
+    ],
+    [
       'weights that are all 0',
       virtualService('    - route: [{ destination: { host: a } }, { destination: { host: b } }]'),
       { code: 'NO_WEIGHT', severity: 'error', line: 9 },

@@ -4,6 +4,7 @@ import type { HttpMatch, HttpRoute } from '../../../core/model/sidecar-config.ts
 import { explainRoutes } from '../../../core/policy/explain-routes.ts';
 import { describeMatch } from '../../../core/policy/match-conditions.ts';
 import { compileRoutes } from '../../../core/policy/match-route.ts';
+import { matchCases } from './match-cases.ts';
 import { request } from './request.ts';
 
 const route = (name: string, ...match: HttpMatch[]): HttpRoute => ({
@@ -14,47 +15,7 @@ const route = (name: string, ...match: HttpMatch[]): HttpRoute => ({
 });
 
 describe('matching one block', () => {
-  const cases: [string, HttpMatch, Parameters<typeof request>[0], boolean][] = [
-    ['an exact path', { uri: { exact: '/a' } }, { path: '/a' }, true],
-    ['an exact path in another case', { uri: { exact: '/a' } }, { path: '/A' }, false],
-    ['an exact path when case is ignored', { uri: { exact: '/a' }, ignoreUriCase: true }, { path: '/A' }, true],
-    ['a prefix as plain text', { uri: { prefix: '/v1' } }, { path: '/v10/x' }, true],
-    ['a prefix when case is ignored', { uri: { prefix: '/API' }, ignoreUriCase: true }, { path: '/api/x' }, true],
-    ['a regular expression in full', { uri: { regex: '/a.*' } }, { path: '/abc' }, true],
-    ['a regular expression in part only', { uri: { regex: '/a' } }, { path: '/abc' }, false],
-    ['case in a regular expression', { uri: { regex: '/A' }, ignoreUriCase: true }, { path: '/a' }, false],
-    ['a flag of RE2', { uri: { regex: '(?i)/A' } }, { path: '/a' }, true],
-    ['the path without the query', { uri: { exact: '/a' } }, { path: '/a', query: 'x=1' }, true],
-    ['a method', { method: { exact: 'POST' } }, { method: 'POST' }, true],
-    ['a method in another case', { method: { exact: 'POST' } }, { method: 'post' }, false],
-    ['a header', { headers: { 'x-user': { exact: 'ann' } } }, { headers: { 'x-user': 'ann' } }, true],
-    ['an absent header', { headers: { 'x-user': { prefix: '' } } }, {}, false],
-    ['presence', { headers: { 'x-user': {} } }, { headers: { 'x-user': '' } }, true],
-    ['presence by regex *', { headers: { 'x-user': { regex: '*' } } }, { headers: { 'x-user': 'a' } }, true],
-    ['presence of an absent header', { headers: { 'x-user': {} } }, {}, false],
-    ['a pseudo-header as a header key, which is ignored', { headers: { method: { exact: 'PUT' } } }, {}, true],
-    ['a header that must not be there', { withoutHeaders: { 'x-user': {} } }, { headers: { 'x-user': 'a' } }, false],
-    ['a header that is not there as wanted', { withoutHeaders: { 'x-user': {} } }, {}, true],
-    ['an unwanted value', { withoutHeaders: { a: { exact: '1' } } }, { headers: { a: '1' } }, false],
-    ['another value than the unwanted one', { withoutHeaders: { a: { exact: '1' } } }, { headers: { a: '2' } }, true],
-    ['an absent header as empty', { withoutHeaders: { a: { exact: '' } } }, {}, false],
-    ['a query parameter', { queryParams: { v: { exact: '2' } } }, { query: 'a=1&v=2' }, true],
-    ['the first of two query parameters', { queryParams: { v: { exact: '2' } } }, { query: 'v=1&v=2' }, false],
-    ['a query parameter without a value', { queryParams: { key: { exact: '' } } }, { query: 'key' }, true],
-    ['a query parameter that only begins so', { queryParams: { k: { exact: '1' } } }, { query: 'key=1' }, false],
-    ['a query parameter in an empty query', { queryParams: { k: { exact: '' } } }, {}, false],
-    ['the port that was asked for', { port: 8080 }, { port: 8080 }, true],
-    ['another port', { port: 8080 }, { port: 80 }, false],
-    [
-      'the authority as it was sent',
-      { authority: { exact: 'a:8080' } },
-      { host: 'a', headers: { host: 'a:8080' } },
-      true,
-    ],
-    ['the scheme', { scheme: { exact: 'https' } }, {}, false],
-    ['all conditions at once', { uri: { prefix: '/' }, method: { exact: 'PUT' } }, { path: '/' }, false],
-  ];
-  it.each(cases)('%s', (_name, match, given, expected) => {
+  it.each(matchCases)('%s', (_name, match, given, expected) => {
     const routes = [route('only', match)];
     expect(compileRoutes(routes)(request(given)) !== null).toBe(expected);
     expect(explainRoutes(routes, request(given)).route !== null).toBe(expected);
