@@ -16,7 +16,7 @@ export interface LaunchOptions {
   readonly userDataDir: string | null;
 }
 
-function valueOf(argv: readonly string[], name: string): string | null {
+function optionOf(argv: readonly string[], name: string): string | null {
   const inline = argv.find((argument) => argument.startsWith(`${name}=`));
   if (inline !== undefined) return inline.slice(name.length + 1);
   const index = argv.indexOf(name);
@@ -25,11 +25,11 @@ function valueOf(argv: readonly string[], name: string): string | null {
 
 /** Options that are not Meshdesk's (Chromium's switches, the app's folder) are left alone. */
 export function readLaunchOptions(argv: readonly string[], env: NodeJS.ProcessEnv): LaunchOptions {
-  const port = Number(valueOf(argv, '--port') ?? Number.NaN);
+  const port = Number(optionOf(argv, '--port') ?? Number.NaN);
   const close = env['MESHDESK_CLOSE'];
   const home = env['MESHDESK_HOME'];
   return {
-    project: valueOf(argv, '--project'),
+    project: optionOf(argv, '--project'),
     port: Number.isInteger(port) && port >= 0 && port <= 65_535 ? port : null,
     sample: argv.includes('--sample'),
     docker: env['MESHDESK_DOCKER'] !== 'off',

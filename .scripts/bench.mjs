@@ -1,0 +1,39 @@
+/** `npm run bench [-- ...]`: builds the product and test/bench/main.ts, runs it and passes the arguments on. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { bootstrap, root, run, SetupError } from './bootstrap.mjs';
+
+const say = (line) => console.error(`meshdesk: ${line}`);
+const entry = 'test/bench/main.ts';
+
+await run(async () => {
+  bootstrap(say);
+  if (!existsSync(join(root, entry))) throw new SetupError(`there is no ${entry}.`);
+  const { build } = await import('./build.mjs');
+  await build(['sidecar', 'sample', 'renderer', 'cli'], say);
+  const { build: viteBuild } = await import('vite');
+  await viteBuild({
+    root,
+    configFile: false,
+    logLevel: 'warn',
+    ssr: { noExternal: true, external: ['cpu-features', 'ssh2', 'playwright'] },
+    build: {
+      ssr: entry,
+      outDir: '.build/bench',
+      emptyOutDir: true,
+      target: 'node20.18',
+      minify: false,
+      sourcemap: true,
+      rollupOptions: {
+        external: ['cpu-features', 'ssh2', 'playwright'],
+        output: { format: 'es', entryFileNames: 'main.mjs', codeSplitting: false },
+      },
+    },
+  });
+  const result = spawnSync(process.execPath, [join(root, '.build/bench/main.mjs'), ...process.argv.slice(2)], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  return result.status ?? 1;
+});
