@@ -1,6 +1,7 @@
 import { useEffect } from 'react';
 import { FirstStart } from '../features/first-start/first-start.tsx';
 import { useMesh } from '../state/mesh-context.tsx';
+import type { MeshData } from '../state/mesh-store.ts';
 import { useNavigation } from '../state/navigation.ts';
 import { ToastList } from '../ui/toast-list.tsx';
 import { Banners } from './banners.tsx';
@@ -12,10 +13,15 @@ import { StatusBar } from './status-bar.tsx';
 import { TitleBar } from './title-bar.tsx';
 import { views } from './views.tsx';
 
+/** Nothing runs, or the sample shop is on its way up and its graph is still empty. */
+function isEmpty({ workloads, status, topology }: MeshData): boolean {
+  return workloads.length === 0 || (status?.sample === 'starting' && (topology?.edges.length ?? 0) === 0);
+}
+
 export function App() {
   const view = useNavigation((state) => state.view);
   const loaded = useMesh((data) => data.loaded);
-  const nothing = useMesh((data) => data.workloads.length === 0);
+  const nothing = useMesh(isEmpty);
   const entry = views.find(({ name }) => name === view) ?? views[0];
   const Component = entry?.component;
 

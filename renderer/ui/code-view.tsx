@@ -32,6 +32,16 @@ export function YamlView({ text, label }: { text: string; label: string }) {
   );
 }
 
+/** Text as it is. */
+export function PlainView({ text, label }: { text: string; label: string }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls must be reachable by keyboard
+    <section className="code-scroll" aria-label={label} tabIndex={0}>
+      <pre className="code plain">{text}</pre>
+    </section>
+  );
+}
+
 export function CopyButton({ text, label = 'Copy', what }: { text: string; label?: string; what: string }) {
   const copy = () =>
     navigator.clipboard.writeText(text).then(

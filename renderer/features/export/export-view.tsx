@@ -8,7 +8,7 @@ import type { ExportFinding, ExportResult } from '../../../core/contract/shapes.
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { useQuery } from '../../state/use-query.ts';
 import { Button } from '../../ui/button.tsx';
-import { CopyButton, YamlView } from '../../ui/code-view.tsx';
+import { CopyButton, PlainView, YamlView } from '../../ui/code-view.tsx';
 import { Field } from '../../ui/controls.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { plural } from '../../ui/format.ts';
@@ -49,14 +49,19 @@ export function ExportView() {
   );
 }
 
+const isYaml = (path: string) => /\.ya?ml$/.test(path);
+/** Resources first, then what holds them together, then the report. */
+const rank = (path: string) => (isYaml(path) ? (path.includes('kustomization') ? 1 : 0) : 2);
+
 function Preview({ result }: { result: ExportResult }) {
   const [path, setPath] = useState<string | null>(null);
-  const file = result.files.find((one) => one.path === path) ?? result.files[0];
+  const files = [...result.files].sort((left, right) => rank(left.path) - rank(right.path));
+  const file = files.find((one) => one.path === path) ?? files[0];
   return (
     <div className="export-layout">
       <div className="export-side">
         <nav className="card export-files" aria-label="Files">
-          {result.files.map((one) => (
+          {files.map((one) => (
             <button
               key={one.path}
               type="button"
@@ -81,7 +86,11 @@ function Preview({ result }: { result: ExportResult }) {
             <span className="push" />
             <CopyButton text={file.content} what={file.path} />
           </header>
-          <YamlView text={file.content} label={file.path} />
+          {isYaml(file.path) ? (
+            <YamlView text={file.content} label={file.path} />
+          ) : (
+            <PlainView text={file.content} label={file.path} />
+          )}
         </section>
       )}
     </div>

@@ -7,6 +7,7 @@ import { serviceKeyOf } from '../../state/topology-names.ts';
 import { Button } from '../../ui/button.tsx';
 import { Field, Range, Segmented } from '../../ui/controls.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
+import { serviceName } from '../../ui/format.ts';
 import { checkForm, type FaultForm, type FaultProblems, toForm, toInput } from './fault-form.ts';
 
 const kinds = [
@@ -32,7 +33,7 @@ export function FaultDialog({ draft, onClose }: { draft: FaultDraft; onClose(): 
     const fault = await attempt('The fault was not set', () => client.call('fault.set', toInput(form, draft)));
     setBusy(false);
     if (!fault) return;
-    showToast('ok', `Fault on: ${form.from || 'every caller'} → ${form.to}`);
+    showToast('ok', `Fault on: ${form.from ? serviceName(form.from) : 'every caller'} → ${serviceName(form.to)}`);
     onClose();
   };
 

@@ -26,7 +26,9 @@ export function SecurityView() {
   const shape = useMesh((data) => data.workloads.map(({ id, identity }) => `${id}${identity}`).join());
   const list = useQuery(`certificates#${change}${shape}`, () => client.call('certificate.list', {}), 30_000);
   const selected = useNavigation((state) => state.certificate);
-  const certificates = list.data ?? [];
+  const certificates = [...(list.data ?? [])].sort((left, right) =>
+    left.workload.name.localeCompare(right.workload.name, 'en', { numeric: true }),
+  );
   const current = certificates.find(({ workload }) => workload.id === selected);
   const mode = useMesh((data) => data.status?.mtlsMode);
   return (

@@ -161,7 +161,7 @@ function toTrafficData(
     mtls: edge.mtls,
     text,
     error: failing && metric !== 'errors' ? formatPercent(edge.errorPercent) : null,
-    badges: edge.badges.map(({ kind, text: badge }) => ({ kind, text: badge })),
+    badges: edge.badges.map(({ kind, text: badge }) => ({ kind, text: shortBadge(badge) })),
     tone: fault ? 'fault' : failing ? 'error' : 'plain',
     paceSeconds: paceOf(edge),
     label: `${from} to ${to}: ${text}, ${locks[edge.mtls]}${failing ? `, ${formatPercent(edge.errorPercent)} errors` : ''}${edge.badges.map(({ kind, text: badge }) => `, ${kind} ${badge}`).join('')}`,
@@ -180,6 +180,11 @@ function edgeText(edge: TopologyEdge, metric: Metric): string {
   if (metric === 'p95') return edge.p95Ms === null ? rate : `${rate} · ${formatMs(edge.p95Ms)}`;
   if (metric === 'errors') return `${rate} · ${formatPercent(edge.errorPercent)}`;
   return metric === 'throughput' && edge.tcp ? formatBytesPerSecond(edge.tcp.bytesPerSecond) : rate;
+}
+
+/** The share alone, where a badge says one: `delay 400 ms for 30 %` is `30 %` on the line and whole in its label. */
+function shortBadge(text: string): string {
+  return /\d+(?:\.\d+)? %/.exec(text)?.[0] ?? text;
 }
 
 /** Four speeds are enough to tell busy from idle, and keep the animation from starting over every second. */

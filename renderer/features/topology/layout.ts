@@ -10,9 +10,9 @@ export interface Point {
 }
 export type Positions = Readonly<Record<string, Point>>;
 
-export const nodeSize = { width: 168, height: 54 };
+export const nodeSize = { width: 158, height: 54 };
 /** Rows leave room for a label that is lifted above a node, boxes for one above their first row. */
-export const gaps = { column: 84, row: 46, box: 24, boxTop: 66 };
+export const gaps = { column: 74, row: 46, box: 24, boxTop: 66 };
 
 const columnStep = nodeSize.width + gaps.column;
 const rowStep = nodeSize.height + gaps.row;

@@ -28,7 +28,7 @@ const metrics: readonly { value: Metric; label: string }[] = [
   { value: 'errors', label: 'errors' },
   { value: 'throughput', label: 'throughput' },
 ];
-const fitOptions = { padding: 0.12, maxZoom: 1.1 };
+const fitOptions = { padding: 0.06, maxZoom: 1.15 };
 
 export function TopologyView() {
   return (

@@ -10,7 +10,7 @@ interface Layout {
 }
 
 /** While the first traffic of a graph appears it may still be arranged as a whole; after that nothing moves by itself. */
-const settleMs = 6_000;
+const settleMs = 10_000;
 const storageKey = (project: string) => `meshdesk.layout.${project}`;
 
 export interface LayoutControl {

@@ -104,7 +104,7 @@ function Ports({ workload: { ports } }: { workload: WorkloadView }) {
     <span className="inline" style={{ gap: 4 }}>
       {ports.slice(0, 3).map(({ port, protocol, publishedPort }) => (
         <Chip key={port} mono title={publishedPort ? `published as ${publishedPort} on the host` : 'not published'}>
-          {publishedPort ? `${publishedPort}→` : ''}
+          {publishedPort !== null && publishedPort !== port ? `${publishedPort}→` : ''}
           {port} {protocol}
         </Chip>
       ))}

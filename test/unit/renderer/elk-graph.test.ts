@@ -1,0 +1,57 @@
+import Elk from 'elkjs/lib/elk.bundled.js';
+import { describe, expect, it } from 'vitest';
+import type { Topology } from '../../../core/contract/shapes.ts';
+import { toElkGraph, toPositions } from '../../../renderer/features/topology/elk-graph.ts';
+import { boxesOf, nodeSize } from '../../../renderer/features/topology/layout.ts';
+import { demoTopology, demoWorkloads } from '../../support/fake-mesh-data.ts';
+
+const demo = demoTopology(demoWorkloads(true), 0, 1, {
+  wobble: () => 1,
+  delayMs: 0,
+  delayPercent: 0,
+  abortPercent: 0,
+  faultId: null,
+  weights: [],
+});
+
+const layout = async (topology: Pick<Topology, 'nodes' | 'edges'>) =>
+  toPositions(await new Elk().layout(toElkGraph(topology)));
+
+describe('full layout', () => {
+  it('puts callers left of what they call and nothing on top of each other', async () => {
+    const positions = await layout(demo);
+    expect(Object.keys(positions).sort()).toEqual(demo.nodes.map(({ id }) => id).sort());
+    for (const { from, to } of demo.edges) expect(positions[from]?.x).toBeLessThan(positions[to]?.x ?? 0);
+    const points = Object.values(positions);
+    const close = points.some((a, i) =>
+      points.some((b, j) => i < j && Math.abs(a.x - b.x) < nodeSize.width && Math.abs(a.y - b.y) < nodeSize.height),
+    );
+    expect(close).toBe(false);
+  });
+
+  it('keeps what is outside of a project out of its box, also with a caller that enters deep', async () => {
+    const [edge] = demo.edges;
+    if (!edge) throw new Error('the demo mesh has edges');
+    const deep = { ...edge, id: 'caller:browser->redis.shop', from: 'caller:browser', to: 'redis.shop' };
+    const topology = { nodes: demo.nodes, edges: [...demo.edges, deep] };
+    const positions = await layout(topology);
+    const [box] = boxesOf(topology.nodes, positions);
+    expect(box?.x).toBeGreaterThan((positions['caller:browser']?.x ?? 0) + nodeSize.width);
+  });
+
+  it('gives the same layout whatever order the nodes come in', async () => {
+    const reversed = { nodes: [...demo.nodes].reverse(), edges: [...demo.edges].reverse() };
+    expect(await layout(reversed)).toEqual(await layout(demo));
+  });
+
+  it('survives edges whose nodes are not known yet, loops and circles', async () => {
+    const [edge] = demo.edges;
+    if (!edge) throw new Error('the demo mesh has edges');
+    const odd = (from: string, to: string) => ({ ...edge, id: `${from}->${to}`, from, to });
+    const topology = {
+      nodes: demo.nodes,
+      edges: [...demo.edges, odd('ghost', 'web.shop'), odd('web.shop', 'web.shop'), odd('payments.shop', 'web.shop')],
+    };
+    expect(Object.keys(await layout(topology))).toHaveLength(demo.nodes.length);
+  });
+});
