@@ -9,16 +9,33 @@ export interface Logger {
 
 const rank: Readonly<Record<LogLevel, number>> = { info: 0, warn: 1, error: 2 };
 
+/** A service that is down can fail thousands of connections a second; nobody reads more lines than this. */
+const maxLinesPerSecond = 50;
+
 /** One line per message to `write`; `forward` also gets it (the control stream), without stacks. */
 export function createLogger(
   level: LogLevel,
   write: (line: string) => void,
   forward: (level: LogLevel, message: string) => void = () => undefined,
+  nowMs: () => number = Date.now,
 ): Logger {
+  let second = 0;
+  let lines = 0;
+  const emit = (at: LogLevel, message: string, detail: string) => {
+    write(`${new Date(nowMs()).toISOString()} ${at} ${message}${detail}\n`);
+    forward(at, message);
+  };
   const log = (at: LogLevel, message: string, detail = '') => {
     if (rank[at] < rank[level]) return;
-    write(`${new Date().toISOString()} ${at} ${message}${detail}\n`);
-    forward(at, message);
+    const now = Math.floor(nowMs() / 1000);
+    if (now !== second) {
+      const left = lines - maxLinesPerSecond;
+      second = now;
+      lines = 0;
+      if (left > 0) emit('warn', `${left} more messages were left out`, '');
+    }
+    lines += 1;
+    if (lines <= maxLinesPerSecond) emit(at, message, detail);
   };
   return {
     info: (message) => log('info', message),

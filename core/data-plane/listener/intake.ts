@@ -18,7 +18,7 @@ import type { ConnectionHandler, DownstreamContext } from '../connection.ts';
 import type { CompiledConfig } from '../http/compiled-config.ts';
 import type { Logger } from '../logger.ts';
 import { type ConnectionRecorder, toUnknownEdge } from '../tcp/tcp-handler.ts';
-import type { MeshTerminator } from '../tls/mesh-terminator.ts';
+import { handshakeTimeoutMs, type MeshTerminator } from '../tls/mesh-terminator.ts';
 import type { FirstBytes } from './first-bytes.ts';
 import { quietClientMs, readFirstBytes, stalledClientMs } from './read-first-bytes.ts';
 
@@ -67,9 +67,7 @@ export class Intake {
       this.#options.tcp.serve(socket, noBytes, context);
       return;
     }
-    // Plaintext has no business at a strict port, so there silence means nothing but a slow client.
-    const waits = protocol === 'http' || mtls === 'STRICT';
-    const quietMs = waits ? Number.POSITIVE_INFINITY : quietClientMs;
+    const quietMs = inboundQuietMs(protocol, mtls);
     readFirstBytes(socket, { quietMs, stalledMs: stalledClientMs }, (kind, head) => {
       if (mtls !== 'DISABLE' && isMesh(kind)) return this.#terminate(socket, head, context);
       if (mtls === 'STRICT') return this.#refuse(socket, context, 'plaintext to a port that takes mesh mTLS only');
@@ -106,6 +104,13 @@ export class Intake {
     this.#options.logger.warn(`refused a connection from ${context.remote.host} to port ${port}: ${reason}`);
     socket.destroy();
   }
+}
+
+/** How long a client may be silent before it counts as one that waits for the server. */
+function inboundQuietMs(protocol: PortProtocol, mtls: MtlsMode): number {
+  // Only TLS is welcome, and in TLS the client speaks first: silence is nothing but slowness.
+  if (mtls === 'STRICT') return handshakeTimeoutMs;
+  return protocol === 'http' ? Number.POSITIVE_INFINITY : quietClientMs;
 }
 
 function isMesh(kind: FirstBytes): boolean {

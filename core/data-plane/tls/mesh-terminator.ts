@@ -6,7 +6,7 @@ import { isOfTrustDomain, spiffeIdFromNames } from './spiffe.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
 /** A client that does not finish its handshake within this time is closed. */
-const handshakeTimeoutMs = 10_000;
+export const handshakeTimeoutMs = 10_000;
 
 export interface MeshConnection {
   readonly socket: TLSSocket;

@@ -255,6 +255,18 @@ describe('drain', () => {
     expect(await sidecar.control.next('drained')).toEqual({ type: 'drained', http: 0, tcp: 0 });
   });
 
+  it('refuses new connections of explicit outbound listeners until it is taken back', async () => {
+    const sidecar = await start();
+    const port = await freePort();
+    await sidecar.control.push(configFor(port, await okServer()));
+    sidecar.control.send({ type: 'drain', deadlineMs: 60_000, tcp: 'keep' });
+    await sidecar.control.next('drained');
+    expect(await isOpen(port)).toBe(false);
+    sidecar.control.send({ type: 'undrain' });
+    await eventually('the listener to be back', () => isOpen(port));
+    expect(await statusOf(port)).toBe(200);
+  });
+
   it('can be taken back', async () => {
     const { sidecar, socket } = await withTcpConnection();
     sidecar.control.send({ type: 'drain', deadlineMs: 300, tcp: 'keep' });
