@@ -29,9 +29,11 @@ export interface IssuedCertificate {
 /** A self-signed root for workload certificates only (path length 0). */
 export async function createRoot(trustDomain: string, nowMs: number): Promise<RootKeyPair> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const name = `CN=Meshdesk root CA, O=${escapeName(trustDomain)}`;
+  const serialNumber = createSerial();
+  // A name of its own: while roots rotate there are two, and a chain is first looked for by name.
+  const name = `CN=Meshdesk root CA ${serialNumber.slice(0, 8)}, O=${escapeName(trustDomain)}`;
   const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: createSerial(),
+    serialNumber,
     subject: name,
     issuer: name,
     notBefore: toSecond(nowMs - clockSkewMs),

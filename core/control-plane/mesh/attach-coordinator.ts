@@ -107,8 +107,7 @@ export class AttachCoordinator {
       return;
     }
     if (attachment.phase === 'detaching') {
-      if (attachment.takeBack !== null)
-        void attachment.link?.connection?.drain(...toDrain(deadlineMs)).catch(() => undefined);
+      if (attachment.takeBack !== null) void drainPolitely(attachment, deadlineMs).catch(() => undefined);
       await attachment.working;
       return;
     }
@@ -231,7 +230,7 @@ export class AttachCoordinator {
     const takenBack = new Promise<boolean>((resolve) => {
       attachment.takeBack = () => resolve(true);
     });
-    const drained = connection.drain(...toDrain(deadlineMs)).then(
+    const drained = drainPolitely(attachment, deadlineMs).then(
       () => false,
       (error: unknown) => {
         this.#options.log.warn(`the drain of ${attachment.workloadId} was cut short: ${String(error)}`);
@@ -317,8 +316,22 @@ export class AttachCoordinator {
   }
 }
 
-function toDrain(deadlineMs: number): [number, 'keep' | 'close'] {
-  return deadlineMs === 0 ? [politeMs, 'close'] : [deadlineMs, 'keep'];
+/**
+ * The deadline is that of long-lived TCP connections. HTTP requests under way and idle connections that a client is
+ * about to use get `politeMs` in any case.
+ */
+async function drainPolitely(attachment: Attachment, deadlineMs: number): Promise<void> {
+  const connection = attachment.link?.connection ?? null;
+  if (connection === null) return;
+  const isShort = deadlineMs < politeMs;
+  const drained = connection.drain(isShort ? politeMs : deadlineMs, deadlineMs === 0 ? 'close' : 'keep');
+  const closeTcp = () => void connection.drain(politeMs - deadlineMs, 'close').catch(() => undefined);
+  const timer = isShort && deadlineMs > 0 ? setTimeout(closeTcp, deadlineMs) : null;
+  try {
+    await drained;
+  } finally {
+    if (timer !== null) clearTimeout(timer);
+  }
 }
 
 /** Throws HOST_NETWORK, NO_NETWORK, WINDOWS_CONTAINER ... or NOT_RUNNING. */

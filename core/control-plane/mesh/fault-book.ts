@@ -144,11 +144,9 @@ export class FaultBook implements MeshFaults {
 
   /** Throws UNSUPPORTED_PROTOCOL when what was seen on the edge, or declared for the service, is only TCP. */
   #assertHttp(from: string | null, to: string, declared: readonly string[]): void {
-    const seen = this.#rings(from, to);
-    const isTcp =
-      seen.length > 0
-        ? seen.every(({ protocol }) => protocol === 'tcp')
-        : declared.length > 0 && declared.every((protocol) => protocol === 'tcp' || protocol === 'tls');
+    const seen = this.#options.telemetry.protocolOf(from, to);
+    const isDeclaredTcp = declared.length > 0 && declared.every((protocol) => protocol === 'tcp' || protocol === 'tls');
+    const isTcp = seen === null ? isDeclaredTcp : seen === 'tcp';
     if (!isTcp) return;
     throw new MeshError(
       'UNSUPPORTED_PROTOCOL',

@@ -102,8 +102,8 @@ export class SplitBook implements MeshSplits {
   }
 
   #isTcp(service: SnapshotService): boolean {
-    const seen = [...this.#options.telemetry.rings()].filter((ring) => ring.to === service.key);
-    if (seen.length > 0) return seen.every(({ protocol }) => protocol === 'tcp');
+    const seen = this.#options.telemetry.protocolOf(null, service.key);
+    if (seen !== null) return seen === 'tcp';
     return service.ports.length > 0 && service.ports.every(({ protocol }) => protocol === 'tcp');
   }
 

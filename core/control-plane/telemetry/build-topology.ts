@@ -87,19 +87,21 @@ function toEdge(id: string, rings: EdgeRing[], store: TelemetryStore, input: Top
   const all = store.window(rings, input.windowSeconds);
   const http = toFigures(store.window(rings.filter(isHttp), input.windowSeconds));
   const tcpRings = rings.filter((ring) => !isHttp(ring));
-  const tcp = toFigures(store.window(tcpRings, input.windowSeconds));
+  const tcp = toFigures(store.window(tcpRings, input.windowSeconds)).tcp;
+  const hasHttp = rings.some(isHttp);
   return {
     id,
     from,
     to,
-    protocol: rings.some(isHttp) ? 'http' : 'tcp',
+    protocol: hasHttp ? 'http' : 'tcp',
     ...toMtls(all.sum.isIdle ? store.window(rings, ringSlots) : all),
     requestsPerSecond: http.requestsPerSecond,
     errorPercent: http.errorPercent,
     p50Ms: http.p50Ms,
     p95Ms: http.p95Ms,
     p99Ms: http.p99Ms,
-    tcp: tcp.tcp,
+    // A connection on which nothing was said (a probe) does not make an HTTP edge a TCP one as well.
+    tcp: hasHttp && tcp !== null && tcp.connections === 0 && tcp.bytesPerSecond === 0 ? null : tcp,
     flags: Object.fromEntries([...all.sum.flags].sort(([a], [b]) => (a < b ? -1 : 1))),
     badges: [...input.badges(from, to)],
     versions: toVersions(rings.filter(isHttp), store, input.windowSeconds),

@@ -114,6 +114,16 @@ export class TelemetryStore {
     return { sum, seconds: first === Number.POSITIVE_INFINITY ? 0 : Math.max(1, Math.min(last, endSlot) - start + 1) };
   }
 
+  /**
+   * What was spoken on the edges to `to` (`from: null`: all of them) in the last ten minutes; `null`: nothing was. A
+   * connection on which nothing was said, such as a probe, speaks no protocol.
+   */
+  protocolOf(from: string | null, to: string): 'http' | 'tcp' | null {
+    const rings = [...this.#rings.values()].filter((ring) => ring.to === to && (from === null || ring.from === from));
+    if (rings.some((ring) => ring.protocol === 'http')) return 'http';
+    return this.window(rings, ringSlots).sum.bytes > 0 ? 'tcp' : null;
+  }
+
   /** Requests per second and error share of everything, over the last 10 s. */
   totals(): { requestsPerSecond: number; errorPercent: number | null } {
     const { sum, seconds } = this.window(this.#rings.values(), 10);
