@@ -28,7 +28,8 @@ function exportIstio(input: ExportInput): Exported {
   const write = (path: string, resources: readonly Resource[]) => {
     if (resources.length > 0) manifests.push({ path, content: printResources(resources) });
   };
-  for (const service of exportedServices(snapshot)) {
+  const services = exportedServices(snapshot);
+  for (const service of services) {
     const { name, namespace } = kubernetesName(service);
     const path = `${namespace}/${name}.yaml`;
     const add = addTo(path);
@@ -56,7 +57,8 @@ function exportIstio(input: ExportInput): Exported {
     'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n',
     manifests.length === 0 ? 'resources: []\n' : `resources:\n${manifests.map(({ path }) => `  - ${path}\n`).join('')}`,
   ].join('');
-  const report = printReport({ snapshot, manifests, findings });
+  const namespaces = [...new Set(services.map((service) => kubernetesName(service).namespace))].sort(compareText);
+  const report = printReport({ snapshot, namespaces, manifests, findings });
   return {
     files: [
       { path: 'REPORT.md', content: report },

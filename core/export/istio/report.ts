@@ -14,6 +14,8 @@ const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\
 /** The report that goes with the files, for the person who applies them. */
 export function printReport(input: {
   readonly snapshot: MeshSnapshot;
+  /** Kubernetes' names of the namespaces that services are exported to. */
+  readonly namespaces: readonly string[];
   readonly manifests: readonly ExportFile[];
   readonly findings: readonly ExportFinding[];
 }): string {
@@ -26,7 +28,7 @@ export function printReport(input: {
     'API versions `networking.istio.io/v1` and `security.istio.io/v1` (Istio 1.22 and later).',
     '',
     ...sections.flatMap(([kind, title, explanation]) => sectionLines(findings, kind, title, explanation)),
-    ...prerequisites(input.snapshot),
+    ...prerequisites(input.namespaces),
     '## Apply',
     '',
     '```sh',
@@ -59,9 +61,7 @@ function sectionLines(
   return [`## ${title}`, '', explanation, '', ...table, ''];
 }
 
-function prerequisites(snapshot: MeshSnapshot): string[] {
-  const services = [...snapshot.services.values()];
-  const namespaces = [...new Set(services.map((service) => kubernetesName(service).namespace))].sort();
+function prerequisites(namespaces: readonly string[]): string[] {
   return [
     '## Before you apply',
     '',

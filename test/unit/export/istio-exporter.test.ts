@@ -278,6 +278,12 @@ describe('the report of an export', () => {
     const { file } = exported({ yaml: splitYaml, faults });
     await expect(file('REPORT.md')).toMatchFileSnapshot('../../fixtures/export/istio/REPORT.md');
   });
+
+  it('names the namespaces that are exported, not those that merely run here', () => {
+    const stranger = workload({ name: 'stranger', namespace: 'elsewhere', attached: false });
+    const { file } = exported({ workloads: [...shop(), stranger] });
+    expect(file('REPORT.md')).toContain('The namespaces (`shop`) exist');
+  });
 });
 
 describe('export targets', () => {
