@@ -41,8 +41,9 @@ export class CertificateBook {
     return this.#options.authority;
   }
 
-  has(workloadId: string): boolean {
-    return this.#entries.has(workloadId);
+  /** False while the workload has no certificate yet, or one of an earlier root. */
+  isOfActiveRoot(workloadId: string): boolean {
+    return this.#entries.get(workloadId)?.rootPem === this.authority.rootPem;
   }
 
   ids(): string[] {

@@ -155,7 +155,7 @@ export class Mesh implements MeshApi {
     this.#dialAdopted();
     this.#isReady = true;
     this.#started.reconciler.resume();
-    if (authority.rotation !== 'none') this.#inBackground('root rotation', this.#rotateRoot(false));
+    if (authority.rotation !== 'none') this.#inBackground('root rotation', this.#resumeRootRotation());
     this.#changed('status');
   }
 
@@ -296,10 +296,10 @@ export class Mesh implements MeshApi {
       onRemoved: (id) => this.#telemetry.forget(id),
     });
     const reconciler = new Reconciler({ registry, coordinator, attachments, wanted, onNotice, log });
-    const rotationTimer = setInterval(
-      () => this.#inBackground('rotation', this.#rotate(certificates.due())),
-      rotationCheckMs,
-    );
+    const rotationTimer = setInterval(() => {
+      this.#inBackground('rotation', this.#rotate(certificates.due()));
+      if (authority.rotation !== 'none') this.#inBackground('root rotation', this.#rotateRoot(false));
+    }, rotationCheckMs);
     rotationTimer.unref();
     const stopWatching = options.resources.onChange(() => {
       this.#faults.reload();
@@ -453,10 +453,17 @@ export class Mesh implements MeshApi {
     if (failed !== undefined) throw failed.reason;
   }
 
+  /** Sidecars that were taken over have to be there first: they must know the next root before it signs. */
+  async #resumeRootRotation(): Promise<void> {
+    await Promise.all([...this.#links()].map(([, link]) => link.waitForAck(link.wanted?.revision ?? 0, 10_000)));
+    if (!this.#isClosed) await this.#rotateRoot(false);
+  }
+
   #rotateRoot(begin: boolean): Promise<void> {
     const parts = {
       certificates: this.#run().certificates,
       links: () => this.#links(),
+      isStopped: () => this.#isClosed,
       reissue: (ids: string[]) => this.#rotate(ids.filter((id) => this.#attachments.get(id)?.link?.connection != null)),
     };
     this.#rootRotation ??= rotateRoot(parts, { begin }).finally(() => {

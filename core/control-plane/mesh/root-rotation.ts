@@ -4,28 +4,36 @@ import type { CertificateBook } from './certificate-book.ts';
 export interface RootRotationParts {
   readonly certificates: CertificateBook;
   readonly links: () => Iterable<readonly [workloadId: string, link: SidecarLink]>;
-  /** Gives these workloads a certificate of the root that is active now. */
+  /** Gives those of these workloads that are connected a certificate of the root that is active now. */
   readonly reissue: (workloadIds: string[]) => Promise<void>;
-  /** How long sidecars may take to learn the trust bundle; one that is away learns it when it connects again. */
+  /** True once the control plane ends: the rotation stays where it is and is resumed by the next one. */
+  readonly isStopped: () => boolean;
+  /** How long sidecars may take to learn the trust bundle; default 5,000. */
   readonly ackTimeoutMs?: number;
 }
 
 /**
  * Replaces the root without a moment in which two sidecars do not trust each other; goes on where an interrupted one
- * stopped. Every sidecar trusts the next root before anything is signed by it, and the old one until nothing is.
+ * stopped. Every sidecar trusts the next root before anything is signed by it, and the old one until nothing is. A
+ * sidecar that is away keeps the old root trusted; call again later.
  */
 export async function rotateRoot(parts: RootRotationParts, options: { readonly begin: boolean }): Promise<void> {
-  const { authority } = parts.certificates;
+  const { certificates, isStopped } = parts;
+  const { authority } = certificates;
   if (authority.rotation === 'none') {
     if (!options.begin) return;
     await authority.introduceRoot();
   }
   if (authority.rotation === 'introduced') {
     await spreadTrust(parts);
+    if (isStopped()) return;
     await authority.activateRoot();
   }
   await spreadTrust(parts);
-  await parts.reissue(parts.certificates.ids());
+  if (isStopped()) return;
+  const findOutdated = () => [...parts.links()].map(([id]) => id).filter((id) => !certificates.isOfActiveRoot(id));
+  await parts.reissue(findOutdated());
+  if (isStopped() || findOutdated().length > 0) return;
   await authority.finishRootRotation();
   await spreadTrust(parts);
 }

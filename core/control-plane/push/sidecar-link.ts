@@ -40,6 +40,7 @@ export class SidecarLink {
   #connection: SidecarConnection | null = null;
   #config: SidecarConfig | null = null;
   #ackedRevision: number | null = null;
+  #refusedRevision = -1;
   #pid: number | null = null;
   #failures = 0;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -83,10 +84,11 @@ export class SidecarLink {
   pushAgain(): void {
     if (this.#config === null) return;
     this.#ackedRevision = null;
+    this.#refusedRevision = -1;
     this.#connection?.push(this.#config);
   }
 
-  /** Resolves true once this revision or a later one is acknowledged, false after the time or when the link closes. */
+  /** Resolves true once this revision or a later one is acknowledged, false when it is refused, late, or the link closes. */
   waitForAck(revision: number, timeoutMs: number): Promise<boolean> {
     const isAcked = () => this.#ackedRevision !== null && this.#ackedRevision >= revision;
     return new Promise((resolve) => {
@@ -96,7 +98,7 @@ export class SidecarLink {
         resolve(result);
       };
       const look = () => {
-        if (isAcked() || this.#closed) finish(isAcked());
+        if (isAcked() || this.#closed || this.#refusedRevision >= revision) finish(isAcked());
       };
       const timer = setTimeout(() => finish(false), timeoutMs);
       this.#ackWaiters.add(look);
@@ -157,7 +159,11 @@ export class SidecarLink {
         this.#wake();
         events.onAck(revision);
       },
-      onNack: ({ code, message, revision }) => events.onNack({ code, message, revision }),
+      onNack: ({ code, message, revision }) => {
+        this.#refusedRevision = revision ?? this.#config?.revision ?? -1;
+        events.onNack({ code, message, revision });
+        this.#wake();
+      },
       onTelemetry: (report) => events.onTelemetry(report),
       onDrainProgress: (counts) => events.onDrainProgress(counts),
       onLog: (level, message) => log[level](`sidecar of ${name}: ${message}`),
