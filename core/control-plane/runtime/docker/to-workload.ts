@@ -25,7 +25,9 @@ export function toDnsLabel(text: string): string {
   return label === '' ? 'unnamed' : label;
 }
 
+/** Tag of an image reference; `latest`, no tag, a digest and an image id say nothing. */
 function imageVersion(image: string): string | null {
+  if (/^(sha256:)?[0-9a-f]{12,64}$/.test(image)) return null;
   const tag = /:([\w][\w.-]*)$/.exec(image.split('@')[0] ?? '')?.[1];
   return tag === undefined || tag === 'latest' ? null : tag;
 }
@@ -70,11 +72,11 @@ function toPorts(info: Docker.ContainerInspectInfo): WorkloadPort[] {
 function toAddresses(info: Docker.ContainerInspectInfo, name: string): WorkloadAddress[] {
   const addresses: WorkloadAddress[] = [];
   for (const [network, endpoint] of Object.entries(info.NetworkSettings.Networks ?? {})) {
-    if (!endpoint.IPAddress) continue;
+    const dnsNames = 'DNSNames' in endpoint && Array.isArray(endpoint.DNSNames) ? endpoint.DNSNames.map(String) : [];
     // The default bridge has no DNS of its own, so names mean nothing there.
-    const known = network === 'bridge' ? [] : [name, ...(endpoint.Aliases ?? []), info.Id.slice(0, 12)];
+    const known = network === 'bridge' ? [] : [name, ...(endpoint.Aliases ?? []), ...dnsNames, info.Id.slice(0, 12)];
     const aliases = [...new Set(known.map((alias) => alias.toLowerCase()))];
-    addresses.push({ network, ip: endpoint.IPAddress, aliases });
+    for (const ip of [endpoint.IPAddress, endpoint.GlobalIPv6Address]) if (ip) addresses.push({ network, ip, aliases });
   }
   return addresses;
 }

@@ -1,0 +1,174 @@
+/**
+ * Real containers that call each other: web -> orders -> payments (v1 and v2, only v1 has the name `payments`), orders ->
+ * Redis. All but Redis (a plain `docker run`) carry compose labels. Everything is named after one run and removed by
+ * `close`.
+ */
+import { randomBytes } from 'node:crypto';
+import Docker from 'dockerode';
+import { ensureTestImage } from './docker-image.ts';
+import { httpService, loadGenerator } from './docker-programs.ts';
+import { eventually } from './eventually.ts';
+
+export interface LoadTotals {
+  readonly sent: number;
+  readonly ok: number;
+  readonly failed: number;
+  readonly statuses: Readonly<Record<string, number>>;
+  readonly errors: Readonly<Record<string, number>>;
+  readonly versions: Readonly<Record<string, number>>;
+}
+
+export interface ContainerSpec {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly aliases?: readonly string[];
+  readonly port?: number;
+  readonly networkMode?: string;
+}
+
+export class DockerShop {
+  readonly docker = new Docker();
+  readonly run = `mt${randomBytes(3).toString('hex')}`;
+  readonly project = `${this.run}-shop`;
+  readonly containers = new Map<string, Docker.Container>();
+  #image = '';
+  #network: Docker.Network | null = null;
+
+  /** Full container name of a short one. */
+  name(short: string): string {
+    return `${this.run}-${short}`;
+  }
+
+  id(short: string): string {
+    const container = this.containers.get(short);
+    if (container === undefined) throw new Error(`there is no container ${short}`);
+    return container.id;
+  }
+
+  async prepare(): Promise<void> {
+    this.#image = await ensureTestImage(this.docker);
+    this.#network = await this.docker.createNetwork({ Name: this.project, CheckDuplicate: true });
+  }
+
+  /** The four services and Redis, answering. */
+  async start(): Promise<void> {
+    await this.prepare();
+    const composed = (service: string) => ({ 'com.docker.compose.project': this.project, 'com.docker.compose.service': service });
+    const node = ['node', '-e', httpService];
+    await this.add({ name: 'redis', command: ['redis-server', '--save', '', '--protected-mode', 'no'], aliases: ['redis'], port: 6379 });
+    await this.add({ name: 'payments-v1', command: node, env: { NAME: 'payments', VERSION: 'v1' }, aliases: ['payments'], port: 8080, labels: composed('payments-v1') });
+    await this.add({ name: 'payments-v2', command: node, env: { NAME: 'payments', VERSION: 'v2' }, port: 8080, labels: composed('payments-v2') });
+    await this.add({
+      name: 'orders',
+      command: node,
+      env: { NAME: 'orders', UPSTREAMS: 'http://payments:8080/charge', REDIS: 'redis:6379' },
+      aliases: ['orders'],
+      port: 8080,
+      labels: composed('orders'),
+    });
+    await this.add({ name: 'web', command: node, env: { NAME: 'web', UPSTREAMS: 'http://orders:8080/orders' }, aliases: ['web'], port: 8080, labels: composed('web') });
+    await eventually(
+      'the shop answers',
+      async () => {
+        const answer = await this.call('web', 'http://web:8080/');
+        if (!answer.includes('paymentsv1') || !answer.includes('redis')) throw new Error(answer);
+        return true;
+      },
+      20_000,
+    );
+  }
+
+  async add(spec: ContainerSpec): Promise<Docker.Container> {
+    const network = spec.networkMode ?? this.project;
+    const container = await this.docker.createContainer({
+      name: this.name(spec.name),
+      Image: this.#image,
+      Cmd: [...spec.command],
+      Env: Object.entries(spec.env ?? {}).map(([key, value]) => `${key}=${value}`),
+      Labels: { 'meshdesk-test': this.run, ...spec.labels },
+      ...(spec.port === undefined ? {} : { ExposedPorts: { [`${spec.port}/tcp`]: {} } }),
+      HostConfig: { NetworkMode: network },
+      ...(spec.networkMode === undefined
+        ? { NetworkingConfig: { EndpointsConfig: { [this.project]: { Aliases: [...(spec.aliases ?? [])] } } } }
+        : {}),
+    });
+    this.containers.set(spec.name, container);
+    await container.start();
+    return container;
+  }
+
+  /** Starts a load of its own container; `read` gives its latest totals. */
+  async startLoad(url: string, ratePerSecond: number, name = 'load'): Promise<{ read(): Promise<LoadTotals>; stop(): Promise<void> }> {
+    const container = await this.add({
+      name,
+      command: ['node', '-e', loadGenerator],
+      env: { URL: url, RATE: String(ratePerSecond) },
+      labels: { 'dev.meshdesk.ignore': 'true' },
+    });
+    return {
+      read: async () => {
+        const lines = (await this.logs(container)).trim().split('\n');
+        return JSON.parse(lines.at(-1) ?? '{}') as LoadTotals;
+      },
+      stop: async () => {
+        await container.remove({ force: true });
+        this.containers.delete(name);
+      },
+    };
+  }
+
+  /** stdout of a command in a container. */
+  async exec(short: string, command: readonly string[]): Promise<string> {
+    const exec = await this.docker.getContainer(this.id(short)).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true });
+    const stream = await exec.start({});
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream) chunks.push(chunk as Buffer);
+    return deframe(Buffer.concat(chunks));
+  }
+
+  /** Body of a GET from inside a container. */
+  async call(from: string, url: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+    const script = `fetch(${JSON.stringify(url)},{headers:${JSON.stringify(headers)}}).then(async(r)=>console.log(r.status+' '+await r.text()),(e)=>console.log('error '+(e.cause?.code??e.message)))`;
+    return (await this.exec(from, ['node', '-e', script])).trim();
+  }
+
+  async logs(container: Docker.Container): Promise<string> {
+    return deframe((await container.logs({ stdout: true, stderr: true, tail: 50 })) as unknown as Buffer);
+  }
+
+  /** nat rules (IPv4) of a container's namespace, whichever backend they are in, from a container that joins it. */
+  async rulesOf(short: string): Promise<string> {
+    const container = await this.docker.createContainer({
+      Image: this.#image,
+      Cmd: ['sh', '-c', 'iptables-nft-save -t nat 2>/dev/null | grep "^-A" ; iptables-legacy-save -t nat 2>/dev/null | grep "^-A"; true'],
+      Labels: { 'meshdesk-test': this.run, 'dev.meshdesk.ignore': 'true' },
+      HostConfig: { NetworkMode: `container:${this.id(short)}`, CapAdd: ['NET_ADMIN', 'NET_RAW'] },
+    });
+    try {
+      await container.start();
+      await container.wait();
+      return deframe((await container.logs({ stdout: true })) as unknown as Buffer).trim();
+    } finally {
+      await container.remove({ force: true });
+    }
+  }
+
+  async close(): Promise<void> {
+    const left = await this.docker.listContainers({ all: true, filters: { label: [`meshdesk-test=${this.run}`] } });
+    await Promise.all(left.map(({ Id }) => this.docker.getContainer(Id).remove({ force: true, v: true })));
+    await this.#network?.remove();
+  }
+}
+
+/** The engine frames stdout and stderr of a container without a terminal: 8 bytes before each piece. */
+function deframe(framed: Buffer): string {
+  let text = '';
+  for (let at = 0; at + 8 <= framed.length; ) {
+    const length = framed.readUInt32BE(at + 4);
+    text += framed.toString('utf8', at + 8, at + 8 + length);
+    at += 8 + length;
+  }
+  return text;
+}
