@@ -14,11 +14,11 @@ import type {
 import { contract } from '../../core/contract/contract.ts';
 import { errorCatalogue, MeshError } from '../../core/contract/errors.ts';
 import type { FaultView, MeshStatus, SplitView, WorkloadView } from '../../core/contract/shapes.ts';
-import { demoCertificate, demoTopology, demoWorkloads, meshed, startMs } from './fake-mesh-data.ts';
+import { demoCertificate, demoTopology, demoWorkloads, largeTopology, meshed, startMs } from './fake-mesh-data.ts';
 
 export interface FakeOptions {
-  /** `empty`: no engine, nothing runs. `detached`: containers, none attached. `attached`: the whole shop is meshed. */
-  scene?: 'empty' | 'detached' | 'attached';
+  /** `empty`: no engine, nothing runs. `detached`: containers, none attached. `attached`: the whole shop is meshed. `large`: 500 services. */
+  scene?: 'empty' | 'detached' | 'attached' | 'large';
   nowMs?: () => number;
   /** How long an attach step takes. */
   stepMs?: number;
@@ -48,18 +48,20 @@ export class FakeControlPlane implements Transport {
   #engine: MeshStatus['engine'];
   #sample: MeshStatus['sample'] = 'stopped';
   #rotations = new Map<string, number>();
+  readonly #large: boolean;
 
   constructor({ scene = 'attached', nowMs = () => Date.now(), stepMs = 500 }: FakeOptions = {}) {
     this.#nowMs = nowMs;
+    this.#large = scene === 'large';
     this.#stepMs = stepMs;
-    this.#workloads = scene === 'empty' ? [] : demoWorkloads(scene === 'attached');
+    this.#workloads = scene === 'empty' ? [] : demoWorkloads(scene === 'attached' || scene === 'large');
     this.#configured = scene === 'attached';
     const gone = 'connect ENOENT /var/run/docker.sock';
     this.#engine =
       scene === 'empty'
         ? { state: 'unavailable', name: null, version: null, endpoint: 'unix:///var/run/docker.sock', message: gone }
         : { state: 'connected', name: 'Docker', version: '28.2', endpoint: 'unix socket', message: null };
-    if (scene === 'attached') {
+    if (scene === 'attached' || scene === 'large') {
       this.#faults = [
         this.#fault('f1', { kind: 'delay', delayMs: 400 }, 30, true),
         this.#fault('f2', { kind: 'abort', httpStatus: 503 }, 10, false),
@@ -190,6 +192,7 @@ export class FakeControlPlane implements Transport {
             { subset: 'v2', weight: 0 },
           ],
     });
+    if (this.#large) return largeTopology(500, view.atMs, (seed) => this.#wobble(seed));
     return this.#workloads.some(({ mesh }) => mesh === 'attached') ? view : { ...view, nodes: [], edges: [] };
   }
 

@@ -248,3 +248,25 @@ function detail(
     pem: `-----BEGIN CERTIFICATE-----\nMIIB${btoa(hex)}\n-----END CERTIFICATE-----\n`,
   };
 }
+
+/** Many services in ten projects, each called by one or two before it. */
+export function largeTopology(count: number, atMs: number, wobble: (seed: number) => number): Topology {
+  const id = (place: number) => `s${place}.p${place % 10}`;
+  const live = { wobble, delayMs: 0, delayPercent: 0, abortPercent: 0, faultId: null, weights: [] };
+  const edges = Array.from({ length: count - 10 }, (_, place) => place + 10).flatMap((place) => {
+    const callers =
+      place % 3 === 0
+        ? [place - 10, Math.floor(place / 20) * 10 + (place % 10)]
+        : [Math.floor(place / 20) * 10 + (place % 10)];
+    return [...new Set(callers)]
+      .filter((caller) => caller !== place)
+      .map((caller) =>
+        edge({ from: id(caller), to: id(place), rate: 1 + ((place * 7) % 90), p50: 3 + (place % 40) }, place, live),
+      );
+  });
+  const nodes = Array.from({ length: count }, (_, place): TopologyNode => {
+    const made = node(id(place), [], edges);
+    return { ...made, namespace: `p${place % 10}`, project: `p${place % 10}`, mesh: 'attached' };
+  });
+  return { windowSeconds: 30, atMs, revision: 1, nodes, edges };
+}

@@ -13,16 +13,9 @@ import { memo } from 'react';
 import { selectInTopology } from '../../state/navigation.ts';
 import { VersionChip } from '../../ui/chip.tsx';
 import type { BoxNode, ServiceData, ServiceNode, TrafficData, TrafficEdge } from './flow-items.ts';
-import { nodeSize } from './layout.ts';
 
 const locks = { open: LockOpen, half: LockKeyhole, closed: Lock };
 const badgeIcons: Record<string, typeof Zap> = { fault: Zap, split: Split, timeout: Clock };
-/** About how wide a label is, in pixels: one that does not fit between two nodes is lifted above them. */
-function labelWidth({ text, error, badges }: TrafficData): number {
-  const letters = text.length + (error?.length ?? 0) + badges.reduce((sum, badge) => sum + badge.text.length, 0);
-  return 32 + letters * 6.1 + badges.length * 20;
-}
-
 /** Labels are left out when the graph is this small on screen, unless it has few edges. */
 const labelZoom = 0.45;
 const fewEdges = 60;
@@ -99,7 +92,7 @@ function HealthRing({ errorPercent }: { errorPercent: number | null }) {
 }
 
 export const ProjectFrame = memo(function ProjectFrame({ data }: NodeProps<BoxNode>) {
-  return <div className="project-frame">compose project · {data.title}</div>;
+  return <div className="project-frame">project · {data.title}</div>;
 });
 
 export const TrafficLine = memo(function TrafficLine(props: EdgeProps<TrafficEdge>) {
@@ -110,8 +103,6 @@ export const TrafficLine = memo(function TrafficLine(props: EdgeProps<TrafficEdg
   const [path, labelX, labelY] = getBezierPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition });
   if (!data) return null;
   const state = `${selected ? 'selected' : ''} ${data.faded ? 'faded' : ''}`;
-  const level = Math.abs(targetY - sourceY) < nodeSize.height / 2;
-  const lift = level && labelWidth(data) > targetX - sourceX - 8 ? nodeSize.height / 2 + 14 : 0;
   return (
     <>
       <BaseEdge
@@ -129,8 +120,8 @@ export const TrafficLine = memo(function TrafficLine(props: EdgeProps<TrafficEdg
             id={id}
             testId={`edge-${source}-${target}`}
             data={data}
-            x={labelX}
-            y={labelY - lift}
+            x={data.at?.x ?? labelX}
+            y={data.at?.y ?? labelY}
             state={state}
             pressed={selected ?? false}
           />

@@ -2,7 +2,8 @@
 import type { Edge, Node } from '@xyflow/react';
 import type { Topology, TopologyEdge, TopologyNode } from '../../../core/contract/shapes.ts';
 import { formatBytesPerSecond, formatMs, formatPercent, formatRate, formatRateShort, plural } from '../../ui/format.ts';
-import { boxesOf, nodeSize, type Positions } from './layout.ts';
+import { placeLabels } from './labels.ts';
+import { boxesOf, nodeSize, type Point, type Positions } from './layout.ts';
 
 export type Metric = 'rate' | 'p95' | 'errors' | 'throughput';
 
@@ -32,6 +33,8 @@ export interface TrafficData extends Record<string, unknown> {
   readonly paceSeconds: number;
   readonly label: string;
   readonly faded: boolean;
+  /** Where the label stands; the middle of the edge without. */
+  readonly at: Point | null;
 }
 
 export type ServiceNode = Node<ServiceData, 'service'>;
@@ -48,6 +51,11 @@ export interface DrawOptions {
 export class FlowItems {
   #nodes = new Map<string, { key: string; item: ServiceNode | BoxNode }>();
   #edges = new Map<string, { key: string; item: TrafficEdge }>();
+  #labels: { badges: string; positions: Positions | null; places: Readonly<Record<string, Point>> } = {
+    badges: '',
+    positions: null,
+    places: {},
+  };
 
   nodes(topology: Topology, positions: Positions, options: DrawOptions): (ServiceNode | BoxNode)[] {
     const next = new Map<string, { key: string; item: ServiceNode | BoxNode }>();
@@ -83,11 +91,12 @@ export class FlowItems {
     return [...next.values()].map(({ item }) => item);
   }
 
-  edges(topology: Topology, options: DrawOptions): TrafficEdge[] {
+  edges(topology: Topology, positions: Positions, options: DrawOptions): TrafficEdge[] {
+    const places = this.#labelPlaces(topology, positions);
     const next = new Map<string, { key: string; item: TrafficEdge }>();
     const names = new Map(topology.nodes.map(({ id, service }) => [id, service]));
     for (const edge of topology.edges) {
-      const data = toTrafficData(edge, names, options);
+      const data = toTrafficData(edge, names, options, places[edge.id] ?? null);
       const selected = options.selected === edge.id;
       this.#keep<TrafficEdge>(next, this.#edges, edge.id, JSON.stringify([data, selected]), () => ({
         id: edge.id,
@@ -100,6 +109,15 @@ export class FlowItems {
     }
     this.#edges = next;
     return [...next.values()].map(({ item }) => item);
+  }
+
+  /** Arranged again only when nodes, edges or badges changed. */
+  #labelPlaces({ edges }: Topology, positions: Positions): Readonly<Record<string, Point>> {
+    const badges = edges.map(({ id, badges: { length } }) => `${id}${length}`).join();
+    if (this.#labels.badges !== badges || this.#labels.positions !== positions) {
+      this.#labels = { badges, positions, places: placeLabels(edges, positions) };
+    }
+    return this.#labels.places;
   }
 
   #keep<T>(
@@ -140,13 +158,16 @@ function nodeLine(node: TopologyNode, metric: Metric): string {
   if (node.kind === 'service' && node.mesh === 'detached') return 'not attached';
   if (node.requestsPerSecond === null) return node.kind === 'outside' ? 'outside the mesh' : 'no traffic';
   const second = metric === 'errors' ? `${formatPercent(node.errorPercent)} err` : formatMs(node.p95Ms);
-  return node.p95Ms === null ? formatRate(node.requestsPerSecond) : `${formatRate(node.requestsPerSecond)} · ${second}`;
+  return node.p95Ms === null || node.versions.length > 1
+    ? formatRate(node.requestsPerSecond)
+    : `${formatRate(node.requestsPerSecond)} · ${second}`;
 }
 
 function toTrafficData(
   edge: TopologyEdge,
   names: ReadonlyMap<string, string>,
   { metric, found }: DrawOptions,
+  at: Point | null,
 ): TrafficData {
   const from = names.get(edge.from) ?? edge.from;
   const to = names.get(edge.to) ?? edge.to;
@@ -166,6 +187,7 @@ function toTrafficData(
     paceSeconds: paceOf(edge),
     label: `${from} to ${to}: ${text}, ${locks[edge.mtls]}${failing ? `, ${formatPercent(edge.errorPercent)} errors` : ''}${edge.badges.map(({ kind, text: badge }) => `, ${kind} ${badge}`).join('')}`,
     faded: found !== null && !found.edges.has(edge.id),
+    at,
   };
 }
 

@@ -101,7 +101,7 @@ function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
   const found = useMemo(() => findInTopology(topology, filter), [topology, filter]);
   const options = { metric, selected, found };
   const nodes = items.current.nodes(topology, layout.positions, options);
-  const edges = items.current.edges(topology, options);
+  const edges = items.current.edges(topology, layout.positions, options);
 
   useEffect(() => {
     if (layout.turn === 0) return undefined;

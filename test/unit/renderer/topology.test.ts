@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Topology, TopologyNode } from '../../../core/contract/shapes.ts';
 import { findInTopology } from '../../../renderer/features/topology/filter-topology.ts';
 import { FlowItems } from '../../../renderer/features/topology/flow-items.ts';
+import { placeLabels } from '../../../renderer/features/topology/labels.ts';
 import { boxesOf, nodeSize, type Positions, placeNew } from '../../../renderer/features/topology/layout.ts';
 import { demoTopology, demoWorkloads } from '../../support/fake-mesh-data.ts';
 
@@ -114,6 +115,35 @@ describe('placement of new nodes', () => {
   });
 });
 
+describe('labels of edges', () => {
+  it('stand clear of each other and of nodes, level and steep edges alike', () => {
+    const [first] = topology.edges;
+    if (!first) throw new Error('the demo mesh has edges');
+    const link = (from: string, to: string) => ({ ...first, id: `${from}->${to}`, from, to, badges: [] });
+    const edges = [link('a', 'b'), link('a', 'c'), link('d', 'c'), link('a', 'e'), link('d', 'e')];
+    const right = nodeSize.width + 74;
+    const positions = {
+      a: { x: 0, y: 100 },
+      b: { x: right, y: 0 },
+      c: { x: right, y: 100 },
+      d: { x: 0, y: 200 },
+      e: { x: right, y: 200 },
+    };
+    const labels = Object.values(placeLabels(edges, positions));
+    expect(labels).toHaveLength(edges.length);
+    const covered = labels.some((one, i) =>
+      labels.some((two, j) => i < j && Math.abs(one.x - two.x) < 90 && Math.abs(one.y - two.y) < 18),
+    );
+    expect(covered).toBe(false);
+  });
+
+  it('do not move when only figures change', () => {
+    const positions = placeNew({}, topology);
+    const busy = topology.edges.map((edge) => ({ ...edge, requestsPerSecond: 12_345, errorPercent: 50 }));
+    expect(placeLabels(busy, positions)).toEqual(placeLabels(topology.edges, positions));
+  });
+});
+
 describe('items of the canvas', () => {
   const options = { metric: 'p95' as const, selected: null, found: null };
   const positions = placeNew({}, topology);
@@ -127,7 +157,7 @@ describe('items of the canvas', () => {
       options,
     );
     expect(again.every((item, place) => item === first[place])).toBe(true);
-    expect(items.edges(topology, options)).toEqual(items.edges(topology, options));
+    expect(items.edges(topology, positions, options)).toEqual(items.edges(topology, positions, options));
   });
 
   it('draws again only what changed', () => {
@@ -140,7 +170,9 @@ describe('items of the canvas', () => {
   });
 
   it('says in words what an edge shows', () => {
-    const edge = new FlowItems().edges(topology, options).find(({ id }) => id === 'orders.shop->payments.shop');
+    const edge = new FlowItems()
+      .edges(topology, positions, options)
+      .find(({ id }) => id === 'orders.shop->payments.shop');
     expect(edge?.data?.label).toBe('orders to payments: 36/s · 415 ms, mutual TLS, fault 30 %, split 10');
     expect(edge?.data?.tone).toBe('fault');
   });
