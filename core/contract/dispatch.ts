@@ -18,7 +18,10 @@ const isMethod = (method: string): method is MethodName => Object.hasOwn(contrac
 
 function toIssues(error: z.ZodError): Issue[] {
   return error.issues.map((issue) => ({
-    path: issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : String(part))).join('.').replaceAll('.[', '['),
+    path: issue.path
+      .map((part) => (typeof part === 'number' ? `[${part}]` : String(part)))
+      .join('.')
+      .replaceAll('.[', '['),
     message: issue.message,
   }));
 }
@@ -48,7 +51,9 @@ export function createDispatcher(handlers: Handlers, options: { readonly log: Lo
     const output = await handler(validateInput(method, input));
     const checked = contract[method].output.safeParse(output);
     if (checked.success) return { ok: true, output: checked.data };
-    throw new Error(`${method}: the output does not fit the contract: ${JSON.stringify(toIssues(checked.error).slice(0, 5))}`);
+    throw new Error(
+      `${method}: the output does not fit the contract: ${JSON.stringify(toIssues(checked.error).slice(0, 5))}`,
+    );
   };
   return async (method, input) => {
     try {

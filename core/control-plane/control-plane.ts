@@ -75,7 +75,12 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
 
   const resources = new FileResourceStore({ dir: project.dir, log, onNotice: (notice) => hub.tell('notice', notice) });
   shutdown.add('project files', () => resources.close());
-  const shop = new SampleShop({ runtime: processes, program: join(distDir, 'sample', 'service.mjs'), log, onState: () => hub.changed('status') });
+  const shop = new SampleShop({
+    runtime: processes,
+    program: join(distDir, 'sample', 'service.mjs'),
+    log,
+    onState: () => hub.changed('status'),
+  });
   shutdown.add('sample shop', () => shop.close());
   const mesh = new Mesh({
     stateDir: project.stateDir,
@@ -100,31 +105,23 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
   shutdown.add('terminals', () => terminals.closeAll());
   let gatekeeper: Gatekeeper | null = null;
   const newAddress = () => gatekeeper?.newAddress() ?? null;
-  const sample = {
-    start: async () => {
-      await shop.start();
-      await mesh.attach({ names: [...shop.workloads] });
-    },
-    stop: async () => {
-      if (shop.workloads.length > 0) await mesh.detach({ names: [...shop.workloads] }, 0);
-      await shop.stop();
-    },
-  };
+  const sample = createMeshedSample(shop, mesh);
   const handlers = createHandlers({ mesh, terminals, projectDir: project.dir, newAddress, sample });
   const call = createDispatcher(handlers, { log });
 
   await resources.start();
   await mesh.start();
 
-  const control = createApiServer({ call, hub, log, gatekeeper: null, staticDir: null });
+  const api = { call, hub, log };
+  const control = createApiServer({ ...api, gatekeeper: null, staticDir: null });
   await listenOnSocket(control.server, project.controlSocket);
   shutdown.add('control socket', () => control.close());
   if (options.http !== null) {
-    const http = createApiServer({ call, hub, log, gatekeeper: () => gatekeeper, staticDir: join(distDir, 'renderer') });
+    const http = createApiServer({ ...api, gatekeeper: () => gatekeeper, staticDir: join(distDir, 'renderer') });
     gatekeeper = createGatekeeper(await listenOnLoopback(http.server, options.http.port));
     shutdown.add('HTTP server', () => http.close());
   }
-  if (options.sample) void call('sample.start', {});
+  if (options.sample) void startSample(call, hub, log);
   return {
     call,
     transport: createInProcessTransport(call, hub),
@@ -136,6 +133,29 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
       return shutdown.run();
     },
   };
+}
+
+/** The sample shop as the user means it: started is attached, stopped is detached. */
+function createMeshedSample(shop: SampleShop, mesh: Mesh) {
+  return {
+    start: async () => {
+      await shop.start();
+      await mesh.attach({ names: [...shop.workloads] });
+    },
+    stop: async () => {
+      if (shop.workloads.length > 0) await mesh.detach({ names: [...shop.workloads] }, 0);
+      await shop.stop();
+    },
+  };
+}
+
+/** Nobody waits for the answer, so a failure becomes a notice. */
+async function startSample(call: Dispatch, hub: EventHub, log: Logger): Promise<void> {
+  const response = await call('sample.start', {});
+  if (response.ok) return;
+  const { code, message } = response.error;
+  log.error(`the sample shop: ${message}`);
+  hub.tell('notice', { level: 'error', code, message });
 }
 
 /** What the mesh tells, as events of the contract. */

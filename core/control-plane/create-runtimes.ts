@@ -16,5 +16,9 @@ export async function createDockerRuntime({ distDir, stateDir, log }: RuntimeSur
 }
 
 export function createProcessRuntime({ distDir, stateDir, log }: RuntimeSurroundings): ProcessRuntime {
-  return new ProcessRuntime({ sidecarProgram: join(distDir, 'sidecar', 'sidecar.mjs'), portFile: join(stateDir, 'ports.json'), log });
+  return new ProcessRuntime({
+    sidecarProgram: join(distDir, 'sidecar', 'sidecar.mjs'),
+    portFile: join(stateDir, 'ports.json'),
+    log,
+  });
 }

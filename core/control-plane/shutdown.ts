@@ -29,7 +29,10 @@ export class Shutdown {
     for (const { name, end } of this.#parts.splice(0).reverse()) {
       let timer: NodeJS.Timeout | undefined;
       const deadline = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`not ended within ${this.#partDeadlineMs} ms`)), this.#partDeadlineMs);
+        timer = setTimeout(
+          () => reject(new Error(`not ended within ${this.#partDeadlineMs} ms`)),
+          this.#partDeadlineMs,
+        );
       });
       try {
         await Promise.race([Promise.resolve().then(end), deadline]);

@@ -38,7 +38,12 @@ interface Reply {
   body: string;
 }
 
-function send(method: string, path: string, headers: Record<string, string> = {}, body: string | Buffer = ''): Promise<Reply> {
+function send(
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body: string | Buffer = '',
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
       let text = '';
@@ -87,7 +92,9 @@ describe('calls', () => {
     const cookie = await openSession();
     const origin = `http://127.0.0.1:${port}`;
     expect((await send('POST', '/api/call', { ...json, cookie, origin }, status)).status).toBe(200);
-    expect((await send('POST', '/api/call', { ...json, cookie, 'sec-fetch-site': 'same-origin' }, status)).status).toBe(200);
+    expect((await send('POST', '/api/call', { ...json, cookie, 'sec-fetch-site': 'same-origin' }, status)).status).toBe(
+      200,
+    );
     expect((await send('POST', '/api/call', { ...json, cookie }, status)).status).toBe(403);
     expect((await send('POST', '/api/call', { ...json, cookie: `${cookie}x`, origin }, status)).status).toBe(401);
   });
@@ -95,8 +102,15 @@ describe('calls', () => {
   test('larger than a mebibyte are refused, with and without a length', async () => {
     const big = Buffer.alloc(maxBodyBytes + 1, 32);
     expect((await send('POST', '/api/call', { ...json, ...bearer() }, big)).status).toBe(413);
-    const chunked = await send('POST', '/api/call', { ...json, ...bearer(), 'transfer-encoding': 'chunked' }, big).catch((error: NodeJS.ErrnoException) => error);
-    expect('status' in chunked ? chunked.status : chunked.code).toSatisfy((value) => value === 413 || value === 'EPIPE' || value === 'ECONNRESET');
+    const chunked = await send(
+      'POST',
+      '/api/call',
+      { ...json, ...bearer(), 'transfer-encoding': 'chunked' },
+      big,
+    ).catch((error: NodeJS.ErrnoException) => error);
+    expect('status' in chunked ? chunked.status : chunked.code).toSatisfy(
+      (value) => value === 413 || value === 'EPIPE' || value === 'ECONNRESET',
+    );
   });
 
   test('that are not JSON, or not a call, are refused', async () => {
@@ -134,13 +148,25 @@ describe('pages', () => {
     expect(policy).toContain("script-src 'self';");
     expect(policy).toContain("frame-ancestors 'none'");
     expect(policy).not.toMatch(/unsafe-eval|script-src[^;]*unsafe-inline|https?:|\*/);
-    expect(reply.headers).toMatchObject({ 'x-content-type-options': 'nosniff', 'x-frame-options': 'DENY', 'referrer-policy': 'no-referrer' });
+    expect(reply.headers).toMatchObject({
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'no-referrer',
+    });
   });
 
   test('nothing outside of the app is served', async () => {
     const cookie = await openSession();
     await writeFile(join(dir, '..', 'outside.json'), '{}');
-    for (const path of ['/../outside.json', '/..%2foutside.json', '/%2e%2e/outside.json', '/a/../../outside.json', '/nothing.js', '/%00.js', '/%']) {
+    for (const path of [
+      '/../outside.json',
+      '/..%2foutside.json',
+      '/%2e%2e/outside.json',
+      '/a/../../outside.json',
+      '/nothing.js',
+      '/%00.js',
+      '/%',
+    ]) {
       expect((await send('GET', path, { cookie })).status).toBe(404);
     }
     await rm(join(dir, '..', 'outside.json'));

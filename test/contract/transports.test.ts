@@ -21,7 +21,10 @@ type Fixture = ReturnType<typeof createContractFixture>;
 type Opened = { transport: Transport; close: () => Promise<void> };
 
 const transports: Record<string, (fixture: Fixture) => Promise<Opened>> = {
-  'in-process': async ({ call, hub }) => ({ transport: createInProcessTransport(call, hub), close: async () => undefined }),
+  'in-process': async ({ call, hub }) => ({
+    transport: createInProcessTransport(call, hub),
+    close: async () => undefined,
+  }),
   'HTTP and WebSocket': async ({ call, hub, log }) => {
     let gatekeeper: Gatekeeper | null = null;
     const api = createApiServer({ call, hub, log, gatekeeper: () => gatekeeper, staticDir: null });
@@ -66,9 +69,16 @@ describe.each(Object.entries(transports))('%s', (_name, open) => {
   });
 
   test('refuses an unknown method and an input that does not fit, and says where', async () => {
-    expect(await opened.transport.call('mesh.explode', {})).toMatchObject({ ok: false, error: { code: 'BAD_REQUEST' } });
+    expect(await opened.transport.call('mesh.explode', {})).toMatchObject({
+      ok: false,
+      error: { code: 'BAD_REQUEST' },
+    });
     expect(await opened.transport.call('constructor', {})).toMatchObject({ ok: false, error: { code: 'BAD_REQUEST' } });
-    const response = await opened.transport.call('split.set', { service: 'payments', weights: [{ subset: 'v1', weight: 101 }], extra: 1 });
+    const response = await opened.transport.call('split.set', {
+      service: 'payments',
+      weights: [{ subset: 'v1', weight: 101 }],
+      extra: 1,
+    });
     expect(response).toMatchObject({ ok: false, error: { code: 'BAD_REQUEST', hint: errorCatalogue.BAD_REQUEST } });
     const paths = response.ok ? [] : response.error.issues.map(({ path }) => path);
     expect(paths).toContain('weights[0].weight');
@@ -105,10 +115,16 @@ describe.each(Object.entries(transports))('%s', (_name, open) => {
       },
     );
     const pictures = ['faults', 'splits', 'status', 'topology', 'workloads'];
-    await eventually('all pictures have come', () => connected && pictures.every((name) => seen.some((event) => event.name === name)));
+    await eventually(
+      'all pictures have come',
+      () => connected && pictures.every((name) => seen.some((event) => event.name === name)),
+    );
     await opened.transport.call('terminal.input', { id: 'a', data: 'hello' });
-    await eventually('the terminal has spoken', () => seen.some(({ name, payload }) => name === 'terminal.data' && JSON.stringify(payload).includes('hello')));
-    for (const { name, payload } of seen) expect(events[name as keyof typeof events].safeParse(payload).success).toBe(true);
+    await eventually('the terminal has spoken', () =>
+      seen.some(({ name, payload }) => name === 'terminal.data' && JSON.stringify(payload).includes('hello')),
+    );
+    for (const { name, payload } of seen)
+      expect(events[name as keyof typeof events].safeParse(payload).success).toBe(true);
     stop();
     await eventually('nobody listens any more', () => fixture.hub.listeners === 0);
   });

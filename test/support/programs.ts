@@ -1,7 +1,11 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const programs = { sidecar: 'dist/sidecar/sidecar.mjs', sample: 'dist/sample/service.mjs', cli: 'dist/cli/meshdesk.js' } as const;
+const programs = {
+  sidecar: 'dist/sidecar/sidecar.mjs',
+  sample: 'dist/sample/service.mjs',
+  cli: 'dist/cli/meshdesk.js',
+} as const;
 
 /** Path of the built `dist/` folder. */
 export const distDir = fileURLToPath(new URL('../../dist', import.meta.url));

@@ -2,7 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ContractClient, createContractClient } from '../../core/contract/client.ts';
-import { type ControlPlane, type ControlPlaneOptions, startControlPlane } from '../../core/control-plane/control-plane.ts';
+import {
+  type ControlPlane,
+  type ControlPlaneOptions,
+  startControlPlane,
+} from '../../core/control-plane/control-plane.ts';
 import { RecordedLog } from './contract-fixture.ts';
 import { builtProgram, distDir } from './programs.ts';
 

@@ -51,7 +51,13 @@ const securityHeaders = {
   'permissions-policy': 'camera=(), microphone=(), geolocation=(), clipboard-read=()',
 };
 
-function respond(response: ServerResponse, status: number, contentType: string, body: string | Buffer, headers: Record<string, string> = {}): void {
+function respond(
+  response: ServerResponse,
+  status: number,
+  contentType: string,
+  body: string | Buffer,
+  headers: Record<string, string> = {},
+): void {
   response.writeHead(status, {
     ...securityHeaders,
     'cache-control': 'no-store',
@@ -85,7 +91,8 @@ async function readBody(request: IncomingMessage): Promise<string | null> {
 
 async function serveCall(options: ApiServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.method !== 'POST') return refuseCall(response, 405, 'calls are made with POST');
-  if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return refuseCall(response, 415, 'calls are application/json');
+  if (!/^application\/json\b/i.test(request.headers['content-type'] ?? ''))
+    return refuseCall(response, 415, 'calls are application/json');
   const tooLarge = () => {
     response.setHeader('connection', 'close');
     refuseCall(response, 413, `a call has at most ${maxBodyBytes} bytes`);
@@ -110,25 +117,48 @@ const everybody: Pick<Gatekeeper, 'checkOrigin' | 'checkIdentity' | 'openSession
   openSession: () => null,
 };
 const notReady: Verdict = { ok: false, status: 403, why: 'the server is not ready' };
-const nobody: typeof everybody = { checkOrigin: () => notReady, checkIdentity: () => notReady, openSession: () => null };
+const nobody: typeof everybody = {
+  checkOrigin: () => notReady,
+  checkIdentity: () => notReady,
+  openSession: () => null,
+};
 
 function doorOf({ gatekeeper }: ApiServerOptions): typeof everybody {
   return gatekeeper === null ? everybody : (gatekeeper() ?? nobody);
 }
 
-async function servePage(options: ApiServerOptions, door: typeof everybody, url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return refuseCall(response, 405, 'pages are read with GET');
+async function servePage(
+  options: ApiServerOptions,
+  door: typeof everybody,
+  url: URL,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return refuseCall(response, 405, 'pages are read with GET');
   const token = url.searchParams.get('token');
   if (token !== null) {
     const cookie = door.openSession(token);
     if (cookie !== null) return respond(response, 303, 'text/plain', '', { location: '/', 'set-cookie': cookie });
   }
   const verdict = door.checkIdentity(request);
-  if (!verdict.ok) return respond(response, verdict.status, 'text/html; charset=utf-8', toNoticePage(token === null ? 'no-session' : 'token-used'));
+  if (!verdict.ok)
+    return respond(
+      response,
+      verdict.status,
+      'text/html; charset=utf-8',
+      toNoticePage(token === null ? 'no-session' : 'token-used'),
+    );
   if (token !== null) return respond(response, 303, 'text/plain', '', { location: '/' });
   const file = options.staticDir === null ? null : await readStaticFile(options.staticDir, url.pathname);
   if (file === null) return respond(response, 404, 'text/html; charset=utf-8', toNoticePage('not-found'));
-  respond(response, 200, file.contentType, file.body, file.immutable ? { 'cache-control': 'private, max-age=31536000, immutable' } : {});
+  respond(
+    response,
+    200,
+    file.contentType,
+    file.body,
+    file.immutable ? { 'cache-control': 'private, max-age=31536000, immutable' } : {},
+  );
 }
 
 async function serve(options: ApiServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -156,13 +186,16 @@ function tellEvents(hub: EventHub, socket: WebSocket): void {
 /** Builds the server; the caller makes it listen. `close()` ends every connection. */
 export function createApiServer(options: ApiServerOptions): { readonly server: Server; close(): Promise<void> } {
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 64 * 1024 });
-  const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 300_000, maxHeaderSize: 16 * 1024 }, (request, response) => {
-    serve(options, request, response).catch((error: unknown) => {
-      options.log.error(`${request.method} ${request.url?.split('?')[0]} failed`, error);
-      if (response.headersSent) response.destroy();
-      else respondJson(response, 500, toErrorResponse(error));
-    });
-  });
+  const server = createServer(
+    { keepAliveTimeout: 60_000, requestTimeout: 300_000, maxHeaderSize: 16 * 1024 },
+    (request, response) => {
+      serve(options, request, response).catch((error: unknown) => {
+        options.log.error(`${request.method} ${request.url?.split('?')[0]} failed`, error);
+        if (response.headersSent) response.destroy();
+        else respondJson(response, 500, toErrorResponse(error));
+      });
+    },
+  );
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const door = doorOf(options);
     const refused = [door.checkOrigin(request), door.checkIdentity(request)].find((verdict) => !verdict.ok);

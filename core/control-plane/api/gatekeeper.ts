@@ -17,7 +17,9 @@ const newSecret = () => randomBytes(32).toString('base64url');
 const digest = (text: string) => createHash('sha256').update(text).digest();
 const isSame = (a: string, b: string) => timingSafeEqual(digest(a), digest(b));
 
-export type Verdict = { readonly ok: true } | { readonly ok: false; readonly status: 400 | 401 | 403 | 421; readonly why: string };
+export type Verdict =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly status: 400 | 401 | 403 | 421; readonly why: string };
 const allowed: Verdict = { ok: true };
 const refuse = (status: 400 | 401 | 403 | 421, why: string): Verdict => ({ ok: false, status, why });
 
@@ -70,7 +72,8 @@ export function createGatekeeper(port: number): Gatekeeper {
     },
     checkOrigin(request) {
       const { host, origin } = request.headers;
-      if (host === undefined || !hosts.has(host.toLowerCase())) return refuse(421, `the host '${host ?? ''}' is not served here`);
+      if (host === undefined || !hosts.has(host.toLowerCase()))
+        return refuse(421, `the host '${host ?? ''}' is not served here`);
       if (origin !== undefined && ![...hosts].some((own) => origin.toLowerCase() === `http://${own}`)) {
         return refuse(403, `pages of ${origin} may not call this server`);
       }
@@ -80,10 +83,12 @@ export function createGatekeeper(port: number): Gatekeeper {
       const bearer = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
       if (bearer !== undefined) return isSame(bearer, bearerToken) ? allowed : refuse(401, 'the bearer token is wrong');
       const session = readSession(request);
-      if (session === null || !sessions.some((open) => isSame(open, session))) return refuse(401, 'there is no session');
+      if (session === null || !sessions.some((open) => isSame(open, session)))
+        return refuse(401, 'there is no session');
       // A cookie comes by itself, so whoever uses it to change something must prove to be our own page.
       const fromOwnPage = request.headers.origin !== undefined || request.headers['sec-fetch-site'] === 'same-origin';
-      if (request.method !== 'GET' && !fromOwnPage) return refuse(403, 'the request does not say which page it comes from');
+      if (request.method !== 'GET' && !fromOwnPage)
+        return refuse(403, 'the request does not say which page it comes from');
       return allowed;
     },
   };

@@ -21,7 +21,8 @@ export interface HandlerParts {
 export function createHandlers({ mesh, terminals, projectDir, newAddress, sample }: HandlerParts): Handlers {
   const exportInput = () => ({ snapshot: mesh.snapshot(), faultDefinitions: mesh.faultDefinitions() });
   const withSample = async (work: 'start' | 'stop'): Promise<MeshStatus> => {
-    if (sample === null) throw new MeshError('SAMPLE_FAILED', 'This control plane was started without the sample shop.');
+    if (sample === null)
+      throw new MeshError('SAMPLE_FAILED', 'This control plane was started without the sample shop.');
     await sample[work]();
     return mesh.status();
   };
@@ -59,7 +60,8 @@ export function createHandlers({ mesh, terminals, projectDir, newAddress, sample
     'certificate.verify': ({ workload }) => mesh.certificates.verify(workload),
 
     'export.preview': ({ targets }) => previewExport(targets, exportInput()),
-    'export.write': ({ targets, outDir }) => writeExport(resolve(projectDir, outDir), previewExport(targets, exportInput())),
+    'export.write': ({ targets, outDir }) =>
+      writeExport(resolve(projectDir, outDir), previewExport(targets, exportInput())),
 
     'sample.start': () => withSample('start'),
     'sample.stop': () => withSample('stop'),

@@ -10,7 +10,11 @@ export async function listenOnLoopback(server: Server, port: number): Promise<nu
     server.listen({ host: '127.0.0.1', port });
     await once(server, 'listening');
   } catch (error) {
-    throw new MeshError('CONFLICT', `Cannot listen on 127.0.0.1:${port}: ${(error as Error).message}. Choose another one with --port.`, { cause: error });
+    throw new MeshError(
+      'CONFLICT',
+      `Cannot listen on 127.0.0.1:${port}: ${(error as Error).message}. Choose another one with --port.`,
+      { cause: error },
+    );
   }
   return (server.address() as AddressInfo).port;
 }

@@ -21,7 +21,8 @@ export class Terminals {
   }
 
   async open(request: MethodParsed<'terminal.open'>): Promise<{ id: string }> {
-    if (this.#sessions.size >= maxTerminals) throw new MeshError('CONFLICT', `${maxTerminals} terminals are open; close one first.`);
+    if (this.#sessions.size >= maxTerminals)
+      throw new MeshError('CONFLICT', `${maxTerminals} terminals are open; close one first.`);
     const session = await this.#options.open(request);
     const id = randomUUID();
     this.#sessions.set(id, session);

@@ -36,7 +36,8 @@ export async function writeExport(outDir: string, results: readonly ExportResult
       if (error.code === 'ENOENT') return [];
       throw error;
     });
-    if (before === null && present.length > 0) throw new MeshError('EXPORT_FAILED', `${outDir} has files that are not an earlier export.`);
+    if (before === null && present.length > 0)
+      throw new MeshError('EXPORT_FAILED', `${outDir} has files that are not an earlier export.`);
     for (const file of before ?? []) await rm(inside(outDir, file), { force: true });
     const folderOf = (result: ExportResult) => (results.length === 1 ? '' : result.target);
     const written: string[] = [];

@@ -31,7 +31,8 @@ export const parseStatus = (text: string) => whole(parseNumber(text, 200, 599, '
 /** `v1=90`. */
 export function parseWeight(text: string): { subset: string; weight: number } {
   const [, subset, weight] = /^([^=\s]+)=(\d+)%?$/.exec(text) ?? [];
-  if (subset === undefined || weight === undefined) throw new InvalidArgumentError(`'${text}': write VERSION=WEIGHT, like v1=90`);
+  if (subset === undefined || weight === undefined)
+    throw new InvalidArgumentError(`'${text}': write VERSION=WEIGHT, like v1=90`);
   return { subset, weight: whole(parseNumber(weight, 0, 100, 'a weight')) };
 }
 

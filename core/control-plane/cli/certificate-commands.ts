@@ -36,7 +36,12 @@ function rotate(environment: Environment): Command {
     .run<{ all?: boolean; root?: boolean }>(async ({ call, output }, [workload], options) => {
       const given = [workload !== undefined, options.all === true, options.root === true].filter(Boolean).length;
       if (given !== 1) usage('give a workload, or --all, or --root');
-      const which = typeof workload === 'string' ? { workload } : options.all === true ? { all: true as const } : { root: true as const };
+      const which =
+        typeof workload === 'string'
+          ? { workload }
+          : options.all === true
+            ? { all: true as const }
+            : { root: true as const };
       const certificates = await call('certificate.rotate', which);
       const value = typeof workload === 'string' && certificates.length === 1 ? certificates[0] : certificates;
       output.result(value, () => {
@@ -53,7 +58,11 @@ function verify(environment: Environment): Command {
       output.result(check, () =>
         output.table(
           ['CHECK', 'RESULT', ''],
-          check.checks.map(({ name, ok, message }) => [name, { text: ok ? 'ok' : 'fails', colour: ok ? 'green' : 'red' }, message]),
+          check.checks.map(({ name, ok, message }) => [
+            name,
+            { text: ok ? 'ok' : 'fails', colour: ok ? 'green' : 'red' },
+            message,
+          ]),
         ),
       );
       if (!check.ok) throw new Exit(exitCodes.failed);

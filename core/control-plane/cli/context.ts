@@ -36,7 +36,8 @@ export interface CommandContext {
   isRunning(): Promise<boolean>;
 }
 
-const isNobodyThere = (error: unknown) => ['ECONNREFUSED', 'ENOENT', 'ENOTSOCK'].includes((error as NodeJS.ErrnoException).code ?? '');
+const isNobodyThere = (error: unknown) =>
+  ['ECONNREFUSED', 'ENOENT', 'ENOTSOCK'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 function createContext(environment: Environment, options: { project?: string; json?: boolean }): CommandContext {
   const output = new Output(environment.streams, options.json === true, environment.env);
@@ -50,7 +51,10 @@ function createContext(environment: Environment, options: { project?: string; js
       if (!isNobodyThere(error)) throw error;
       output.note(`No control plane runs for ${project.dir}.`);
       output.note('Start one with `npm start`, or `meshdesk serve --project DIR`, and try again.');
-      if (output.json) environment.streams.stdout.write(`${JSON.stringify({ error: { code: 'NO_CONTROL_PLANE', message: `No control plane runs for ${project.dir}.` } })}\n`);
+      if (output.json)
+        environment.streams.stdout.write(
+          `${JSON.stringify({ error: { code: 'NO_CONTROL_PLANE', message: `No control plane runs for ${project.dir}.` } })}\n`,
+        );
       throw new Exit(exitCodes.noControlPlane);
     }
   };
@@ -82,7 +86,9 @@ export class MeshCommand extends Command {
   }
 
   /** Like `action`, with the context first; `args` are the positional arguments. */
-  run<O extends object>(work: (context: CommandContext, args: readonly (string | string[])[], options: O) => Promise<void>): this {
+  run<O extends object>(
+    work: (context: CommandContext, args: readonly (string | string[])[], options: O) => Promise<void>,
+  ): this {
     this.action(async (...all: unknown[]) => {
       const options = this.optsWithGlobals<O & { project?: string; json?: boolean }>();
       await work(createContext(this.#environment, options), all.slice(0, -2) as (string | string[])[], options);

@@ -33,10 +33,13 @@ function exportCommand(environment: Environment) {
     .run<{ target: string; out: string; strict?: boolean }>(async ({ call, output }, _args, options) => {
       const targets = options.target.split(',').map((target) => target.trim());
       if (targets.some((target) => target === '')) usage('--target: names separated by commas, like istio');
-      const lossy = (results: readonly ExportResult[]) => results.some(({ findings }) => findings.some(({ kind }) => kind === 'dropped'));
+      const lossy = (results: readonly ExportResult[]) =>
+        results.some(({ findings }) => findings.some(({ kind }) => kind === 'dropped'));
       const preview = options.strict === true ? await call('export.preview', { targets }) : [];
       const refused = options.strict === true && lossy(preview);
-      const results = refused ? preview : await call('export.write', { targets, outDir: resolve(environment.cwd, options.out) });
+      const results = refused
+        ? preview
+        : await call('export.write', { targets, outDir: resolve(environment.cwd, options.out) });
       output.result(toJson(results), () => printExport(output, results));
       if (!refused) return;
       output.note('Nothing was written: --strict, and something would be dropped.');

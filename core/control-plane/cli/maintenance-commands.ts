@@ -7,11 +7,14 @@ import { createStreamLogger } from './stream-logger.ts';
 const engineWaitMs = 5_000;
 
 /** Runs `work` with a runtime of our own, once the engine was reached or is known to be absent. */
-async function withRuntime<T>({ environment, project }: CommandContext, work: (runtime: Runtime) => Promise<T>): Promise<T> {
+async function withRuntime<T>(
+  { environment, project }: CommandContext,
+  work: (runtime: Runtime) => Promise<T>,
+): Promise<T> {
   const log = createStreamLogger(environment.streams.stderr, 'warn');
   const { createDockerRuntime } = await import('../create-runtimes.ts');
   const runtime = await createDockerRuntime({ distDir: environment.distDir, stateDir: project.stateDir, log });
-  let settled = () => undefined as void;
+  let settled: () => void = () => undefined;
   const ready = new Promise<void>((resolve) => {
     settled = resolve;
   });
@@ -42,43 +45,50 @@ function nodeCheck(): DoctorCheck {
 }
 
 function doctorCommand(environment: Environment) {
-  return defineCommand(environment, 'doctor', 'engine, image, kernel, ports, clock, left-overs; how to fix each').run(async (context) => {
-    const { output } = context;
-    const running = await context.isRunning();
-    const found = running ? await context.call('mesh.doctor', {}) : await withRuntime(context, (runtime) => runtime.doctor());
-    const controlPlane: DoctorCheck = {
-      name: 'control plane',
-      status: 'ok',
-      message: running ? `runs for ${context.project.dir}` : `none runs for ${context.project.dir}`,
-      fix: null,
-    };
-    const checks = [nodeCheck(), controlPlane, ...found];
-    const colours = { ok: 'green', warn: 'yellow', fail: 'red', skipped: 'dim' } as const;
-    output.result(checks, () => {
-      output.table(
-        ['CHECK', 'RESULT', ''],
-        checks.map(({ name, status, message }) => [name, { text: status, colour: colours[status] }, message]),
-      );
-      for (const { name, fix, status } of checks) if (fix !== null && status !== 'ok') output.say(`${name}: ${fix}`);
-    });
-    if (checks.some(({ status }) => status === 'fail')) throw new Exit(exitCodes.failed);
-  });
+  return defineCommand(environment, 'doctor', 'engine, image, kernel, ports, clock, left-overs; how to fix each').run(
+    async (context) => {
+      const { output } = context;
+      const running = await context.isRunning();
+      const found = running
+        ? await context.call('mesh.doctor', {})
+        : await withRuntime(context, (runtime) => runtime.doctor());
+      const controlPlane: DoctorCheck = {
+        name: 'control plane',
+        status: 'ok',
+        message: running ? `runs for ${context.project.dir}` : `none runs for ${context.project.dir}`,
+        fix: null,
+      };
+      const checks = [nodeCheck(), controlPlane, ...found];
+      const colours = { ok: 'green', warn: 'yellow', fail: 'red', skipped: 'dim' } as const;
+      output.result(checks, () => {
+        output.table(
+          ['CHECK', 'RESULT', ''],
+          checks.map(({ name, status, message }) => [name, { text: status, colour: colours[status] }, message]),
+        );
+        for (const { name, fix, status } of checks) if (fix !== null && status !== 'ok') output.say(`${name}: ${fix}`);
+      });
+      if (checks.some(({ status }) => status === 'fail')) throw new Exit(exitCodes.failed);
+    },
+  );
 }
 
 function cleanupCommand(environment: Environment) {
-  return defineCommand(environment, 'cleanup', 'remove everything of ours: sidecars, redirect rules, images').run(async (context) => {
-    const { output } = context;
-    const removed: CleanupResult = (await context.isRunning())
-      ? await context.call('mesh.cleanup', {})
-      : await withRuntime(context, (runtime) => runtime.cleanup());
-    output.result(removed, () => {
-      const { containers, rules, images, problems } = removed;
-      if (containers.length + rules.length + images.length === 0) output.say('Nothing of ours was left.');
-      for (const [what, names] of Object.entries({ containers, rules, images })) for (const name of names) output.say(`removed ${what}: ${name}`);
-      for (const problem of problems) output.note(problem);
-    });
-    if (removed.problems.length > 0) throw new Exit(exitCodes.failed);
-  });
+  return defineCommand(environment, 'cleanup', 'remove everything of ours: sidecars, redirect rules, images').run(
+    async (context) => {
+      const { output } = context;
+      const removed: CleanupResult = (await context.isRunning())
+        ? await context.call('mesh.cleanup', {})
+        : await withRuntime(context, (runtime) => runtime.cleanup());
+      output.result(removed, () => {
+        const { containers, rules, images, problems } = removed;
+        if (containers.length + rules.length + images.length === 0) output.say('Nothing of ours was left.');
+        for (const [what, names] of Object.entries({ containers, rules, images }))
+          for (const name of names) output.say(`removed ${what}: ${name}`);
+        for (const problem of problems) output.note(problem);
+      });
+      if (removed.problems.length > 0) throw new Exit(exitCodes.failed);
+    },
+  );
 }
 
 export const maintenanceCommands = [doctorCommand, cleanupCommand];

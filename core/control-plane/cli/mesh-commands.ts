@@ -13,7 +13,10 @@ function stateCell({ mesh }: WorkloadView): Cell {
 }
 
 function printWorkloads(output: Output, workloads: readonly (WorkloadView & { durationMs?: number })[]): void {
-  if (workloads.length === 0) return output.say('No workloads. Start some containers, or the sample shop: meshdesk serve --sample');
+  if (workloads.length === 0) {
+    output.say('No workloads. Start some containers, or the sample shop: meshdesk serve --sample');
+    return;
+  }
   const timed = workloads.some(({ durationMs }) => durationMs !== undefined);
   output.table(
     ['NAME', 'SERVICE', 'VERSION', 'RUNTIME', 'STATE', 'PORTS', 'MESH', ...(timed ? ['TOOK'] : []), ''],
@@ -47,8 +50,12 @@ function statusCommand(environment: Environment): Command {
       output.say(`project   ${status.project.dir}`);
       output.say(`engine    ${engineText}${engine.message === null ? '' : `: ${engine.message}`}`);
       output.say(`sample    ${status.sample}`);
-      output.say(`mesh      revision ${status.revision}, applied by ${sidecars.acked} of ${sidecars.attached} sidecars, mTLS ${status.mtlsMode}, ${status.trustDomain}`);
-      output.say(`traffic   ${figure(traffic.requestsPerSecond, '/s')}, errors ${figure(traffic.errorPercent, ' %')}, faults on: ${status.faultsActive}`);
+      output.say(
+        `mesh      revision ${status.revision}, applied by ${sidecars.acked} of ${sidecars.attached} sidecars, mTLS ${status.mtlsMode}, ${status.trustDomain}`,
+      );
+      output.say(
+        `traffic   ${figure(traffic.requestsPerSecond, '/s')}, errors ${figure(traffic.errorPercent, ' %')}, faults on: ${status.faultsActive}`,
+      );
       output.say(
         `cost      sidecars ${figure(Math.round(cost.sidecarsRssBytes / mebibyte), ' MB')} and ${figure(cost.sidecarsCpuPercent, ' % CPU')}, control plane ${figure(Math.round(cost.controlPlaneRssBytes / mebibyte), ' MB')}`,
       );
@@ -90,7 +97,8 @@ function detachCommand(environment: Environment): Command {
 
 function edgeRow(edge: TopologyEdge): Cell[] {
   const lock: Cell = { text: edge.mtls, colour: edge.mtls === 'closed' ? 'green' : 'yellow' };
-  const tcp = edge.tcp === null ? '' : `${edge.tcp.connections} connections, ${figure(edge.tcp.bytesPerSecond, ' B/s')}`;
+  const tcp =
+    edge.tcp === null ? '' : `${edge.tcp.connections} connections, ${figure(edge.tcp.bytesPerSecond, ' B/s')}`;
   return [
     `${edge.from} -> ${edge.to}`,
     edge.protocol,
@@ -111,16 +119,28 @@ function topologyCommand(environment: Environment): Command {
       const topology = await call('topology.get', { windowSeconds: Math.round(options.window / 1_000) });
       output.result(topology, () => {
         if (topology.edges.length === 0) return output.say('No traffic was seen in this window.');
-        output.table(['EDGE', 'PROTOCOL', 'MTLS', 'RATE', 'ERRORS', 'P50', 'P95', 'P99', ''], topology.edges.map(edgeRow));
+        output.table(
+          ['EDGE', 'PROTOCOL', 'MTLS', 'RATE', 'ERRORS', 'P50', 'P95', 'P99', ''],
+          topology.edges.map(edgeRow),
+        );
       });
     });
 }
 
 function addressCommand(environment: Environment): Command {
-  return defineCommand(environment, 'address', 'a fresh one-time address for a browser').run(async ({ call, output }) => {
-    const address = await call('mesh.address', {});
-    output.result(address, () => output.say(address.url));
-  });
+  return defineCommand(environment, 'address', 'a fresh one-time address for a browser').run(
+    async ({ call, output }) => {
+      const address = await call('mesh.address', {});
+      output.result(address, () => output.say(address.url));
+    },
+  );
 }
 
-export const meshCommands = [statusCommand, workloadsCommand, attachCommand, detachCommand, topologyCommand, addressCommand];
+export const meshCommands = [
+  statusCommand,
+  workloadsCommand,
+  attachCommand,
+  detachCommand,
+  topologyCommand,
+  addressCommand,
+];

@@ -20,7 +20,7 @@ export class Output {
   constructor(streams: Streams, json: boolean, env: NodeJS.ProcessEnv) {
     this.json = json;
     this.#streams = streams;
-    this.#colours = streams.stdout.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+    this.#colours = streams.stdout.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
   }
 
   /** The result: `value` with --json, else what `print` says. */
@@ -45,8 +45,12 @@ export class Output {
 
   /** Columns aligned, headings first; a column of numbers only is aligned to the right. */
   table(headings: readonly string[], rows: readonly (readonly Cell[])[]): void {
-    const isNumber = headings.map((_, column) => rows.every((row) => /^(?:-|[\d.,]+(?: ?(?:%|ms|s|B|MB|\/s))?)$/.test(textOf(row[column] ?? ''))));
-    const widths = headings.map((heading, column) => Math.max(heading.length, ...rows.map((row) => textOf(row[column] ?? '').length)));
+    const isNumber = headings.map((_, column) =>
+      rows.every((row) => /^(?:-|[\d.,]+(?: ?(?:%|ms|s|B|MB|\/s))?)$/.test(textOf(row[column] ?? ''))),
+    );
+    const widths = headings.map((heading, column) =>
+      Math.max(heading.length, ...rows.map((row) => textOf(row[column] ?? '').length)),
+    );
     const line = (cells: readonly Cell[]) =>
       cells
         .map((cell, column) => {

@@ -14,16 +14,25 @@ interface ServeOptions {
 
 /** Shows the address in the user's browser; when that does not work, the printed address remains. */
 function openBrowser(url: string, env: NodeJS.ProcessEnv): void {
-  const display = process.platform === 'darwin' || process.platform === 'win32' || Boolean(env['DISPLAY'] ?? env['WAYLAND_DISPLAY']);
+  const display =
+    process.platform === 'darwin' || process.platform === 'win32' || Boolean(env.DISPLAY ?? env.WAYLAND_DISPLAY);
   if (!display) return;
   const [command, args] =
-    process.platform === 'darwin' ? ['open', [url]] : process.platform === 'win32' ? ['explorer.exe', [url]] : ['xdg-open', [url]];
+    process.platform === 'darwin'
+      ? ['open', [url]]
+      : process.platform === 'win32'
+        ? ['explorer.exe', [url]]
+        : ['xdg-open', [url]];
   const child = spawn(command as string, args as string[], { stdio: 'ignore', detached: true });
   child.on('error', () => child.removeAllListeners());
   child.unref();
 }
 
-function announce({ output, environment, project }: CommandContext, controlPlane: ControlPlane, options: ServeOptions): void {
+function announce(
+  { output, environment, project }: CommandContext,
+  controlPlane: ControlPlane,
+  options: ServeOptions,
+): void {
   const url = controlPlane.address();
   output.result({ url, token: controlPlane.token, pid: process.pid, project: project.dir }, () => {
     output.say(`Meshdesk runs for ${project.dir}`);
@@ -56,7 +65,7 @@ function serveCommand(environment: Environment) {
     .option('--detach-on-exit', 'detach every workload at the end')
     .run<ServeOptions>(async (context, _args, options) => {
       const { output, project } = context;
-      const asked = environment.env['MESHDESK_LOG'] ?? 'warn';
+      const asked = environment.env.MESHDESK_LOG ?? 'warn';
       const log = createStreamLogger(environment.streams.stderr, isLogLevel(asked) ? asked : 'warn');
       const signalled = untilSignal();
       // Loaded here only: every other command is a call over a socket and should start at once.
@@ -66,14 +75,18 @@ function serveCommand(environment: Environment) {
         distDir: environment.distDir,
         version: environment.version,
         http: { port: options.port },
-        docker: options.docker && environment.env['MESHDESK_DOCKER'] !== 'off',
+        docker: options.docker && environment.env.MESHDESK_DOCKER !== 'off',
         sample: options.sample === true,
         log,
       });
       announce(context, controlPlane, options);
       const signal = await signalled;
       const detach = options.detachOnExit === true;
-      output.note(detach ? `${signal}: detaching and ending ...` : `${signal}: ending; attached containers stay meshed until \`meshdesk cleanup\` ...`);
+      output.note(
+        detach
+          ? `${signal}: detaching and ending ...`
+          : `${signal}: ending; attached containers stay meshed until \`meshdesk cleanup\` ...`,
+      );
       await controlPlane.close({ detach });
     });
 }

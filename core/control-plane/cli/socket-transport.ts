@@ -5,9 +5,7 @@ import { CallResponse, type Transport } from '../../contract/contract.ts';
 import { MeshError } from '../../contract/errors.ts';
 
 /** Where a control plane listens: its project's control socket, or 127.0.0.1 with a run's bearer token. */
-export type ControlPlaneAddress =
-  | { readonly socketPath: string }
-  | { readonly port: number; readonly token: string };
+export type ControlPlaneAddress = { readonly socketPath: string } | { readonly port: number; readonly token: string };
 
 const reconnectMs = 500;
 
@@ -45,7 +43,9 @@ function toWebSocket(address: ControlPlaneAddress): WebSocket {
     const { socketPath } = address;
     return new WebSocket('ws://meshdesk/api/events', { createConnection: () => connect(socketPath) });
   }
-  return new WebSocket(`ws://127.0.0.1:${address.port}/api/events`, { headers: { authorization: `Bearer ${address.token}` } });
+  return new WebSocket(`ws://127.0.0.1:${address.port}/api/events`, {
+    headers: { authorization: `Bearer ${address.token}` },
+  });
 }
 
 /** The contract over a control plane's socket. A call rejects with the network's error when nothing listens there. */
@@ -54,7 +54,11 @@ export function createSocketTransport(address: ControlPlaneAddress): Transport {
     async call(method, input) {
       const text = await post(address, JSON.stringify({ method, input }));
       const parsed = CallResponse.safeParse(JSON.parse(text));
-      if (!parsed.success) throw new MeshError('INTERNAL', 'The control plane sent an answer that is not of this contract; is it another version?');
+      if (!parsed.success)
+        throw new MeshError(
+          'INTERNAL',
+          'The control plane sent an answer that is not of this contract; is it another version?',
+        );
       return parsed.data;
     },
     listen(onEvent, onState) {

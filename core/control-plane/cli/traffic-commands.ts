@@ -4,10 +4,14 @@ import { parsePercent, parsePin, parseStatus, parseTime, parseWeight, usage } fr
 import { defineCommand, type Environment } from './context.ts';
 import { figure, type Output } from './output.ts';
 
-const describeAction = (action: FaultAction) => (action.kind === 'delay' ? `delay ${action.delayMs} ms` : `abort ${action.httpStatus}`);
+const describeAction = (action: FaultAction) =>
+  action.kind === 'delay' ? `delay ${action.delayMs} ms` : `abort ${action.httpStatus}`;
 
 function printFaults(output: Output, faults: readonly FaultView[]): void {
-  if (faults.length === 0) return output.say('No faults.');
+  if (faults.length === 0) {
+    output.say('No faults.');
+    return;
+  }
   output.table(
     ['ID', 'EDGE', 'FAULT', 'PERCENT', 'ON', 'HITS', 'LEFT', 'APPLIED'],
     faults.map((fault) => [
@@ -75,14 +79,24 @@ function faultClear(environment: Environment): Command {
 }
 
 function printSplit(output: Output, split: SplitView): void {
-  output.say(`${split.service}.${split.namespace}: ${split.configured ? `applied by ${split.applied.acked} of ${split.applied.of} sidecars` : 'no split is set'}`);
+  output.say(
+    `${split.service}.${split.namespace}: ${split.configured ? `applied by ${split.applied.acked} of ${split.applied.of} sidecars` : 'no split is set'}`,
+  );
   if (split.unavailable !== null) output.say(split.unavailable);
   for (const route of split.routes) {
-    output.say(`  ${route.name}  ${route.match}  ${route.destinations.map(({ subset, percent }) => `${subset ?? 'all'} ${figure(percent, ' %')}`).join(', ')}`);
+    output.say(
+      `  ${route.name}  ${route.match}  ${route.destinations.map(({ subset, percent }) => `${subset ?? 'all'} ${figure(percent, ' %')}`).join(', ')}`,
+    );
   }
   output.table(
     ['VERSION', 'OBSERVED', 'REQUESTS', 'SUCCESS', 'P95'],
-    split.observed.map((seen) => [seen.version, figure(seen.percent, ' %'), figure(seen.requests), figure(seen.successPercent, ' %'), figure(seen.p95Ms, ' ms')]),
+    split.observed.map((seen) => [
+      seen.version,
+      figure(seen.percent, ' %'),
+      figure(seen.requests),
+      figure(seen.successPercent, ' %'),
+      figure(seen.p95Ms, ' ms'),
+    ]),
   );
 }
 
@@ -106,7 +120,10 @@ function splitShow(environment: Environment): Command {
     .argument('<service>', 'name or name.namespace')
     .option('--window <time>', 'over which time', parseTime, 30_000)
     .run<{ window: number }>(async ({ call, output }, [service], options) => {
-      const split = await call('split.show', { service: String(service), windowSeconds: Math.round(options.window / 1_000) });
+      const split = await call('split.show', {
+        service: String(service),
+        windowSeconds: Math.round(options.window / 1_000),
+      });
       output.result(split, () => printSplit(output, split));
     });
 }

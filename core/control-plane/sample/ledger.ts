@@ -90,7 +90,6 @@ export class LedgerClient {
   }
 
   close(): void {
-    this.#way.close();
     this.#connection?.destroy();
   }
 
@@ -106,13 +105,18 @@ export class LedgerClient {
   }
 
   async #current(): Promise<LedgerConnection> {
-    if (this.#connection?.usable && this.#meshed === this.#way.meshed) return this.#connection;
-    this.#connection?.end();
-    this.#connection = null;
-    this.#meshed = this.#way.meshed;
-    return LedgerConnection.open(this.#way.target).catch((error: NodeJS.ErrnoException) => {
-      if (this.#meshed && error.code === 'ECONNREFUSED') this.#way.refused();
-      throw error;
-    });
+    const { target, isMesh } = this.#way.choose();
+    if (this.#connection?.usable && this.#meshed === isMesh) return this.#connection;
+    try {
+      const next = await LedgerConnection.open(target);
+      this.#connection?.end();
+      this.#meshed = isMesh;
+      if (isMesh) this.#way.answered();
+      return next;
+    } catch (error) {
+      if (!isMesh || (error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error;
+      this.#way.refused();
+      return this.#current();
+    }
   }
 }

@@ -16,11 +16,14 @@ const json = (status: number, body: unknown): Answer => ({ status, body: `${JSON
 const products = ['kettle', 'teapot', 'cup', 'spoon', 'sugar', 'tray'];
 
 /** Waits `fromMs` plus up to `spreadMs`, mostly little of it. */
-const work = (context: RoleContext, fromMs: number, spreadMs: number) => pause(fromMs + spreadMs * context.random() ** 2);
+const work = (context: RoleContext, fromMs: number, spreadMs: number) =>
+  pause(fromMs + spreadMs * context.random() ** 2);
 
 /** An answer that passes on what the other service said when that is not a success. */
 function passOn(name: string, answer: Answer): Answer | null {
-  return answer.status < 400 ? null : json(answer.status, { error: `${name} said ${answer.status}`, cause: answer.body.trim() });
+  return answer.status < 400
+    ? null
+    : json(answer.status, { error: `${name} said ${answer.status}`, cause: answer.body.trim() });
 }
 
 const web: Role = async (method, url, context) => {

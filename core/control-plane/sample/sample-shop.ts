@@ -8,7 +8,7 @@ import { toServiceKey } from '../../model/workload.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { OutputBuffer } from '../runtime/process/output-buffer.ts';
 import type { ProcessRuntime, RegisteredProcess } from '../runtime/process/process-runtime.ts';
-import { type SampleMember, sampleMembers, sampleNamespace, type SampleServiceConfig } from './shop-plan.ts';
+import { type SampleMember, type SampleServiceConfig, sampleMembers, sampleNamespace } from './shop-plan.ts';
 
 const readyTimeoutMs = 10_000;
 const stopTimeoutMs = 2_000;
@@ -36,8 +36,8 @@ const isServer = ({ member }: Running) => member.servicePort !== null;
 
 function serviceEnv(config: SampleServiceConfig): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, MESHDESK_SAMPLE_SERVICE: JSON.stringify(config) };
-  delete env['NODE_OPTIONS'];
-  if (process.versions['electron'] !== undefined) env['ELECTRON_RUN_AS_NODE'] = '1';
+  delete env.NODE_OPTIONS;
+  if (process.versions.electron !== undefined) env.ELECTRON_RUN_AS_NODE = '1';
   return env;
 }
 
@@ -95,7 +95,9 @@ export class SampleShop {
     const portOf = new Map(sampleMembers.map(({ name }, index) => [name, ports[index] ?? 0]));
     const outputs = sampleMembers.map(() => new OutputBuffer());
     const handles = await runtime.register(
-      sampleMembers.map((member, index) => toRegistration(member, portOf.get(member.name) ?? 0, outputs[index] ?? new OutputBuffer())),
+      sampleMembers.map((member, index) =>
+        toRegistration(member, portOf.get(member.name) ?? 0, outputs[index] ?? new OutputBuffer()),
+      ),
     );
     sampleMembers.forEach((member, index) => {
       const handle = handles[index];
@@ -116,14 +118,19 @@ export class SampleShop {
 
   async #spawn(running: Running): Promise<void> {
     const { output, config, handle, member } = running;
-    const child = spawn(process.execPath, ['--max-semi-space-size=1', '--max-old-space-size=64', this.#options.program, member.name], {
-      env: serviceEnv(config),
-      stdio: ['pipe', 'pipe', 'pipe'],
-      windowsHide: true,
-    });
+    const child = spawn(
+      process.execPath,
+      ['--max-semi-space-size=1', '--max-old-space-size=64', this.#options.program, member.name],
+      {
+        env: serviceEnv(config),
+        stdio: ['pipe', 'pipe', 'pipe'],
+        windowsHide: true,
+      },
+    );
     running.child = child;
     child.stdin?.on('error', () => undefined); // EPIPE of a dying child; its exit is what counts
-    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => output.append(text));
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding('utf8').on('data', (text: string) => output.append(text));
     const ready = waitForReady(child, member.name, output);
     child.once('exit', (code, signal) => {
       if (running.child !== child) return;
@@ -137,7 +144,9 @@ export class SampleShop {
 
   #restart(running: Running, child: ChildProcess): void {
     if (this.#state !== 'running' || running.child !== child) return;
-    this.#spawn(running).catch((error: unknown) => this.#options.log.error(`sample shop: ${running.member.name}`, error));
+    this.#spawn(running).catch((error: unknown) =>
+      this.#options.log.error(`sample shop: ${running.member.name}`, error),
+    );
   }
 
   async #end(): Promise<void> {
@@ -187,7 +196,8 @@ function toUpstream(service: string, caller: RegisteredProcess, portOf: Readonly
 
 function waitForReady(child: ChildProcess, name: string, output: OutputBuffer): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fail = (why: string) => reject(new MeshError('SAMPLE_FAILED', `The sample service ${name} ${why}. ${output.tail(3)}`.trim()));
+    const fail = (why: string) =>
+      reject(new MeshError('SAMPLE_FAILED', `The sample service ${name} ${why}. ${output.tail(3)}`.trim()));
     const timer = setTimeout(() => fail('was not ready in 10 s'), readyTimeoutMs);
     const stop = output.listen((text) => {
       if (!text.includes('ready')) return;

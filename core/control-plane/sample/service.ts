@@ -13,7 +13,7 @@ import { HttpUpstream } from './upstream.ts';
 const visitsPerSecond = 12;
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-const config = JSON.parse(process.env['MESHDESK_SAMPLE_SERVICE'] ?? '{}') as SampleServiceConfig;
+const config = JSON.parse(process.env.MESHDESK_SAMPLE_SERVICE ?? '{}') as SampleServiceConfig;
 const http = new Map<string, HttpUpstream>();
 let ledger: LedgerClient | null = null;
 for (const upstream of config.upstreams) {
@@ -67,7 +67,10 @@ function startShoppers(): void {
 }
 
 function start(): void {
-  if (config.role === 'shoppers') return startShoppers();
+  if (config.role === 'shoppers') {
+    startShoppers();
+    return;
+  }
   const server = config.role === 'ledger' ? createLedgerServer() : createServer({ keepAliveTimeout: 30_000 }, serve);
   server.on('error', (error) => {
     say(`cannot listen on 127.0.0.1:${config.port}: ${error.message}`);

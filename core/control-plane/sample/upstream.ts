@@ -3,8 +3,7 @@
  * other service while it does not. So the mesh can come and go under load without a failed request. It is what any
  * careful HTTP client does: keep-alive, and one more try when a reused connection turns out to be closed.
  */
-import { Agent, type IncomingMessage, request as httpRequest } from 'node:http';
-import { connect } from 'node:net';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 
 export interface Target {
   readonly host: string;
@@ -23,61 +22,44 @@ export interface Answer {
   readonly body: string;
 }
 
-const probeEveryMs = 200;
-/** A sidecar that asks us to close is going; it is not looked for again before it refused, or for this long. */
-const leaveForMs = 15_000;
+/** While it goes straight, it tries the sidecar's listener this often, with a real request: a refusal costs next to nothing. */
+const tryEveryMs = 200;
+/** A sidecar that asks us to close is going; it is not tried again for this long. */
+const leaveForMs = 1_000;
 const requestTimeoutMs = 15_000;
 
 /** Knows which of the two ways to a service is open. */
 export class Way {
   readonly address: UpstreamAddress;
   #meshed = false;
-  #leftUntil = 0;
-  readonly #timer: NodeJS.Timeout;
+  #tryAfter = 0;
 
   constructor(address: UpstreamAddress) {
     this.address = address;
-    this.#timer = setInterval(() => this.#probe(), probeEveryMs);
-    this.#timer.unref();
-    this.#probe();
   }
 
-  get target(): Target {
-    return this.#meshed ? this.address.mesh : this.address.direct;
+  /** Where the next request goes. Every choice of the sidecar's listener is to be followed by `answered` or `refused`. */
+  choose(): { readonly target: Target; readonly isMesh: boolean } {
+    const isMesh = this.#meshed || performance.now() >= this.#tryAfter;
+    if (isMesh && !this.#meshed) this.#tryAfter = performance.now() + tryEveryMs;
+    return { target: isMesh ? this.address.mesh : this.address.direct, isMesh };
   }
 
-  get meshed(): boolean {
-    return this.#meshed;
+  /** The sidecar's listener took a connection. */
+  answered(): void {
+    this.#meshed = true;
   }
 
   /** The sidecar's listener refused: it is gone, or not there yet. */
   refused(): void {
     this.#meshed = false;
-    this.#leftUntil = 0;
+    this.#tryAfter = performance.now() + tryEveryMs;
   }
 
   /** The sidecar asked to close the connection: it drains. */
   leave(): void {
-    if (!this.#meshed) return;
     this.#meshed = false;
-    this.#leftUntil = performance.now() + leaveForMs;
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
-  }
-
-  #probe(): void {
-    if (this.#meshed) return;
-    const socket = connect(this.address.mesh);
-    socket.once('connect', () => {
-      if (performance.now() > this.#leftUntil) this.#meshed = true;
-      socket.destroy();
-    });
-    socket.once('error', () => {
-      this.refused();
-      socket.destroy();
-    });
+    this.#tryAfter = performance.now() + leaveForMs;
   }
 }
 
@@ -97,41 +79,41 @@ export class HttpUpstream {
   /** One request. Rejects with the network's error, or after 15 s without an answer. */
   async call(method: string, path: string, headers: Record<string, string> = {}): Promise<Answer> {
     for (let attempt = 1; ; attempt += 1) {
-      const { meshed } = this.#way;
+      const { target, isMesh } = this.#way.choose();
       try {
-        return await this.#once(method, path, headers);
+        const { answer, closes } = await this.#once(target, method, path, headers);
+        if (isMesh && closes) this.#way.leave();
+        else if (isMesh) this.#way.answered();
+        return answer;
       } catch (thrown) {
         const { error, reused } = thrown as { error: NodeJS.ErrnoException; reused: boolean };
-        if (meshed && error.code === 'ECONNREFUSED') this.#way.refused();
+        if (isMesh && error.code === 'ECONNREFUSED') this.#way.refused();
         if (attempt === 3 || !maySendAgain(error, reused)) throw error;
       }
     }
   }
 
   close(): void {
-    this.#way.close();
     this.#agent.destroy();
   }
 
-  #once(method: string, path: string, headers: Record<string, string>): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      const { meshed, target } = this.#way;
-      const { host, port } = target;
+  #once(target: Target, method: string, path: string, headers: Record<string, string>) {
+    return new Promise<{ answer: Answer; closes: boolean }>((resolve, reject) => {
+      const { name } = this.#way.address;
       const request = httpRequest({
         agent: this.#agent,
-        host,
-        port,
+        ...target,
         method,
         path,
-        headers: { ...headers, host: this.#way.address.name, 'content-length': '0' },
+        headers: { ...headers, host: name, 'content-length': '0' },
         timeout: requestTimeoutMs,
       });
       const fail = (error: Error) => reject({ error, reused: request.reusedSocket });
       request.once('error', fail);
-      request.once('timeout', () => request.destroy(new Error(`${this.#way.address.name} gave no answer in 15 s`)));
+      request.once('timeout', () => request.destroy(new Error(`${name} gave no answer in 15 s`)));
       request.once('response', (response) => {
-        if (meshed && response.headers.connection === 'close') this.#way.leave();
-        readAll(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), fail);
+        const closes = response.headers.connection === 'close';
+        readAll(response).then((body) => resolve({ answer: { status: response.statusCode ?? 0, body }, closes }), fail);
       });
       request.end();
     });

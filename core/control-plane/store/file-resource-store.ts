@@ -40,7 +40,8 @@ function homeOf(resource: Resource): string {
   }
 }
 
-const describePlace = ({ file, line, column }: Finding) => [file, line, column].filter((part) => part !== null).join(':');
+const describePlace = ({ file, line, column }: Finding) =>
+  [file, line, column].filter((part) => part !== null).join(':');
 /** A kind that is not ours is no error in a folder that may hold other manifests too. */
 const isBlocking = ({ severity, code }: Finding) => severity === 'error' && code !== 'UNKNOWN_KIND';
 
@@ -61,7 +62,9 @@ export class FileResourceStore implements ResourceStore {
   async start(): Promise<void> {
     await this.#inTurn(() => this.#reload());
     this.#files.watch(() => {
-      this.#inTurn(() => this.#reload()).catch((error: unknown) => this.#options.log.error('reading the project failed', error));
+      this.#inTurn(() => this.#reload()).catch((error: unknown) =>
+        this.#options.log.error('reading the project failed', error),
+      );
     });
   }
 
@@ -81,7 +84,10 @@ export class FileResourceStore implements ResourceStore {
       for (const resource of resources) {
         const file = this.#fileOf(resource) ?? homeOf(resource);
         const before = texts.get(file) ?? (await this.#read(file));
-        texts.set(file, this.#edit(file, () => putInYaml(before, resource)));
+        texts.set(
+          file,
+          this.#edit(file, () => putInYaml(before, resource)),
+        );
       }
       for (const [file, text] of texts) await this.#write(file, text);
       await this.#reload();
@@ -91,7 +97,8 @@ export class FileResourceStore implements ResourceStore {
   remove(kind: ResourceKind, namespace: string, name: string): Promise<void> {
     return this.#inTurn(async () => {
       for (const [file, { resources }] of this.#loaded) {
-        if (!resources.some((own) => own.kind === kind && namespaceOf(own) === namespace && own.metadata.name === name)) continue;
+        if (!resources.some((own) => own.kind === kind && namespaceOf(own) === namespace && own.metadata.name === name))
+          continue;
         const before = await this.#read(file);
         const text = this.#edit(file, () => removeFromYaml(before, { kind, namespace, name }));
         if (text === '') await rm(join(this.#options.dir, file), { force: true });
@@ -149,7 +156,12 @@ export class FileResourceStore implements ResourceStore {
         const name = describeResource(resource);
         const other = byName.get(name);
         if (other === undefined) byName.set(name, { resource, file });
-        else this.#options.onNotice({ level: 'warn', code: 'INVALID_RESOURCE', message: `${name} is in ${other.file} and in ${file}; the first is used.` });
+        else
+          this.#options.onNotice({
+            level: 'warn',
+            code: 'INVALID_RESOURCE',
+            message: `${name} is in ${other.file} and in ${file}; the first is used.`,
+          });
       }
     }
     return [...byName.values()].map(({ resource }) => resource);
@@ -158,7 +170,8 @@ export class FileResourceStore implements ResourceStore {
   #fileOf(resource: Resource): string | null {
     const { kind, namespace, name } = toResourceName(resource);
     for (const [file, { resources }] of this.#loaded) {
-      if (resources.some((own) => own.kind === kind && namespaceOf(own) === namespace && own.metadata.name === name)) return file;
+      if (resources.some((own) => own.kind === kind && namespaceOf(own) === namespace && own.metadata.name === name))
+        return file;
     }
     return null;
   }
@@ -167,7 +180,11 @@ export class FileResourceStore implements ResourceStore {
     try {
       return edit();
     } catch (error) {
-      throw new MeshError('INVALID_RESOURCE', `${file} cannot be changed while it is not valid YAML: ${(error as Error).message}`, { cause: error });
+      throw new MeshError(
+        'INVALID_RESOURCE',
+        `${file} cannot be changed while it is not valid YAML: ${(error as Error).message}`,
+        { cause: error },
+      );
     }
   }
 

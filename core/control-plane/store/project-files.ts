@@ -9,7 +9,8 @@ const rescanEveryMs = 2_000;
 const settleMs = 60;
 const skippedFolders = new Set(['node_modules', 'dist', 'build', 'vendor', 'target']);
 /** Only files with a resource of a mesh in them are ours: a project folder also has compose files and manifests. */
-const meshResource = /^\s*["']?apiVersion["']?\s*:\s*["']?(?:[a-z]+\.istio\.io|meshdesk\.dev|gateway\.networking\.k8s\.io)\//m;
+const meshResource =
+  /^\s*["']?apiVersion["']?\s*:\s*["']?(?:[a-z]+\.istio\.io|meshdesk\.dev|gateway\.networking\.k8s\.io)\//m;
 
 export interface ProjectFile {
   /** Relative to the project, with `/`. */

@@ -26,10 +26,10 @@ export interface Project {
 
 /** Where projects live that were not given a folder; `MESHDESK_HOME` overrides the platform's place for data. */
 function dataHome(env: NodeJS.ProcessEnv): string {
-  if (env['MESHDESK_HOME']) return resolve(env['MESHDESK_HOME']);
+  if (env.MESHDESK_HOME) return resolve(env.MESHDESK_HOME);
   if (process.platform === 'darwin') return join(homedir(), 'Library', 'Application Support', 'meshdesk');
-  if (process.platform === 'win32') return join(env['LOCALAPPDATA'] ?? join(homedir(), 'AppData', 'Local'), 'meshdesk');
-  return join(env['XDG_DATA_HOME'] || join(homedir(), '.local', 'share'), 'meshdesk');
+  if (process.platform === 'win32') return join(env.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'meshdesk');
+  return join(env.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'meshdesk');
 }
 
 /** The project to use: the folder that was asked for, else the nearest folder upwards that is one, else the user's default. */
@@ -65,7 +65,9 @@ export async function prepareProject(project: Project): Promise<void> {
     if (process.platform !== 'win32') await makePrivateFolder(dirname(project.controlSocket));
   } catch (error) {
     if (error instanceof MeshError) throw error;
-    throw new MeshError('PROJECT_UNWRITABLE', `Cannot write to ${project.dir}: ${(error as Error).message}`, { cause: error });
+    throw new MeshError('PROJECT_UNWRITABLE', `Cannot write to ${project.dir}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -110,7 +112,10 @@ export async function lockProject(project: Project): Promise<() => Promise<void>
     const owner = await readLock(file);
     const starting = owner !== null && isAlive(owner.pid) && Date.now() - Date.parse(owner.since) < 10_000;
     if (starting || (await isAnswering(project.controlSocket))) {
-      throw new MeshError('PROJECT_LOCKED', `Meshdesk already runs for ${project.dir}${owner === null ? '' : ` (process ${owner.pid})`}.`);
+      throw new MeshError(
+        'PROJECT_LOCKED',
+        `Meshdesk already runs for ${project.dir}${owner === null ? '' : ` (process ${owner.pid})`}.`,
+      );
     }
     await rm(file, { force: true });
   }

@@ -36,7 +36,9 @@ test('replaces an earlier export, leaves files of others alone, and refuses a fo
 });
 
 test('never writes outside of the folder', async () => {
-  await expect(writeExport(join(dir, 'out'), [result('istio', ['../escaped.yaml'])])).rejects.toMatchObject({ code: 'EXPORT_FAILED' });
+  await expect(writeExport(join(dir, 'out'), [result('istio', ['../escaped.yaml'])])).rejects.toMatchObject({
+    code: 'EXPORT_FAILED',
+  });
   expect(await readdir(dir)).not.toContain('escaped.yaml');
   await writeFile(join(dir, '.meshdesk-export.json'), JSON.stringify({ files: ['../../etc/hosts'] }));
   await expect(writeExport(dir, [result('istio', ['a.yaml'])])).rejects.toMatchObject({ code: 'EXPORT_FAILED' });

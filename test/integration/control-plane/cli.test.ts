@@ -8,7 +8,16 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { contract } from '../../../core/contract/contract.ts';
-import { CertificateCheck, CertificateView, DoctorCheck, FaultView, MeshStatus, SplitView, Topology, WorkloadView } from '../../../core/contract/shapes.ts';
+import {
+  CertificateCheck,
+  CertificateView,
+  DoctorCheck,
+  FaultView,
+  MeshStatus,
+  SplitView,
+  Topology,
+  WorkloadView,
+} from '../../../core/contract/shapes.ts';
 import { eventually } from '../../support/eventually.ts';
 import { builtProgram } from '../../support/programs.ts';
 
@@ -54,7 +63,9 @@ async function startServer(): Promise<void> {
   server = start(['serve', '--headless', '--sample', '--port', '0', '--project', project, '--json']);
   const lines = createInterface({ input: server.stdout ?? process.stdin });
   const [line] = (await once(lines, 'line')) as [string];
-  ready = z.strictObject({ url: z.string(), token: z.string(), pid: z.number(), project: z.string() }).parse(JSON.parse(line));
+  ready = z
+    .strictObject({ url: z.string(), token: z.string(), pid: z.number(), project: z.string() })
+    .parse(JSON.parse(line));
 }
 
 beforeAll(async () => {
@@ -98,7 +109,11 @@ test('status and workloads: the sample shop is attached by itself', async () => 
   expect(status).toMatchObject({ ready: true, engine: { state: 'disabled' }, mtlsMode: 'PERMISSIVE' });
   const workloads = await json(z.array(WorkloadView), 'workloads');
   expect(workloads.map(({ name }) => name)).toContain('payments-v2');
-  expect(workloads.every(({ mesh, identity }) => mesh === 'attached' && identity?.startsWith('spiffe://cluster.local/ns/shop/sa/'))).toBe(true);
+  expect(
+    workloads.every(
+      ({ mesh, identity }) => mesh === 'attached' && identity?.startsWith('spiffe://cluster.local/ns/shop/sa/'),
+    ),
+  ).toBe(true);
 });
 
 test('topology has rates, percentiles and closed locks', async () => {
@@ -106,13 +121,40 @@ test('topology has rates, percentiles and closed locks', async () => {
     const topology = await json(Topology, 'topology', '--window', '10s');
     return topology.edges.length >= 7 && topology.edges.every(({ mtls }) => mtls === 'closed') ? topology.edges : null;
   });
-  expect(edges.find(({ id }) => id === 'orders.shop->payments.shop')).toMatchObject({ protocol: 'http', requestsPerSecond: expect.any(Number), p99Ms: expect.any(Number) });
-  expect(edges.find(({ id }) => id === 'orders.shop->ledger.shop')).toMatchObject({ protocol: 'tcp', tcp: expect.any(Object) });
+  expect(edges.find(({ id }) => id === 'orders.shop->payments.shop')).toMatchObject({
+    protocol: 'http',
+    requestsPerSecond: expect.any(Number),
+    p99Ms: expect.any(Number),
+  });
+  expect(edges.find(({ id }) => id === 'orders.shop->ledger.shop')).toMatchObject({
+    protocol: 'tcp',
+    tcp: expect.any(Object),
+  });
 });
 
 test('fault set, list and clear', async () => {
-  const [fault] = await json(z.array(FaultView), 'fault', 'set', '--from', 'orders', '--to', 'payments', '--delay', '400ms', '--percent', '30', '--duration', '60s');
-  expect(fault).toMatchObject({ from: 'orders.shop', to: 'payments.shop', percent: 30, durationMs: 60_000, action: { kind: 'delay', delayMs: 400 } });
+  const [fault] = await json(
+    z.array(FaultView),
+    'fault',
+    'set',
+    '--from',
+    'orders',
+    '--to',
+    'payments',
+    '--delay',
+    '400ms',
+    '--percent',
+    '30',
+    '--duration',
+    '60s',
+  );
+  expect(fault).toMatchObject({
+    from: 'orders.shop',
+    to: 'payments.shop',
+    percent: 30,
+    durationMs: 60_000,
+    action: { kind: 'delay', delayMs: 400 },
+  });
   await eventually('it hits', async () => ((await json(z.array(FaultView), 'fault', 'list'))[0]?.hits ?? 0) > 0);
   expect(await json(z.array(FaultView), 'fault', 'clear', fault?.id ?? '')).toEqual([]);
   await json(z.array(FaultView), 'fault', 'set', '--to', 'web', '--abort', '503', '--percent', '10');
@@ -121,7 +163,11 @@ test('fault set, list and clear', async () => {
 
 test('split set, show and clear', async () => {
   const split = await json(SplitView, 'split', 'set', 'payments', 'v1=90', 'v2=10', '--header', 'x-beta=1:v2');
-  expect(split).toMatchObject({ service: 'payments', configured: true, pins: [{ name: 'x-beta', value: '1', subset: 'v2' }] });
+  expect(split).toMatchObject({
+    service: 'payments',
+    configured: true,
+    pins: [{ name: 'x-beta', value: '1', subset: 'v2' }],
+  });
   await eventually('v2 is observed', async () => {
     const { observed } = await json(SplitView, 'split', 'show', 'payments', '--window', '10s');
     return (observed.find(({ version }) => version === 'v2')?.percent ?? 0) > 0;
@@ -139,8 +185,16 @@ test('cert show, rotate and verify', async () => {
 
 test('export writes files into a folder, relative to where it is run', async () => {
   const exported = await json(
-    z.object({ outDir: z.string(), files: z.array(z.object({ target: z.string(), path: z.string() })), findings: z.array(z.object({ target: z.string(), kind: z.string() })) }),
-    'export', '--target', 'istio', '--out', 'production',
+    z.object({
+      outDir: z.string(),
+      files: z.array(z.object({ target: z.string(), path: z.string() })),
+      findings: z.array(z.object({ target: z.string(), kind: z.string() })),
+    }),
+    'export',
+    '--target',
+    'istio',
+    '--out',
+    'production',
   );
   expect(exported.outDir).toBe(join(home, 'production'));
   expect(await readdir(exported.outDir)).toContain('REPORT.md');
@@ -157,7 +211,9 @@ test('detach and attach', async () => {
 test('names that do not exist are refused with exit code 1, a hint, and the error as JSON', async () => {
   const result = await run('attach', 'paymets-v1', '--project', project, '--json');
   expect(result.code).toBe(1);
-  expect(JSON.parse(result.stdout)).toMatchObject({ error: { code: 'NOT_FOUND', hint: expect.stringContaining('meshdesk workloads') } });
+  expect(JSON.parse(result.stdout)).toMatchObject({
+    error: { code: 'NOT_FOUND', hint: expect.stringContaining('meshdesk workloads') },
+  });
   expect(result.stderr).toContain('payments-v1');
 });
 
@@ -176,22 +232,36 @@ test('doctor and address', async () => {
   expect(url).toContain(new URL(ready.url).origin);
 });
 
+const listPids = async () =>
+  (await json(z.array(WorkloadView), 'workloads')).map(({ stateText }) => Number(stateText.replace('pid ', '')));
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
+
+test('a killed control plane leaves no process behind, and the next one takes the project over and attaches again', async () => {
+  const pids = await listPids();
+  server.kill('SIGKILL');
+  await once(server, 'exit');
+  await eventually('what it had started has ended', () => !pids.some(isAlive));
+  await startServer();
+  await eventually('everything is attached again', async () => {
+    const { sidecars, sample } = await json(MeshStatus, 'status');
+    return sample === 'running' && sidecars.acked === 8;
+  });
+});
+
 test('a signal ends the control plane and everything it started; then there is none, exit code 3', async () => {
-  const workloads = await json(z.array(WorkloadView), 'workloads');
-  const pids = workloads.map(({ stateText }) => Number(stateText.replace('pid ', '')));
+  const pids = await listPids();
   const started = performance.now();
   server.kill('SIGTERM');
   const [code] = (await once(server, 'exit')) as [number];
   expect(code).toBe(0);
   expect(performance.now() - started).toBeLessThan(10_000);
-  const alive = pids.filter((pid) => {
-    try {
-      return process.kill(pid, 0);
-    } catch {
-      return false;
-    }
-  });
-  expect(alive).toEqual([]);
+  expect(pids.filter(isAlive)).toEqual([]);
   const after = await run('status', '--project', project, '--json');
   expect(after.code).toBe(3);
   expect(JSON.parse(after.stdout)).toMatchObject({ error: { code: 'NO_CONTROL_PLANE' } });

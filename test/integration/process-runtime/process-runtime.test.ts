@@ -95,7 +95,8 @@ async function push(sidecar: Sidecar): Promise<SidecarConnection> {
   return connection;
 }
 
-const get = async ({ host, port }: { host: string; port: number }, path: string) => (await fetch(`http://${host}:${port}${path}`)).text();
+const get = async ({ host, port }: { host: string; port: number }, path: string) =>
+  (await fetch(`http://${host}:${port}${path}`)).text();
 const refuses = ({ host, port }: { host: string; port: number }) =>
   new Promise<boolean>((resolve) => {
     const socket = connect({ host, port });
@@ -150,7 +151,7 @@ describe('a sidecar of a host process', () => {
   test('ends when the process that started it is gone', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'sidecar-'));
     const socket = join(dir, 's.sock');
-    const env = { PATH: process.env['PATH'] ?? '', MESHDESK_SOCKET: socket, MESHDESK_EXIT_WITH_PARENT: '1' };
+    const env = { PATH: process.env.PATH ?? '', MESHDESK_SOCKET: socket, MESHDESK_EXIT_WITH_PARENT: '1' };
     const child = spawn(process.execPath, [builtProgram('sidecar')], { env, stdio: ['pipe', 'ignore', 'ignore'] });
     await eventually('it listens', () => existsSync(socket));
     const exited = once(child, 'exit');
@@ -164,7 +165,9 @@ describe('the list of host processes', () => {
   test('follows a process that somebody else started by its port', async () => {
     const { server, port } = await startApi();
     await runtime.register([{ ...member('api', port), pid: process.pid }]);
-    expect(runtime.workloads()).toMatchObject([{ id: 'process:api', state: 'running', service: 'api', namespace: 'demo' }]);
+    expect(runtime.workloads()).toMatchObject([
+      { id: 'process:api', state: 'running', service: 'api', namespace: 'demo' },
+    ]);
     server.closeAllConnections();
     server.close();
     await eventually('it is seen to have ended', () => events.workloads.at(-1)?.[0]?.state === 'exited');

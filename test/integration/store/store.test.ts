@@ -112,11 +112,17 @@ test('a project is for one control plane; a stale lock is taken over', async () 
   await expect(lockProject(project)).rejects.toMatchObject({ code: 'PROJECT_LOCKED' });
   await unlock();
 
-  await writeFile(join(project.stateDir, 'lock'), JSON.stringify({ pid: 2 ** 22 + 1, since: new Date().toISOString() }));
+  await writeFile(
+    join(project.stateDir, 'lock'),
+    JSON.stringify({ pid: 2 ** 22 + 1, since: new Date().toISOString() }),
+  );
   const again = await lockProject(project);
   await again();
 
-  await writeFile(join(project.stateDir, 'lock'), JSON.stringify({ pid: process.pid, since: new Date(0).toISOString() }));
+  await writeFile(
+    join(project.stateDir, 'lock'),
+    JSON.stringify({ pid: process.pid, since: new Date(0).toISOString() }),
+  );
   const server = createServer().listen(project.controlSocket);
   closing.push(() => server.close());
   await eventually('it listens', () => server.listening);

@@ -32,7 +32,11 @@ const request = { workload: 'web', target: 'workload', kind: 'shell', columns: 8
 test('a terminal answers with its id before its first output, and is gone after it exits', async () => {
   const session = new FakeSession();
   const told: unknown[] = [];
-  const terminals = new Terminals({ open: async () => session, onData: (event) => told.push(event), onExit: (event) => told.push(event) });
+  const terminals = new Terminals({
+    open: async () => session,
+    onData: (event) => told.push(event),
+    onExit: (event) => told.push(event),
+  });
   const { id } = await terminals.open(request);
   expect(told).toEqual([]);
   await eventually('the output comes', () => told.length > 0);
@@ -49,7 +53,11 @@ test('a terminal answers with its id before its first output, and is gone after 
 test('all terminals are closed at the end', async () => {
   const sessions = [new FakeSession(), new FakeSession()];
   let next = 0;
-  const terminals = new Terminals({ open: async () => sessions[next++] ?? new FakeSession(), onData: () => undefined, onExit: () => undefined });
+  const terminals = new Terminals({
+    open: async () => sessions[next++] ?? new FakeSession(),
+    onData: () => undefined,
+    onExit: () => undefined,
+  });
   await terminals.open(request);
   await terminals.open(request);
   terminals.closeAll();

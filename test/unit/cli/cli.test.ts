@@ -22,7 +22,13 @@ class Recorded {
 
 async function run(...args: string[]) {
   const streams = { stdout: new Recorded(), stderr: new Recorded() };
-  const code = await runProgram(args, { streams, cwd: dir, env: { MESHDESK_HOME: dir }, distDir: dir, version: '1.2.3' });
+  const code = await runProgram(args, {
+    streams,
+    cwd: dir,
+    env: { MESHDESK_HOME: dir },
+    distDir: dir,
+    version: '1.2.3',
+  });
   return { code, stdout: streams.stdout.text, stderr: streams.stderr.text };
 }
 
@@ -70,7 +76,20 @@ describe('exit codes', () => {
     expect(await run('--version')).toMatchObject({ code: 0, stdout: '1.2.3\n' });
     const help = await run('--help');
     expect(help.code).toBe(0);
-    for (const name of ['serve', 'status', 'workloads', 'attach', 'detach', 'topology', 'fault', 'split', 'cert', 'export', 'doctor', 'cleanup']) {
+    for (const name of [
+      'serve',
+      'status',
+      'workloads',
+      'attach',
+      'detach',
+      'topology',
+      'fault',
+      'split',
+      'cert',
+      'export',
+      'doctor',
+      'cleanup',
+    ]) {
       expect(help.stdout).toContain(name);
     }
   });
@@ -98,12 +117,21 @@ describe('tables', () => {
   test('are aligned, numbers to the right, without colour when piped', () => {
     const stdout = new Recorded();
     const output = new Output({ stdout, stderr: new Recorded() }, false, {});
-    output.table(['NAME', 'RATE'], [[{ text: 'web', colour: 'green' }, '9.5/s'], ['payments', '120/s']]);
+    output.table(
+      ['NAME', 'RATE'],
+      [
+        [{ text: 'web', colour: 'green' }, '9.5/s'],
+        ['payments', '120/s'],
+      ],
+    );
     expect(stdout.text).toBe('NAME       RATE\nweb       9.5/s\npayments  120/s\n');
   });
 
   test('are coloured for a terminal, unless NO_COLOR is set', () => {
-    for (const [env, coloured] of [[{}, true], [{ NO_COLOR: '1' }, false]] as const) {
+    for (const [env, coloured] of [
+      [{}, true],
+      [{ NO_COLOR: '1' }, false],
+    ] as const) {
       const stdout = new Recorded(true);
       new Output({ stdout, stderr: new Recorded() }, false, env).table(['A'], [[{ text: 'x', colour: 'red' }]]);
       expect(stdout.text.includes('\u001b[31m')).toBe(coloured);

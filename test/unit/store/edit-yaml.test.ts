@@ -49,7 +49,9 @@ describe('putInYaml', () => {
   });
 
   test('leaves a text alone in which nothing differs', () => {
-    expect(parse(putInYaml(text, virtualService([90, 10])).split('---')[0] ?? '')).toEqual(parse(text.split('---')[0] ?? ''));
+    expect(parse(putInYaml(text, virtualService([90, 10])).split('---')[0] ?? '')).toEqual(
+      parse(text.split('---')[0] ?? ''),
+    );
   });
 
   test('adds a new resource as a document at the end', () => {
@@ -64,7 +66,10 @@ describe('putInYaml', () => {
 
   test('adds and removes list items and keys', () => {
     const next = virtualService([100, 0]) as Extract<Resource, { kind: 'VirtualService' }>;
-    const shorter = { ...next, spec: { ...next.spec, http: [{ ...next.spec.http?.[0], route: next.spec.http?.[0]?.route?.slice(0, 1) }] } };
+    const shorter = {
+      ...next,
+      spec: { ...next.spec, http: [{ ...next.spec.http?.[0], route: next.spec.http?.[0]?.route?.slice(0, 1) }] },
+    };
     const edited = putInYaml(text, shorter as Resource);
     expect(parse(edited.split('---')[0] ?? '')).toEqual(shorter);
     expect(edited).toContain('# nine of ten stay on v1');

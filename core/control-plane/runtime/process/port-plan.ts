@@ -34,7 +34,10 @@ export class PortPlan {
   /** @param file where the plan is kept; `null`: nowhere */
   constructor(file: string | null) {
     this.#file = file;
-    const seed = createHash('sha256').update(file ?? String(process.pid)).digest().readUInt32BE(0);
+    const seed = createHash('sha256')
+      .update(file ?? String(process.pid))
+      .digest()
+      .readUInt32BE(0);
     this.#next = firstPort + (seed % (lastPort - firstPort));
   }
 

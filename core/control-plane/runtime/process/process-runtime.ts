@@ -5,21 +5,21 @@
  * which are children of this process and end with it.
  */
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CleanupResult, DoctorCheck, EngineStatus } from '../../../contract/shapes.ts';
 import { MeshError } from '../../../contract/errors.ts';
-import type { ListenerConfig } from '../../../model/sidecar-config.ts';
-import { type DiscoveredWorkload, toServiceKey } from '../../../model/workload.ts';
+import type { CleanupResult, DoctorCheck, EngineStatus } from '../../../contract/shapes.ts';
+import type { DiscoveredWorkload } from '../../../model/workload.ts';
 import { type Logger, silentLogger } from '../../../shared/logger.ts';
-import { makePrivateFolder } from '../../private-folder.ts';
 import type { Runtime, RuntimeEvents, Sidecar, TerminalSession } from '../runtime.ts';
+import { followOutput } from './follow-output.ts';
 import { OutputBuffer } from './output-buffer.ts';
+import { portAnswers } from './port-answers.ts';
 import { PortPlan } from './port-plan.ts';
-import { loopback, type ProcessEntry, processId, type ProcessRegistration, servicePorts, toWorkload } from './registration.ts';
+import { type LoopbackAddress, ProcessListeners } from './process-listeners.ts';
+import { type ProcessEntry, type ProcessRegistration, processId, toWorkload } from './registration.ts';
 import { SidecarProcess } from './sidecar-process.ts';
+import { makeSocketFolder } from './socket-folder.ts';
 
 const probeEveryMs = 1_000;
 
@@ -35,8 +35,8 @@ export interface ProcessRuntimeOptions {
 export interface RegisteredProcess {
   readonly id: string;
   /** Where this process reaches `service` (`name.namespace`) through its sidecar, once it is attached. */
-  outbound(service: string, port: number): { host: string; port: number };
-  httpProxy(): { host: string; port: number };
+  outbound(service: string, port: number): LoopbackAddress;
+  httpProxy(): LoopbackAddress;
   /** It was started (again). */
   started(pid: number): void;
   /** It has ended; it stays listed. */
@@ -54,6 +54,7 @@ export class ProcessRuntime implements Runtime {
   readonly #log: Logger;
   readonly #ports: PortPlan;
   readonly #entries = new Map<string, ProcessEntry>();
+  readonly #listeners: ProcessListeners;
   readonly #sidecars = new Map<string, Attached>();
   #events: RuntimeEvents | null = null;
   #dir: Promise<string> | null = null;
@@ -65,6 +66,7 @@ export class ProcessRuntime implements Runtime {
     this.#options = options;
     this.#log = options.log ?? silentLogger;
     this.#ports = new PortPlan(options.portFile);
+    this.#listeners = new ProcessListeners(this.#ports, this.#entries);
   }
 
   async start(events: RuntimeEvents): Promise<void> {
@@ -90,14 +92,21 @@ export class ProcessRuntime implements Runtime {
   /** Makes processes known, all at once so that each gets an outbound address for every other. CONFLICT for a name in use. */
   async register(registrations: readonly ProcessRegistration[]): Promise<RegisteredProcess[]> {
     for (const { name } of registrations) {
-      if (this.#entries.has(processId(name))) throw new MeshError('CONFLICT', `A process named '${name}' is registered already.`);
+      if (this.#entries.has(processId(name)))
+        throw new MeshError('CONFLICT', `A process named '${name}' is registered already.`);
     }
     for (const registration of registrations) {
       const id = processId(registration.name);
       const running = registration.pid !== null;
-      this.#entries.set(id, { id, registration, pid: registration.pid, startedAtMs: running ? Date.now() : null, running });
+      this.#entries.set(id, {
+        id,
+        registration,
+        pid: registration.pid,
+        startedAtMs: running ? Date.now() : null,
+        running,
+      });
     }
-    await this.#ports.reserve([...this.#entries.values()].flatMap((entry) => this.#purposes(entry)));
+    await this.#listeners.plan();
     this.#announce();
     return registrations.map(({ name }) => this.#handle(processId(name)));
   }
@@ -110,8 +119,11 @@ export class ProcessRuntime implements Runtime {
     const current = this.#sidecars.get(workloadId);
     if (current?.incarnation === incarnation) return current;
     await current?.remove();
-    this.#dir ??= this.#makeFolder();
-    const dir = join(await this.#dir, createHash('sha256').update(`${workloadId} ${incarnation}`).digest('hex').slice(0, 10));
+    this.#dir ??= makeSocketFolder(this.#options.portFile);
+    const dir = join(
+      await this.#dir,
+      createHash('sha256').update(`${workloadId} ${incarnation}`).digest('hex').slice(0, 10),
+    );
     const process = new SidecarProcess({
       name: entry.registration.name,
       program: this.#options.sidecarProgram,
@@ -137,7 +149,10 @@ export class ProcessRuntime implements Runtime {
 
   async openTerminal(request: Parameters<Runtime['openTerminal']>[0]): Promise<TerminalSession> {
     if (request.kind === 'shell') {
-      throw new MeshError('BAD_REQUEST', 'A host process has no shell of its own; any terminal of this machine is one.');
+      throw new MeshError(
+        'BAD_REQUEST',
+        'A host process has no shell of its own; any terminal of this machine is one.',
+      );
     }
     const output =
       request.target === 'sidecar'
@@ -149,7 +164,11 @@ export class ProcessRuntime implements Runtime {
   async doctor(): Promise<readonly DoctorCheck[]> {
     const port = await this.#ports.reserve(['doctor']).then(
       ([free]) => ({ status: 'ok' as const, message: `127.0.0.1 has free ports (${free} is one)`, fix: null }),
-      (error: unknown) => ({ status: 'fail' as const, message: String(error), fix: 'End what uses the ports 21000 to 31999.' }),
+      (error: unknown) => ({
+        status: 'fail' as const,
+        message: String(error),
+        fix: 'End what uses the ports 21000 to 31999.',
+      }),
     );
     return [{ name: 'loopback ports', ...port }];
   }
@@ -167,38 +186,8 @@ export class ProcessRuntime implements Runtime {
     if (this.#dir !== null) await rm(await this.#dir, { recursive: true, force: true });
   }
 
-  #purposes({ registration: { name, ports } }: ProcessEntry): string[] {
-    return [
-      `proxy/${name}`,
-      ...ports.map(({ port }) => `in/${name}/${port}`),
-      ...servicePorts(this.#entries.values()).map(({ service, port }) => `out/${name}/${service}/${port}`),
-    ];
-  }
-
-  #address(purpose: string): { host: string; port: number } {
-    const port = this.#ports.get(purpose);
-    if (port === undefined) throw new Error(`no port is planned for ${purpose}`);
-    return { host: loopback, port };
-  }
-
-  #listeners({ registration: { name, service, namespace, ports } }: ProcessEntry): ListenerConfig {
-    const own = toServiceKey(service, namespace);
-    return {
-      kind: 'explicit',
-      inbound: ports.map(({ port }) => ({
-        listen: this.#address(`in/${name}/${port}`),
-        target: { host: loopback, port },
-        port,
-      })),
-      outbound: servicePorts(this.#entries.values())
-        .filter((other) => other.service !== own && this.#ports.get(`out/${name}/${other.service}/${other.port}`) !== undefined)
-        .map((other) => ({ listen: this.#address(`out/${name}/${other.service}/${other.port}`), ...other })),
-      httpProxy: this.#address(`proxy/${name}`),
-    };
-  }
-
   #toSidecar(entry: ProcessEntry, incarnation: string, process: SidecarProcess): Attached {
-    const listeners = () => this.#listeners(entry);
+    const listeners = () => this.#listeners.of(entry);
     const { name, ports } = entry.registration;
     return {
       workloadId: entry.id,
@@ -207,7 +196,7 @@ export class ProcessRuntime implements Runtime {
       get listeners() {
         return listeners();
       },
-      endpointPorts: ports.map(({ port }) => ({ port, targetPort: this.#address(`in/${name}/${port}`).port })),
+      endpointPorts: ports.map(({ port }) => ({ port, targetPort: this.#listeners.inbound(name, port).port })),
       connect: () => process.connect(),
       redirect: async () => undefined,
       undirect: async () => undefined,
@@ -224,8 +213,8 @@ export class ProcessRuntime implements Runtime {
     const { name } = entry.registration;
     return {
       id,
-      outbound: (service, port) => this.#address(`out/${name}/${service}/${port}`),
-      httpProxy: () => this.#address(`proxy/${name}`),
+      outbound: (service, port) => this.#listeners.outbound(name, service, port),
+      httpProxy: () => this.#listeners.httpProxy(name),
       started: (pid) => this.#update(entry, { pid, startedAtMs: Date.now(), running: true }),
       ended: () => this.#update(entry, { running: false }),
       unregister: () => {
@@ -253,49 +242,9 @@ export class ProcessRuntime implements Runtime {
     for (const entry of this.#entries.values()) {
       const port = entry.registration.ports[0]?.port;
       if (entry.registration.output !== undefined || port === undefined) continue;
-      const running = await answers(port);
+      const running = await portAnswers(port);
       if (running && !entry.running) this.#update(entry, { running, startedAtMs: Date.now() });
       else if (!running && entry.running) this.#update(entry, { running });
     }
   }
-
-  /** Sockets need short paths, so their folder is in the system's temporary one; one per project, so that a later run finds it. */
-  async #makeFolder(): Promise<string> {
-    const { portFile } = this.#options;
-    if (portFile === null) return mkdtemp(join(tmpdir(), 'meshdesk-'));
-    const own = join(tmpdir(), `meshdesk-${userInfo().username.replaceAll(/\W/g, '_')}`);
-    await makePrivateFolder(own);
-    const dir = join(own, createHash('sha256').update(portFile).digest('hex').slice(0, 12));
-    await rm(dir, { recursive: true, force: true }); // of a run that was killed
-    await makePrivateFolder(dir);
-    return dir;
-  }
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: loopback, port });
-    const end = (result: boolean) => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.setTimeout(500, () => end(false));
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
-  });
-}
-
-function followOutput(output: OutputBuffer): TerminalSession {
-  let stop = () => undefined as unknown;
-  return {
-    onData(handler) {
-      const toTerminal = (text: string) => handler(text.replaceAll(/\r?\n/g, '\r\n'));
-      toTerminal(output.text());
-      stop = output.listen(toTerminal);
-    },
-    onExit: () => undefined,
-    write: () => undefined,
-    resize: async () => undefined,
-    close: () => void stop(),
-  };
 }

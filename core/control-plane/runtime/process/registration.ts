@@ -45,7 +45,8 @@ export function servicePorts(entries: Iterable<ProcessEntry>): { service: string
   const seen = new Map<string, { service: string; port: number }>();
   for (const { registration } of entries) {
     const service = toServiceKey(registration.service, registration.namespace);
-    for (const { port, servicePort = port } of registration.ports) seen.set(`${service}:${servicePort}`, { service, port: servicePort });
+    for (const { port, servicePort = port } of registration.ports)
+      seen.set(`${service}:${servicePort}`, { service, port: servicePort });
   }
   return [...seen.values()].sort((a, b) => a.service.localeCompare(b.service) || a.port - b.port);
 }

@@ -35,7 +35,7 @@ function sidecarEnv(socketPath: string): NodeJS.ProcessEnv {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  if (process.versions['electron'] !== undefined) env['ELECTRON_RUN_AS_NODE'] = '1';
+  if (process.versions.electron !== undefined) env.ELECTRON_RUN_AS_NODE = '1';
   return env;
 }
 
@@ -65,9 +65,13 @@ export class SidecarProcess {
     await mkdir(this.#options.dir, { recursive: true, mode: 0o700 });
     const child = this.#spawn();
     await once(child, 'spawn').catch((error: unknown) => {
-      throw new MeshError('ATTACH_FAILED', `The sidecar of ${this.#options.name} could not be started: ${String(error)}`, {
-        cause: error,
-      });
+      throw new MeshError(
+        'ATTACH_FAILED',
+        `The sidecar of ${this.#options.name} could not be started: ${String(error)}`,
+        {
+          cause: error,
+        },
+      );
     });
   }
 
