@@ -157,7 +157,7 @@ export class AttachCoordinator {
       await attachment.sidecar.redirect();
       begin('announce', 'Telling the other sidecars.');
       attachment.isAnnounced = true;
-      publisher.publish();
+      await publisher.publishTogether();
       wanted.add(workload.id);
       const late = await publisher.waitForAcks(this.#options.ackTimeoutMs ?? 5_000);
       if (late.length > 0) log.warn(`${workload.name}: not acknowledged in time by ${late.join(', ')}`);
@@ -208,7 +208,7 @@ export class AttachCoordinator {
     try {
       begin('retract', 'Telling the other sidecars to use plaintext.');
       attachment.isAnnounced = false;
-      publisher.publish();
+      await publisher.publishTogether();
       await publisher.waitForAcks(ackTimeoutMs, (id) => id !== attachment.workloadId);
       begin('undirect', 'Taking the redirect rules away.');
       if (!attachment.isGone) await attachment.sidecar?.undirect();

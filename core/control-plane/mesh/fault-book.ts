@@ -5,7 +5,8 @@ import { type FaultDefinition, readFaultInjection, seedOf, toFaultInjection } fr
 import { namespaceOf } from '../../model/resource.ts';
 import { toResourceName } from '../../model/resource-metadata.ts';
 import type { Clock } from '../../shared/clock.ts';
-import type { ActiveFault } from '../../snapshot/snapshot.ts';
+import type { ActiveFault, SnapshotService } from '../../snapshot/snapshot.ts';
+import { readSplit } from '../../snapshot/split.ts';
 import type { EdgeRing } from '../telemetry/edge-ring.ts';
 import type { TelemetryStore } from '../telemetry/telemetry-store.ts';
 import type { AppliedCount } from './applied.ts';
@@ -14,6 +15,7 @@ import type { MeshFaults } from './mesh-api.ts';
 import type { MeshMarkers } from './mesh-markers.ts';
 import type { Publisher } from './publisher.ts';
 import type { ResourceStore } from './resource-store.ts';
+import { suggest } from './suggest.ts';
 
 export interface FaultBookOptions {
   readonly resources: ResourceStore;
@@ -135,11 +137,15 @@ export class FaultBook implements MeshFaults {
       to.key,
       to.ports.map(({ protocol }) => protocol),
     );
-    const { action, percent } = input;
+    const { action, percent, route = null } = input;
+    this.#assertRoute(to, route);
     const id = input.id ?? this.#newId(`${from?.name ?? 'any'}-${to.name}-${action.kind}`);
+    if (toResourceName(id) !== id) {
+      throw new MeshError('BAD_REQUEST', `A fault cannot be called "${id}": use lower-case letters, digits and "-".`);
+    }
     const seed = this.definitions().find((fault) => fault.id === id)?.seed ?? seedOf(id);
     const durationMs = input.durationMs ?? null;
-    return { id, from: from?.key ?? null, to: to.key, route: input.route ?? null, action, percent, durationMs, seed };
+    return { id, from: from?.key ?? null, to: to.key, route, action, percent, durationMs, seed };
   }
 
   /** Throws UNSUPPORTED_PROTOCOL when what was seen on the edge, or declared for the service, is only TCP. */
@@ -152,6 +158,14 @@ export class FaultBook implements MeshFaults {
       'UNSUPPORTED_PROTOCOL',
       `${from ?? 'Everything'} speaks TCP with ${to}; delay and abort act on HTTP requests.`,
     );
+  }
+
+  #assertRoute(to: SnapshotService, route: string | null): void {
+    if (route === null) return;
+    const { resources } = this.#options.publisher().snapshot;
+    const names = readSplit(resources, { service: to.name, namespace: to.namespace }).routes.map(({ name }) => name);
+    if (names.includes(route)) return;
+    throw new MeshError('NOT_FOUND', `${to.key} has no route ${route}.${suggest(route, names)}`);
   }
 
   #newId(wanted: string): string {

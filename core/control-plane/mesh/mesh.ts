@@ -55,7 +55,7 @@ interface Started {
   readonly coordinator: AttachCoordinator;
   readonly reconciler: Reconciler;
   readonly parts: MeshParts;
-  readonly rotationTimer: NodeJS.Timeout;
+  readonly timers: readonly NodeJS.Timeout[];
   readonly stopWatching: () => void;
 }
 
@@ -74,6 +74,7 @@ export class Mesh implements MeshApi {
   readonly #listeners = new Set<MeshListener>();
   readonly #connectedEngines = new Set<Runtime>();
   #started: Started | null = null;
+  #hasNewFigures = false;
   #isReady = false;
   #isClosed = false;
   #rootRotation: Promise<void> | null = null;
@@ -257,7 +258,7 @@ export class Mesh implements MeshApi {
       );
     }
     this.#isClosed = true;
-    clearInterval(started.rotationTimer);
+    for (const timer of started.timers) clearInterval(timer);
     started.stopWatching();
     this.#faults.close();
     this.#publisher.close();
@@ -288,7 +289,10 @@ export class Mesh implements MeshApi {
       leaseMs: options.leaseMs ?? defaultLeaseMs,
       nameOf: (id) => registry.get(id)?.name ?? id,
       replaceSidecar: (id) => registry.runtimeOf(this.#workload(id)).startSidecar(id),
-      onTelemetry: (id, report) => this.#telemetry.take(id, report),
+      onTelemetry: (id, report) => {
+        this.#telemetry.take(id, report);
+        this.#hasNewFigures = true;
+      },
     });
     const coordinator = new AttachCoordinator({
       ...{ registry, publisher, certificates, sessions, wanted, attachments, onChange, log },
@@ -301,6 +305,8 @@ export class Mesh implements MeshApi {
       if (authority.rotation !== 'none') this.#inBackground('root rotation', this.#rotateRoot(false));
     }, rotationCheckMs);
     rotationTimer.unref();
+    const figuresTimer = setInterval(() => this.#tellFigures(), 1_000);
+    figuresTimer.unref();
     const stopWatching = options.resources.onChange(() => {
       this.#faults.reload();
       publisher.schedule();
@@ -316,7 +322,7 @@ export class Mesh implements MeshApi {
       faults: this.#faults,
       snapshot,
     };
-    return { certificates, coordinator, reconciler, parts, rotationTimer, stopWatching };
+    return { certificates, coordinator, reconciler, parts, timers: [rotationTimer, figuresTimer], stopWatching };
   }
 
   #snapshotInput(): Omit<SnapshotInput, 'revision'> {
@@ -491,6 +497,15 @@ export class Mesh implements MeshApi {
     work.catch((error: unknown) =>
       this.#options.log.warn(`${what}: ${error instanceof Error ? error.message : String(error)}`),
     );
+  }
+
+  /** Figures (traffic, cost, hits of faults) change all the time: once a second is enough. */
+  #tellFigures(): void {
+    if (!this.#hasNewFigures) return;
+    this.#hasNewFigures = false;
+    this.#changed('status');
+    this.#changed('workloads');
+    if (this.#faults.active().length > 0) this.#changed('faults');
   }
 
   #changed(what: MeshChange): void {

@@ -146,6 +146,11 @@ describe('a fault', () => {
       code: 'NOT_FOUND',
       message: expect.stringMatching(/Did you mean orders/),
     });
+    const onRoute = { from: 'web', to: 'orders', action: delay, percent: 50, route: 'split' };
+    await expect(mesh.faults.set(onRoute)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(mesh.faults.set({ ...onRoute, route: null, id: 'My fault' })).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+    });
     await expect(mesh.faults.toggle('nothing', true)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
@@ -309,6 +314,21 @@ describe('certificates', () => {
 });
 
 describe('what is shown', () => {
+  it('is said to have changed once a second while figures come in', async () => {
+    const changes: string[] = [];
+    const listener = { onCertificate: () => undefined, onProgress: () => undefined, onNotice: () => undefined };
+    const stop = mesh.listen({ ...listener, onChange: (what) => changes.push(what) });
+    await mesh.faults.set({ from: 'web', to: 'orders', action: delay, percent: 50 });
+    changes.length = 0;
+    runtime.sidecar('web').report({});
+    await eventually(
+      'the changes',
+      () => ['status', 'workloads', 'faults'].every((what) => changes.includes(what)),
+      3_000,
+    );
+    stop();
+  });
+
   it('has the cost of each sidecar and of all', async () => {
     runtime.sidecar('web').report({
       process: { rssBytes: 40_000_000, cpuUs: 50_000, eventLoopLagMs: 2, connections: 1, unseenConnections: 3 },
