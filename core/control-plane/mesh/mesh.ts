@@ -19,7 +19,7 @@ import type {
 import { defaultLeaseMs } from '../../model/control-stream.ts';
 import type { FaultDefinition } from '../../model/fault-injection.ts';
 import { defaultTrustDomain } from '../../model/identity.ts';
-import { type DiscoveredWorkload, toServiceKey } from '../../model/workload.ts';
+import type { DiscoveredWorkload } from '../../model/workload.ts';
 import { defaultRootNamespace, type MeshSnapshot, type SnapshotInput } from '../../snapshot/snapshot.ts';
 import { CertificateAuthority } from '../identity/certificate-authority.ts';
 import type { SidecarLink } from '../push/sidecar-link.ts';
@@ -27,10 +27,12 @@ import type { Runtime, TerminalSession } from '../runtime/runtime.ts';
 import { systemClock } from '../system-clock.ts';
 import { buildSeries } from '../telemetry/build-series.ts';
 import { TelemetryStore } from '../telemetry/telemetry-store.ts';
+import { Adoption } from './adoption.ts';
 import { countApplied } from './applied.ts';
 import { AttachCoordinator } from './attach-coordinator.ts';
 import type { Attachment } from './attachment.ts';
 import { CertificateBook } from './certificate-book.ts';
+import { CertificateService } from './certificate-service.ts';
 import { FaultBook } from './fault-book.ts';
 import type { MeshApi, MeshCertificates, MeshChange, MeshFaults, MeshListener, MeshSplits } from './mesh-api.ts';
 import { MeshMarkers } from './mesh-markers.ts';
@@ -38,24 +40,24 @@ import type { MeshOptions } from './mesh-options.ts';
 import { type MeshParts, noEngine, toStatus, toTopology, toWorkloadView } from './mesh-views.ts';
 import { Publisher } from './publisher.ts';
 import { Reconciler } from './reconciler.ts';
-import { rotateRoot } from './root-rotation.ts';
 import { runLimited } from './run-limited.ts';
 import { SidecarSessions } from './sidecar-sessions.ts';
 import { SplitBook } from './split-book.ts';
 import { WantedSet } from './wanted-set.ts';
+import { createWorkloadDirectory } from './workload-directory.ts';
 import { WorkloadRegistry } from './workload-registry.ts';
 
 /** Attaching more at once makes each slower without making all faster. */
 const concurrency = 4;
-const rotationCheckMs = 30_000;
 
 /** What exists only once the CA has been read. */
 interface Started {
-  readonly certificates: CertificateBook;
+  readonly certificateService: CertificateService;
+  readonly adoption: Adoption;
   readonly coordinator: AttachCoordinator;
   readonly reconciler: Reconciler;
   readonly parts: MeshParts;
-  readonly timers: readonly NodeJS.Timeout[];
+  readonly figuresTimer: NodeJS.Timeout;
   readonly stopWatching: () => void;
 }
 
@@ -72,12 +74,10 @@ export class Mesh implements MeshApi {
   readonly #splits: SplitBook;
   readonly #wanted: WantedSet;
   readonly #listeners = new Set<MeshListener>();
-  readonly #connectedEngines = new Set<Runtime>();
   #started: Started | null = null;
   #hasNewFigures = false;
   #isReady = false;
   #isClosed = false;
-  #rootRotation: Promise<void> | null = null;
 
   constructor(options: MeshOptions) {
     this.#options = options;
@@ -86,7 +86,10 @@ export class Mesh implements MeshApi {
     this.#registry = new WorkloadRegistry(options.runtimes);
     this.#wanted = new WantedSet(options.stateDir, options.log);
     this.#markers = new MeshMarkers(this.#clock);
-    this.#telemetry = new TelemetryStore({ clock: this.#clock, directory: this.#directory() });
+    this.#telemetry = new TelemetryStore({
+      clock: this.#clock,
+      directory: createWorkloadDirectory(this.#registry, this.#attachments),
+    });
     const shared = {
       resources: options.resources,
       publisher: () => this.#publisher,
@@ -113,23 +116,7 @@ export class Mesh implements MeshApi {
   }
 
   get certificates(): MeshCertificates {
-    const { certificates } = this.#parts();
-    return {
-      list: () => certificates.list(),
-      show: (workload) => certificates.show(this.#registry.find(workload).id),
-      verify: (workload) => certificates.verify(this.#registry.find(workload).id),
-      rotate: async (which) => {
-        if ('workload' in which) {
-          const { id } = this.#registry.find(which.workload);
-          certificates.show(id);
-          await this.#rotate([id]);
-          return [certificates.show(id)];
-        }
-        if ('root' in which) await this.#rotateRoot(true);
-        else await this.#rotate(certificates.ids());
-        return certificates.list();
-      },
-    };
+    return this.#run().certificateService;
   }
 
   async start(): Promise<void> {
@@ -151,12 +138,9 @@ export class Mesh implements MeshApi {
       });
       this.#registry.update(runtime, runtime.workloads());
     }
-    for (const runtime of options.runtimes) await this.#adopt(runtime);
-    this.#publisher.publish();
-    this.#dialAdopted();
+    await this.#started.adoption.run(options.runtimes);
     this.#isReady = true;
-    this.#started.reconciler.resume();
-    if (authority.rotation !== 'none') this.#inBackground('root rotation', this.#resumeRootRotation());
+    this.#started.certificateService.resume();
     this.#changed('status');
   }
 
@@ -258,7 +242,9 @@ export class Mesh implements MeshApi {
       );
     }
     this.#isClosed = true;
-    for (const timer of started.timers) clearInterval(timer);
+    clearInterval(started.figuresTimer);
+    started.certificateService.close();
+    started.adoption.close();
     started.stopWatching();
     this.#faults.close();
     this.#publisher.close();
@@ -300,11 +286,8 @@ export class Mesh implements MeshApi {
       onRemoved: (id) => this.#telemetry.forget(id),
     });
     const reconciler = new Reconciler({ registry, coordinator, attachments, wanted, onNotice, log });
-    const rotationTimer = setInterval(() => {
-      this.#inBackground('rotation', this.#rotate(certificates.due()));
-      if (authority.rotation !== 'none') this.#inBackground('root rotation', this.#rotateRoot(false));
-    }, rotationCheckMs);
-    rotationTimer.unref();
+    const certificateService = new CertificateService({ book: certificates, registry, attachments, log });
+    const adoption = new Adoption({ registry, attachments, coordinator, reconciler, publisher, wanted, log });
     const figuresTimer = setInterval(() => this.#tellFigures(), 1_000);
     figuresTimer.unref();
     const stopWatching = options.resources.onChange(() => {
@@ -322,7 +305,7 @@ export class Mesh implements MeshApi {
       faults: this.#faults,
       snapshot,
     };
-    return { certificates, coordinator, reconciler, parts, timers: [rotationTimer, figuresTimer], stopWatching };
+    return { coordinator, reconciler, certificateService, adoption, parts, figuresTimer, stopWatching };
   }
 
   #snapshotInput(): Omit<SnapshotInput, 'revision'> {
@@ -345,48 +328,8 @@ export class Mesh implements MeshApi {
     };
   }
 
-  #directory() {
-    const toKnown = (workload: DiscoveredWorkload | null) =>
-      workload === null
-        ? null
-        : {
-            id: workload.id,
-            service: toServiceKey(workload.service, workload.namespace),
-            version: workload.version,
-            attached: this.#attachments.get(workload.id)?.isAnnounced ?? false,
-          };
-    return {
-      byId: (id: string) => toKnown(this.#registry.get(id)),
-      byAddress: (address: string, seenBy: string) => toKnown(this.#registry.byAddress(address, seenBy)),
-      isLocal: (address: string, seenBy: string) => this.#registry.isLocal(address, seenBy),
-    };
-  }
-
   *#links(): Iterable<readonly [string, SidecarLink]> {
     for (const [id, { link }] of this.#attachments) if (link !== null) yield [id, link];
-  }
-
-  /** Takes over what an earlier control plane left. What it had not finished is attached from the start. */
-  async #adopt(runtime: Runtime): Promise<void> {
-    const { coordinator } = this.#run();
-    try {
-      for (const sidecar of await runtime.adopt()) {
-        const workload = this.#registry.get(sidecar.workloadId);
-        const isOurs = workload !== null && !this.#attachments.has(workload.id);
-        if (!isOurs || sidecar.incarnation !== workload.incarnation) continue;
-        if (this.#wanted.has(workload.id)) coordinator.takeOver(sidecar, workload.runtime);
-        else this.#wanted.add(workload.id);
-      }
-    } catch (error) {
-      this.#options.log.warn(`sidecars of the ${runtime.kind} runtime were not taken over: ${String(error)}`);
-    }
-  }
-
-  #dialAdopted(): void {
-    for (const attachment of this.#attachments.values()) {
-      const isNew = attachment.phase === 'attached' && attachment.link?.connection === null && attachment.isDegraded;
-      if (isNew) this.#inBackground('taking over', attachment.link?.keep() ?? Promise.resolve());
-    }
   }
 
   #workloadsChanged(runtime: Runtime, workloads: readonly DiscoveredWorkload[]): void {
@@ -398,27 +341,8 @@ export class Mesh implements MeshApi {
   }
 
   #engineChanged(runtime: Runtime): void {
-    const isConnected = runtime.engine().state === 'connected';
-    if (!isConnected) this.#connectedEngines.delete(runtime);
-    else if (!this.#connectedEngines.has(runtime)) {
-      this.#connectedEngines.add(runtime);
-      if (this.#isReady) this.#inBackground('adoption', this.#adoptLate(runtime));
-    }
+    if (this.#isReady && !this.#isClosed) this.#started?.adoption.engineChanged(runtime);
     this.#changed('status');
-  }
-
-  /** The engine came up after we did. */
-  async #adoptLate(runtime: Runtime): Promise<void> {
-    const { reconciler } = this.#run();
-    reconciler.pause();
-    try {
-      const before = new Set(this.#attachments.keys());
-      await this.#adopt(runtime);
-      this.#publisher.publish();
-      await Promise.all([...this.#attachments].map(([id, { link }]) => (before.has(id) ? null : link?.keep())));
-    } finally {
-      if (!this.#isClosed) reconciler.resume();
-    }
   }
 
   async #forEach(
@@ -447,37 +371,6 @@ export class Mesh implements MeshApi {
     });
   }
 
-  /** A sidecar that is not connected gets its certificate when it is again. */
-  async #rotate(ids: readonly string[]): Promise<void> {
-    const { certificates } = this.#run();
-    const results = await runLimited(ids, concurrency, async (id) => {
-      const connection = this.#attachments.get(id)?.link?.connection ?? null;
-      if (connection !== null) await certificates.rotate(id, connection);
-      else if (ids.length === 1) throw new MeshError('SIDECAR_UNREACHABLE', 'The sidecar is not connected just now.');
-    });
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
-  }
-
-  /** Sidecars that were taken over have to be there first: they must know the next root before it signs. */
-  async #resumeRootRotation(): Promise<void> {
-    await Promise.all([...this.#links()].map(([, link]) => link.waitForAck(link.wanted?.revision ?? 0, 10_000)));
-    if (!this.#isClosed) await this.#rotateRoot(false);
-  }
-
-  #rotateRoot(begin: boolean): Promise<void> {
-    const parts = {
-      certificates: this.#run().certificates,
-      links: () => this.#links(),
-      isStopped: () => this.#isClosed,
-      reissue: (ids: string[]) => this.#rotate(ids.filter((id) => this.#attachments.get(id)?.link?.connection != null)),
-    };
-    this.#rootRotation ??= rotateRoot(parts, { begin }).finally(() => {
-      this.#rootRotation = null;
-    });
-    return this.#rootRotation;
-  }
-
   #workload(id: string): DiscoveredWorkload {
     const workload = this.#registry.get(id);
     if (workload === null) throw new MeshError('NOT_FOUND', 'The workload is gone.');
@@ -491,12 +384,6 @@ export class Mesh implements MeshApi {
 
   #parts(): MeshParts {
     return this.#run().parts;
-  }
-
-  #inBackground(what: string, work: Promise<unknown>): void {
-    work.catch((error: unknown) =>
-      this.#options.log.warn(`${what}: ${error instanceof Error ? error.message : String(error)}`),
-    );
   }
 
   /** Figures (traffic, cost, hits of faults) change all the time: once a second is enough. */
