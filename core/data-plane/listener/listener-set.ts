@@ -35,6 +35,8 @@ export class ListenerSet {
   readonly #options: ListenerSetOptions;
   readonly #servers = new Map<string, Server>();
   readonly #sockets = new Set<Socket>();
+  /** Accepted by listeners whose configuration is not in force yet: applications call as soon as a port is open. */
+  readonly #early = new Map<string, Socket[]>();
   #purposes: ReadonlyMap<string, Purpose> = new Map();
   #lookup: OriginalDestinationLookup | null = null;
   #config: ListenerConfig | null = null;
@@ -56,10 +58,12 @@ export class ListenerSet {
     const opened = new Map<string, Server>();
     const rollback = () => {
       for (const server of opened.values()) server.close();
+      for (const id of wanted.keys()) for (const socket of this.#takeEarly(id)) socket.destroy();
     };
     try {
       for (const [id, { address, purpose }] of wanted) {
         if (this.#servers.has(id) || opened.has(id)) continue;
+        this.#early.set(id, []);
         opened.set(id, await this.#open(id, address, purpose));
       }
     } catch (error) {
@@ -75,6 +79,7 @@ export class ListenerSet {
         this.#servers.delete(id);
         server.close();
       }
+      for (const id of opened.keys()) for (const socket of this.#takeEarly(id)) this.#serve(id, socket);
     };
     return { commit, rollback };
   }
@@ -136,6 +141,19 @@ export class ListenerSet {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     socket.on('error', () => socket.destroy());
+    const early = this.#early.get(id);
+    if (early === undefined) this.#serve(id, socket);
+    else early.push(socket);
+  }
+
+  #takeEarly(id: string): readonly Socket[] {
+    const sockets = this.#early.get(id) ?? [];
+    this.#early.delete(id);
+    return sockets;
+  }
+
+  #serve(id: string, socket: Socket): void {
+    if (socket.destroyed) return;
     const purpose = this.#purposes.get(id);
     const context = purpose === undefined ? null : this.#toContext(purpose, socket);
     if (context === null) socket.resetAndDestroy();
