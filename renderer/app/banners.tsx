@@ -6,7 +6,8 @@ import { Button } from '../ui/button.tsx';
 export function Banners() {
   const { feed } = useAccess();
   const connection = useMesh((data) => data.connection);
-  const problem = useMesh((data) => (data.loaded ? data.problem : null));
+  const problem = useMesh((data) => data.problem);
+  const loaded = useMesh((data) => data.loaded);
   const engine = useMesh((data) => (data.workloads.length > 0 ? data.status?.engine : undefined));
   const lostDocker = useMesh((data) => data.workloads.some(({ runtime }) => runtime === 'docker'));
   if (connection === 'disconnected') {
@@ -14,11 +15,13 @@ export function Banners() {
       <div className="banner error" role="alert">
         <WifiOff size={14} aria-hidden />
         <b className="strong">Not connected to the control plane.</b>
-        <span>What you see is from before. The mesh itself keeps working; this page connects again by itself.</span>
+        <span>
+          What you see is from before. {problem ?? 'The mesh itself keeps working; this page connects again by itself.'}
+        </span>
       </div>
     );
   }
-  if (problem) {
+  if (problem && loaded) {
     return (
       <div className="banner error" role="alert">
         <TriangleAlert size={14} aria-hidden />

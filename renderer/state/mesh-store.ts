@@ -6,6 +6,7 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { ContractClient } from '../../core/contract/client.ts';
 import type { EventName, EventPayload } from '../../core/contract/contract.ts';
+import { MeshError } from '../../core/contract/errors.ts';
 import type { FaultView, MeshStatus, Progress, Topology, WorkloadView } from '../../core/contract/shapes.ts';
 
 export interface MeshData {
@@ -56,6 +57,7 @@ export function createMeshFeed(client: ContractClient, monotonicMs: () => number
   let held: (() => void)[] | null = null;
   let fetchNumber = 0;
   let wasConnected = false;
+  let listening = false;
 
   const follow = <E extends EventName>(
     event: E,
@@ -84,6 +86,16 @@ export function createMeshFeed(client: ContractClient, monotonicMs: () => number
     for (const run of waiting) run();
   };
 
+  /** Waiting helps against a control plane that is gone, not against one that no longer knows this page. */
+  const explain = async () => {
+    try {
+      await client.call('mesh.status', {});
+    } catch (error) {
+      const refused = error instanceof MeshError && error.code === 'UNAUTHORIZED';
+      if (refused) apply(() => ({ problem: `${error.message} ${error.hint}` }));
+    }
+  };
+
   const stops = [
     follow('status', (_data, status) => ({ status })),
     follow('workloads', (data, workloads) => ({ workloads, progress: dropFinished(data.progress, workloads) })),
@@ -102,10 +114,12 @@ export function createMeshFeed(client: ContractClient, monotonicMs: () => number
         void refresh();
       } else {
         apply(() => ({ connection: wasConnected ? 'disconnected' : 'connecting' }));
+        if (listening) void explain();
       }
       wasConnected ||= connected;
     }),
   ];
+  listening = true;
   return {
     store,
     refresh,

@@ -3,6 +3,7 @@ import workerUrl from 'elkjs/lib/elk-worker.min.js?url';
 import type { Topology } from '../../../core/contract/shapes.ts';
 import { toElkGraph, toPositions } from './elk-graph.ts';
 import type { Positions } from './layout.ts';
+import { packParts } from './pack.ts';
 
 let engine: Promise<ELK> | null = null;
 
@@ -22,5 +23,5 @@ function startEngine(): Promise<ELK> {
 /** A full layout: layers from callers to called, projects kept together. Rejects when ELK cannot be started. */
 export async function layoutAll(topology: Pick<Topology, 'nodes' | 'edges'>): Promise<Positions> {
   const elk = await startEngine();
-  return toPositions(await elk.layout(toElkGraph(topology)));
+  return packParts(toPositions(await elk.layout(toElkGraph(topology))), topology);
 }

@@ -45,6 +45,8 @@ export interface DrawOptions {
   readonly metric: Metric;
   readonly selected: string | null;
   readonly found: { nodes: Set<string>; edges: Set<string> } | null;
+  /** The graph is so small on screen that figures cannot be read: they are left out, and nothing is drawn again for them. */
+  readonly coarse?: boolean;
 }
 
 /** Remembers the last items to hand out the same object again. One per canvas. */
@@ -132,8 +134,8 @@ export class FlowItems {
   }
 }
 
-function toServiceData(node: TopologyNode, { metric, found }: DrawOptions): ServiceData {
-  const line = nodeLine(node, metric);
+function toServiceData(node: TopologyNode, { metric, found, coarse }: DrawOptions): ServiceData {
+  const line = coarse ? '' : nodeLine(node, metric);
   const state =
     node.kind === 'service'
       ? { attached: 'in the mesh', partly: 'partly in the mesh', detached: 'not attached' }[node.mesh]
@@ -144,9 +146,14 @@ function toServiceData(node: TopologyNode, { metric, found }: DrawOptions): Serv
     line,
     mesh: node.mesh,
     tcp: node.tcp !== null && node.requestsPerSecond === null,
-    errorPercent: node.errorPercent === null ? null : Math.round(node.errorPercent * 10) / 10,
+    errorPercent:
+      node.errorPercent === null
+        ? null
+        : coarse
+          ? Math.round(node.errorPercent)
+          : Math.round(node.errorPercent * 10) / 10,
     versions: node.versions,
-    label: `${node.service}, ${state}, ${line}`,
+    label: [node.service, state, line].filter(Boolean).join(', '),
     faded: found !== null && !found.nodes.has(node.id),
   };
 }
@@ -166,7 +173,7 @@ function nodeLine(node: TopologyNode, metric: Metric): string {
 function toTrafficData(
   edge: TopologyEdge,
   names: ReadonlyMap<string, string>,
-  { metric, found }: DrawOptions,
+  { metric, found, coarse }: DrawOptions,
   at: Point | null,
 ): TrafficData {
   const from = names.get(edge.from) ?? edge.from;
@@ -174,18 +181,18 @@ function toTrafficData(
   const fault = edge.badges.some(({ kind }) => kind === 'fault');
   const failing = (edge.errorPercent ?? 0) >= 1;
   const locks = { open: 'plaintext', half: `${edge.mtlsPercent} % mutual TLS`, closed: 'mutual TLS' };
-  const text = edgeText(edge, metric);
+  const text = coarse ? '' : edgeText(edge, metric);
   return {
     from,
     to,
     tcp: edge.protocol === 'tcp',
     mtls: edge.mtls,
     text,
-    error: failing && metric !== 'errors' ? formatPercent(edge.errorPercent) : null,
+    error: failing && !coarse && metric !== 'errors' ? formatPercent(edge.errorPercent) : null,
     badges: edge.badges.map(({ kind, text: badge }) => ({ kind, text: shortBadge(badge) })),
     tone: fault ? 'fault' : failing ? 'error' : 'plain',
     paceSeconds: paceOf(edge),
-    label: `${from} to ${to}: ${text}, ${locks[edge.mtls]}${failing ? `, ${formatPercent(edge.errorPercent)} errors` : ''}${edge.badges.map(({ kind, text: badge }) => `, ${kind} ${badge}`).join('')}`,
+    label: `${from} to ${to}: ${text}, ${locks[edge.mtls]}${failing && !coarse ? `, ${formatPercent(edge.errorPercent)} errors` : ''}${edge.badges.map(({ kind, text: badge }) => `, ${kind} ${badge}`).join('')}`,
     faded: found !== null && !found.edges.has(edge.id),
     at,
   };

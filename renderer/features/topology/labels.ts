@@ -59,7 +59,8 @@ function candidates(from: Point, to: Point): readonly Point[] {
   const [middle] = along;
   if (!middle) return [];
   const lift = nodeSize.height / 2 + 15;
-  const beside = [-lift, lift, -lift - 24, lift + 24].map((offset) => ({ x: middle.x, y: middle.y + offset }));
+  const offsets = [0, 8, 16, 26].flatMap((more) => [-lift - more, lift + more]);
+  const beside = offsets.map((offset) => ({ x: middle.x, y: middle.y + offset }));
   return [...along, ...beside];
 }
 

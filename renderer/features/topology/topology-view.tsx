@@ -2,7 +2,7 @@
  * Topology: the live graph of who really calls whom. The layout is stable (layout.ts), items are drawn again only when
  * their picture changes (flow-items.ts). A click on an edge or a node opens the drawer with what can be done about it.
  */
-import { ReactFlow, ReactFlowProvider, useReactFlow } from '@xyflow/react';
+import { ReactFlow, ReactFlowProvider, useReactFlow, useStore } from '@xyflow/react';
 import '@xyflow/react/dist/base.css';
 import { LayoutGrid, Maximize, Plug, Waypoints } from 'lucide-react';
 import { type RefObject, useEffect, useMemo, useRef, useState } from 'react';
@@ -28,6 +28,9 @@ const metrics: readonly { value: Metric; label: string }[] = [
   { value: 'errors', label: 'errors' },
   { value: 'throughput', label: 'throughput' },
 ];
+/** Below this zoom a graph of many nodes is drawn without figures. */
+const coarseZoom = 0.35;
+const manyNodes = 60;
 const fitOptions = { padding: 0.06, maxZoom: 1.15 };
 
 export function TopologyView() {
@@ -99,7 +102,8 @@ function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
   const flow = useReactFlow();
   const items = useRef(new FlowItems());
   const found = useMemo(() => findInTopology(topology, filter), [topology, filter]);
-  const options = { metric, selected, found };
+  const small = useStore((state) => state.transform[2] < coarseZoom);
+  const options = { metric, selected, found, coarse: small && topology.nodes.length > manyNodes };
   const nodes = items.current.nodes(topology, layout.positions, options);
   const edges = items.current.edges(topology, layout.positions, options);
 
@@ -136,7 +140,7 @@ function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
         elementsSelectable={false}
         zoomOnDoubleClick={false}
         deleteKeyCode={null}
-        minZoom={0.08}
+        minZoom={0.05}
         maxZoom={2}
         fitView
         fitViewOptions={fitOptions}

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { Topology } from '../../../core/contract/shapes.ts';
 import { toElkGraph, toPositions } from '../../../renderer/features/topology/elk-graph.ts';
 import { boxesOf, nodeSize } from '../../../renderer/features/topology/layout.ts';
-import { demoTopology, demoWorkloads } from '../../support/fake-mesh-data.ts';
+import { packParts } from '../../../renderer/features/topology/pack.ts';
+import { demoTopology, demoWorkloads, largeTopology } from '../../support/fake-mesh-data.ts';
 
 const demo = demoTopology(demoWorkloads(true), 0, 1, {
   wobble: () => 1,
@@ -53,5 +54,29 @@ describe('full layout', () => {
       edges: [...demo.edges, odd('ghost', 'web.shop'), odd('web.shop', 'web.shop'), odd('payments.shop', 'web.shop')],
     };
     expect(Object.keys(await layout(topology))).toHaveLength(demo.nodes.length);
+  });
+});
+
+describe('packing of parts', () => {
+  it('leaves a graph in one part alone', async () => {
+    const positions = await layout(demo);
+    expect(packParts(positions, demo)).toBe(positions);
+  });
+
+  it('sets many projects in rows that fill a window, none over another', async () => {
+    const many = largeTopology(200, 0, () => 1);
+    const packed = packParts(await layout(many), many);
+    expect(Object.keys(packed)).toHaveLength(200);
+    const boxes = boxesOf(many.nodes, packed);
+    const covered = boxes.some((a, i) =>
+      boxes.some(
+        (b, j) => i < j && a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height,
+      ),
+    );
+    expect(covered).toBe(false);
+    const width = Math.max(...boxes.map((box) => box.x + box.width));
+    const height = Math.max(...boxes.map((box) => box.y + box.height));
+    expect(width / height).toBeGreaterThan(0.8);
+    expect(width / height).toBeLessThan(3.2);
   });
 });

@@ -69,10 +69,11 @@ describe('mesh store', () => {
     const transport = new FakeControlPlane();
     const feed = createMeshFeed(createContractClient(transport));
     await settle();
-    const calls = transport.calls.length;
     const before = feed.store.getState();
     transport.setConnected(false);
     expect(feed.store.getState().connection).toBe('disconnected');
+    await settle();
+    const calls = transport.calls.length;
     transport.setConnected(true);
     await settle();
     const after = feed.store.getState();
@@ -136,6 +137,29 @@ describe('mesh store', () => {
     expect(feed.store.getState().progress[id]?.step).toBe('start the sidecar');
     transport.changeWorkload('shop-web-1', { mesh: 'attached' });
     expect(feed.store.getState().progress[id]).toBeUndefined();
+    feed.close();
+  });
+
+  it('says that the session has ended when waiting would not help', async () => {
+    const inner = new FakeControlPlane();
+    let refused = false;
+    const transport: Transport = {
+      call: (method, input) =>
+        refused
+          ? Promise.resolve({
+              ok: false,
+              error: { code: 'UNAUTHORIZED', message: 'there is no session', hint: '', issues: [] },
+            })
+          : inner.call(method, input),
+      listen: (onEvent, onState) => inner.listen(onEvent, onState),
+    };
+    const feed = createMeshFeed(createContractClient(transport));
+    await settle();
+    refused = true;
+    inner.setConnected(false);
+    await settle();
+    expect(feed.store.getState()).toMatchObject({ connection: 'disconnected', loaded: true });
+    expect(feed.store.getState().problem).toContain('there is no session');
     feed.close();
   });
 

@@ -169,6 +169,22 @@ describe('items of the canvas', () => {
     expect(changed).toEqual(['orders.shop']);
   });
 
+  it('draws nothing again for figures that are too small to be read', () => {
+    const items = new FlowItems();
+    const coarse = { ...options, coarse: true };
+    const first = [...items.nodes(topology, positions, coarse), ...items.edges(topology, positions, coarse)];
+    const busier = {
+      ...topology,
+      nodes: topology.nodes.map((one) => ({
+        ...one,
+        requestsPerSecond: one.requestsPerSecond && one.requestsPerSecond * 1.02,
+      })),
+      edges: topology.edges.map((one) => ({ ...one, p95Ms: one.p95Ms && one.p95Ms * 1.1 })),
+    };
+    const again = [...items.nodes(busier, positions, coarse), ...items.edges(busier, positions, coarse)];
+    expect(again.every((item, place) => item === first[place])).toBe(true);
+  });
+
   it('says in words what an edge shows', () => {
     const edge = new FlowItems()
       .edges(topology, positions, options)
