@@ -7,30 +7,33 @@ import { bootstrap, root, run, SetupError } from './bootstrap.mjs';
 const say = (line) => console.error(`meshdesk: ${line}`);
 const entry = 'test/bench/main.ts';
 
+async function buildProgram(source, fileName, emptyOutDir) {
+  const { build: viteBuild } = await import('vite');
+  const external = ['cpu-features', 'ssh2', 'playwright'];
+  await viteBuild({
+    root,
+    configFile: false,
+    logLevel: 'warn',
+    ssr: { noExternal: true, external },
+    build: {
+      ssr: source,
+      outDir: '.build/bench',
+      emptyOutDir,
+      target: 'node20.18',
+      minify: false,
+      sourcemap: emptyOutDir,
+      rollupOptions: { external, output: { format: 'es', entryFileNames: fileName, codeSplitting: false } },
+    },
+  });
+}
+
 await run(async () => {
   bootstrap(say);
   if (!existsSync(join(root, entry))) throw new SetupError(`there is no ${entry}.`);
   const { build } = await import('./build.mjs');
   await build(['sidecar', 'sample', 'renderer', 'cli'], say);
-  const { build: viteBuild } = await import('vite');
-  await viteBuild({
-    root,
-    configFile: false,
-    logLevel: 'warn',
-    ssr: { noExternal: true, external: ['cpu-features', 'ssh2', 'playwright'] },
-    build: {
-      ssr: entry,
-      outDir: '.build/bench',
-      emptyOutDir: true,
-      target: 'node20.18',
-      minify: false,
-      sourcemap: true,
-      rollupOptions: {
-        external: ['cpu-features', 'ssh2', 'playwright'],
-        output: { format: 'es', entryFileNames: 'main.mjs', codeSplitting: false },
-      },
-    },
-  });
+  await buildProgram(entry, 'main.mjs', true);
+  await buildProgram('test/bench/load-worker.ts', 'load-worker.mjs', false);
   const result = spawnSync(process.execPath, [join(root, '.build/bench/main.mjs'), ...process.argv.slice(2)], {
     cwd: root,
     stdio: 'inherit',
