@@ -18,9 +18,13 @@ const find = (env: Record<string, string> = {}) => findEngine({ DOCKER_CONFIG: d
 function writeContext(name: string, host: string, tls: Record<string, string> = {}): void {
   const digest = createHash('sha256').update(name).digest('hex');
   mkdirSync(join(dir, 'contexts/meta', digest), { recursive: true });
-  writeFileSync(join(dir, 'contexts/meta', digest, 'meta.json'), JSON.stringify({ Name: name, Endpoints: { docker: { Host: host } } }));
+  writeFileSync(
+    join(dir, 'contexts/meta', digest, 'meta.json'),
+    JSON.stringify({ Name: name, Endpoints: { docker: { Host: host } } }),
+  );
   mkdirSync(join(dir, 'contexts/tls', digest, 'docker'), { recursive: true });
-  for (const [file, text] of Object.entries(tls)) writeFileSync(join(dir, 'contexts/tls', digest, 'docker', file), text);
+  for (const [file, text] of Object.entries(tls))
+    writeFileSync(join(dir, 'contexts/tls', digest, 'docker', file), text);
 }
 
 describe('the container engine’s address', () => {
@@ -35,7 +39,10 @@ describe('the container engine’s address', () => {
   });
 
   it('is plain on 2375 and TLS on 2376, with the certificates of DOCKER_CERT_PATH', () => {
-    expect(find({ DOCKER_HOST: 'tcp://10.0.0.1' })).toMatchObject({ options: { host: '10.0.0.1', port: 2375, protocol: 'http' }, local: false });
+    expect(find({ DOCKER_HOST: 'tcp://10.0.0.1' })).toMatchObject({
+      options: { host: '10.0.0.1', port: 2375, protocol: 'http' },
+      local: false,
+    });
     for (const file of ['ca.pem', 'cert.pem', 'key.pem']) writeFileSync(join(dir, file), file);
     const secure = find({ DOCKER_HOST: 'tcp://10.0.0.1', DOCKER_TLS_VERIFY: '1', DOCKER_CERT_PATH: dir });
     expect(secure.options).toEqual({
@@ -62,7 +69,9 @@ describe('the container engine’s address', () => {
   });
 
   it('is a pipe on Windows', () => {
-    expect(find({ DOCKER_HOST: 'npipe:////./pipe/docker_engine' }).options).toEqual({ socketPath: '\\\\.\\pipe\\docker_engine' });
+    expect(find({ DOCKER_HOST: 'npipe:////./pipe/docker_engine' }).options).toEqual({
+      socketPath: '\\\\.\\pipe\\docker_engine',
+    });
   });
 
   it.each([
