@@ -165,7 +165,7 @@ export class Mesh implements MeshApi {
     return toWorkloadView(this.#registry.find(nameOrId), this.#parts());
   }
 
-  attach(select: Selection): Promise<WorkloadResult[]> {
+  async attach(select: Selection): Promise<WorkloadResult[]> {
     const { coordinator } = this.#run();
     const chosen = this.#registry.select(select);
     const isAttachable = (workload: DiscoveredWorkload) =>
@@ -174,7 +174,7 @@ export class Mesh implements MeshApi {
     return this.#forEach(workloads, (workload) => coordinator.attach(workload));
   }
 
-  detach(select: Selection, deadlineMs = 10_000): Promise<WorkloadResult[]> {
+  async detach(select: Selection, deadlineMs = 10_000): Promise<WorkloadResult[]> {
     const { coordinator } = this.#run();
     const isKnown = ({ id }: DiscoveredWorkload) => this.#attachments.has(id) || this.#wanted.has(id);
     const chosen = this.#registry.select(select);
@@ -203,7 +203,7 @@ export class Mesh implements MeshApi {
     return this.#faults.definitions();
   }
 
-  openTerminal(request: MethodParsed<'terminal.open'>): Promise<TerminalSession> {
+  async openTerminal(request: MethodParsed<'terminal.open'>): Promise<TerminalSession> {
     const { workload: name, ...rest } = request;
     const workload = this.#registry.find(name);
     return this.#registry.runtimeOf(workload).openTerminal({ ...rest, workloadId: workload.id });

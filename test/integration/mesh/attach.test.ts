@@ -120,7 +120,7 @@ describe('attach', () => {
       fakeWorkload('old', { state: 'exited' }),
     ]);
     await mesh.start();
-    await expect((async () => mesh.attach({ names: [name] }))()).rejects.toMatchObject({
+    await expect(mesh.attach({ names: [name] })).rejects.toMatchObject({
       code,
       message: expect.stringMatching(message),
     });
