@@ -57,8 +57,9 @@ function findTestElectron() {
 }
 
 function findIstio() {
-  const path = process.env.MESHDESK_ISTIOCTL ?? onPath('istioctl');
-  if (path && existsSync(path)) return { ok: true, path };
+  const asked = process.env.MESHDESK_ISTIOCTL;
+  const path = asked ? [join(asked, 'istioctl'), asked].find((name) => existsSync(name)) : onPath('istioctl');
+  if (path) return { ok: true, path };
   return { ok: false, reason: 'there is no istioctl (put it on the PATH or set MESHDESK_ISTIOCTL)' };
 }
 

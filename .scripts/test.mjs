@@ -44,6 +44,13 @@ function summarize() {
   };
 }
 
+/** What the tests read instead of searching the machine again. */
+const testEnvironment = (parts) => ({
+  ...process.env,
+  MESHDESK_OPTIONAL: JSON.stringify(parts),
+  ...(parts.istio.ok ? { MESHDESK_ISTIOCTL: parts.istio.path } : {}),
+});
+
 async function main() {
   bootstrap(say);
   const { build } = await import('./build.mjs');
@@ -72,7 +79,7 @@ async function main() {
       `--outputFile.json=${report}`,
       ...rest,
     ],
-    { cwd: root, stdio: 'inherit', env: { ...process.env, MESHDESK_OPTIONAL: JSON.stringify(parts) } },
+    { cwd: root, stdio: 'inherit', env: testEnvironment(parts) },
   );
   const counts = summarize();
   if (counts === null) throw new SetupError('vitest ended without a report; its message is above.');
