@@ -1,4 +1,5 @@
 import type { DiscoveredWorkload } from '../../model/workload.ts';
+import type { SnapshotWorkload } from '../../snapshot/snapshot.ts';
 import type { ConnectionCounts } from '../push/sidecar-connection.ts';
 import type { SidecarLink } from '../push/sidecar-link.ts';
 import type { Sidecar } from '../runtime/runtime.ts';
@@ -42,4 +43,18 @@ export class Attachment {
     this.retractTimer = null;
     this.link?.close();
   }
+}
+
+/** What the snapshot knows of a workload's sidecar. Its listeners may grow, so this is made anew for each snapshot. */
+export function toSnapshotWorkload(
+  discovered: DiscoveredWorkload,
+  attachment: Attachment | undefined,
+): SnapshotWorkload {
+  const sidecar = attachment?.sidecar ?? null;
+  return {
+    discovered,
+    attached: attachment?.isAnnounced ?? false,
+    listeners: sidecar?.listeners ?? null,
+    endpointPorts: sidecar?.endpointPorts ?? [],
+  };
 }

@@ -30,7 +30,7 @@ import { TelemetryStore } from '../telemetry/telemetry-store.ts';
 import { Adoption } from './adoption.ts';
 import { countApplied } from './applied.ts';
 import { AttachCoordinator } from './attach-coordinator.ts';
-import type { Attachment } from './attachment.ts';
+import { type Attachment, toSnapshotWorkload } from './attachment.ts';
 import { CertificateBook } from './certificate-book.ts';
 import { CertificateService } from './certificate-service.ts';
 import { FaultBook } from './fault-book.ts';
@@ -315,16 +315,9 @@ export class Mesh implements MeshApi {
       rootNamespace: options.rootNamespace ?? defaultRootNamespace,
       resources: options.resources.all(),
       faults: this.#faults.active(),
-      workloads: this.#registry.all().map((discovered) => {
-        const attachment = this.#attachments.get(discovered.id);
-        const sidecar = attachment?.sidecar ?? null;
-        return {
-          discovered,
-          attached: attachment?.isAnnounced ?? false,
-          listeners: sidecar?.listeners ?? null,
-          endpointPorts: sidecar?.endpointPorts ?? [],
-        };
-      }),
+      workloads: this.#registry
+        .all()
+        .map((discovered) => toSnapshotWorkload(discovered, this.#attachments.get(discovered.id))),
     };
   }
 
