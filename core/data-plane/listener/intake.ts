@@ -6,7 +6,7 @@
  *             decides whether plaintext, and TLS that is not ours, may pass untouched.
  *
  * original destination  where the client wanted to go before the redirect rules brought it here
- * quiet client          one that waits for the server to speak first; never made to wait for ever
+ * quiet client          one that may wait for the server to speak first; never made to wait for ever
  *
  * It must not parse more than the first bytes, and it opens no connection.
  */
@@ -17,19 +17,22 @@ import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { ConnectionHandler, DownstreamContext } from '../connection.ts';
 import type { CompiledConfig } from '../http/compiled-config.ts';
 import type { Logger } from '../logger.ts';
-import { type ConnectionRecorder, toUnknownEdge } from '../tcp/tcp-handler.ts';
+import type { QuietConnection } from '../tcp/quiet-connection.ts';
+import { type ConnectionRecorder, type TcpHandler, toUnknownEdge } from '../tcp/tcp-handler.ts';
 import { handshakeTimeoutMs, type MeshTerminator } from '../tls/mesh-terminator.ts';
 import type { FirstBytes } from './first-bytes.ts';
 import { quietClientMs, readFirstBytes, stalledClientMs } from './read-first-bytes.ts';
 
 /** Never inspected: Istio's list (25, 53, 3306, 27017) and, of Linkerd's opaque ports, the databases one meets on a desk. */
 const alwaysTcpPorts: ReadonlySet<number> = new Set([25, 53, 587, 3306, 5432, 6379, 11_211, 27_017]);
+/** A client may be silent for this long at a port that takes mesh TLS only. */
+const strictlySilentMs = handshakeTimeoutMs;
 const noBytes = Buffer.alloc(0);
 
 export interface IntakeOptions {
   readonly config: () => CompiledConfig;
   readonly http: ConnectionHandler;
-  readonly tcp: ConnectionHandler;
+  readonly tcp: TcpHandler;
   readonly terminator: MeshTerminator;
   readonly edge: (key: ReturnType<typeof toUnknownEdge>) => ConnectionRecorder;
   readonly logger: Logger;
@@ -54,8 +57,8 @@ export class Intake {
       return;
     }
     const quietMs = protocol === 'http' ? Number.POSITIVE_INFINITY : quietClientMs;
-    readFirstBytes(socket, { quietMs, stalledMs: stalledClientMs }, (kind, head) =>
-      (kind.kind === 'http' ? http : tcp).serve(socket, head, context),
+    this.#detect(socket, context, quietMs, (kind) =>
+      kind.kind === 'http' ? (head) => http.serve(socket, head, context) : null,
     );
   }
 
@@ -67,12 +70,44 @@ export class Intake {
       this.#options.tcp.serve(socket, noBytes, context);
       return;
     }
-    const quietMs = inboundQuietMs(protocol, mtls);
-    readFirstBytes(socket, { quietMs, stalledMs: stalledClientMs }, (kind, head) => {
-      if (mtls !== 'DISABLE' && isMesh(kind)) return this.#terminate(socket, head, context);
-      if (mtls === 'STRICT') return this.#refuse(socket, context, 'plaintext to a port that takes mesh mTLS only');
-      const handler = kind.kind === 'http' && !isOpaque ? this.#options.http : this.#options.tcp;
-      handler.serve(socket, head, context);
+    const quietMs = protocol === 'http' ? Number.POSITIVE_INFINITY : quietClientMs;
+    const isStrict = mtls === 'STRICT';
+    this.#detect(socket, context, isStrict ? strictlySilentMs : quietMs, (kind) => {
+      if (mtls !== 'DISABLE' && isMesh(kind)) return (head) => this.#terminate(socket, head, context);
+      if (isStrict) return () => this.#refuse(socket, context, 'plaintext to a port that takes mesh mTLS only');
+      return kind.kind === 'http' && !isOpaque ? (head) => this.#options.http.serve(socket, head, context) : null;
+    });
+  }
+
+  /** `decide`: who serves a connection that begins like this; `null`: it is TCP. */
+  #detect(
+    socket: Socket,
+    context: DownstreamContext,
+    quietMs: number,
+    decide: (kind: FirstBytes) => ((head: Buffer) => void) | null,
+  ): void {
+    const { tcp } = this.#options;
+    let quiet: QuietConnection | null = null;
+    const stopReading = readFirstBytes(socket, {
+      quietMs,
+      stalledMs: stalledClientMs,
+      onDetected: (kind, head) => {
+        const serve = decide(kind);
+        if (serve !== null) {
+          quiet?.release();
+          serve(head);
+        } else if (quiet !== null) {
+          quiet.join(head);
+        } else {
+          tcp.serve(socket, head, context);
+        }
+      },
+      onQuiet: () => {
+        // At a strict port nothing but TLS is welcome, and in TLS the client speaks first: no server to connect.
+        const refuse = quietMs === strictlySilentMs ? decide({ kind: 'tcp' }) : null;
+        if (refuse === null) quiet = tcp.serveQuiet(socket, context, stopReading);
+        else refuse(stopReading());
+      },
     });
   }
 
@@ -104,13 +139,6 @@ export class Intake {
     this.#options.logger.warn(`refused a connection from ${context.remote.host} to port ${port}: ${reason}`);
     socket.destroy();
   }
-}
-
-/** How long a client may be silent before it counts as one that waits for the server. */
-function inboundQuietMs(protocol: PortProtocol, mtls: MtlsMode): number {
-  // Only TLS is welcome, and in TLS the client speaks first: silence is nothing but slowness.
-  if (mtls === 'STRICT') return handshakeTimeoutMs;
-  return protocol === 'http' ? Number.POSITIVE_INFINITY : quietClientMs;
 }
 
 function isMesh(kind: FirstBytes): boolean {

@@ -18,8 +18,10 @@ export function splice(client: Socket, server: Socket, head: Buffer, meter: Spli
     open -= 1;
     if (open === 0) done();
   };
-  client.once('close', onClose);
-  server.once('close', onClose);
+  for (const socket of [client, server]) {
+    if (socket.closed) onClose();
+    else socket.once('close', onClose);
+  }
   if (head.length > 0) {
     meter.toServer(head.length);
     server.write(head);

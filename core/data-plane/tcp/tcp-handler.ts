@@ -21,6 +21,7 @@ import type { CompiledConfig, LocatedEndpoint } from '../http/compiled-config.ts
 import { toTargetPort } from '../http/compiled-service.ts';
 import type { Logger } from '../logger.ts';
 import { toMessage } from '../logger.ts';
+import { QuietConnection } from './quiet-connection.ts';
 import { breakOff, splice } from './splice.ts';
 
 /** An edge on which a connection itself can fail. */
@@ -57,18 +58,30 @@ export class TcpHandler implements ConnectionHandler {
   }
 
   serve(client: Socket, head: Buffer, context: DownstreamContext): void {
-    this.#clients.add(client);
-    client.once('close', () => this.#clients.delete(client));
-    // The splice hears of errors too; this one keeps those before it from being fatal.
-    client.on('error', () => client.destroy());
-    client.setNoDelay(true);
-    const upstream = this.#upstreamOf(context);
-    if (upstream === null) {
-      this.#options.edge(toUnknownEdge(context)).flag('UH');
-      breakOff(client);
-      return;
-    }
-    void this.#join(client, head, upstream);
+    const upstream = this.#adopt(client, context);
+    if (upstream === null) return;
+    void this.#connect(client, upstream, new AbortController()).then((server) => {
+      if (server !== null) this.#join(client, server, head, upstream);
+    });
+  }
+
+  /**
+   * Serves a client that is silent: connects, and joins the two when the server speaks. `stopReading` ends the wait for
+   * the client and returns what came of it. `null` when there is nowhere to connect to (the client has been closed).
+   */
+  serveQuiet(client: Socket, context: DownstreamContext, stopReading: () => Buffer): QuietConnection | null {
+    const upstream = this.#adopt(client, context);
+    if (upstream === null) return null;
+    const cancel = new AbortController();
+    return new QuietConnection({
+      connecting: this.#connect(client, upstream, cancel),
+      abort: () => {
+        this.#clients.delete(client);
+        cancel.abort();
+      },
+      serverSpoke: stopReading,
+      join: (server, head) => this.#join(client, server, head, upstream),
+    });
   }
 
   drain(): void {
@@ -83,24 +96,41 @@ export class TcpHandler implements ConnectionHandler {
     for (const client of this.#clients) breakOff(client);
   }
 
-  async #join(client: Socket, head: Buffer, { target, key, endpointId }: Upstream): Promise<void> {
-    const edge = this.#options.edge(key);
-    const cancel = new AbortController();
+  #adopt(client: Socket, context: DownstreamContext): Upstream | null {
+    this.#clients.add(client);
+    client.once('close', () => this.#clients.delete(client));
+    // The splice hears of errors too; this one keeps those before it from being fatal.
+    client.on('error', () => client.destroy());
+    const upstream = this.#upstreamOf(context);
+    if (upstream === null) {
+      this.#options.edge(toUnknownEdge(context)).flag('UH');
+      breakOff(client);
+    }
+    return upstream;
+  }
+
+  /** `null` when it failed, and the client was told by a reset, or when `cancel` was used. */
+  async #connect(client: Socket, { target, key }: Upstream, cancel: AbortController): Promise<Socket | null> {
     const onClose = () => cancel.abort();
     client.once('close', onClose);
-    let server: Socket;
     try {
-      server = await this.#options.connector.connect(target, cancel.signal);
+      const server = await this.#options.connector.connect(target, cancel.signal);
+      server.on('error', () => server.destroy());
+      return server;
     } catch (error) {
-      if (!client.destroyed) {
-        edge.flag('UF');
+      if (!cancel.signal.aborted) {
+        this.#options.edge(key).flag('UF');
         this.#options.logger.warn(`a TCP connection could not be passed on: ${toMessage(error)}`);
+        breakOff(client);
       }
-      return breakOff(client);
+      return null;
     } finally {
       client.removeListener('close', onClose);
     }
-    server.on('error', () => server.destroy());
+  }
+
+  #join(client: Socket, server: Socket, head: Buffer, { key, endpointId }: Upstream): void {
+    const edge = this.#options.edge(key);
     edge.connectionOpened();
     this.#count(endpointId, 1);
     const meter = {

@@ -158,6 +158,49 @@ describe('a pair of sidecars', () => {
     expect(performance.now() - started).toBeLessThan(1_000);
   });
 
+  it('serves a client as HTTP that was silent before its first request', async () => {
+    let connections = 0;
+    const application = createHttpServer((_incoming, response) => response.end('late'));
+    application.on('connection', () => {
+      connections += 1;
+    });
+    const { web, outboundPort } = await startPair(await listening(application));
+    const socket = dial(outboundPort);
+    await eventually('the application to be connected for a silent client', () => connections === 1);
+    socket.end('GET / HTTP/1.1\r\nHost: orders\r\nConnection: close\r\n\r\n');
+    expect((await readAll(socket)).toString()).toContain('late');
+    const edge = await eventually('the edge', () =>
+      web.control.reports.flatMap(({ edges }) => edges).find(({ requests }) => requests['2xx'] === 1),
+    );
+    expect(edge.key.protocol).toBe('http/1.1');
+    expect(web.control.reports.flatMap(({ edges }) => edges).filter(({ key }) => key.protocol === 'tcp')).toEqual([]);
+  });
+
+  it('still takes mesh TLS from a peer that was late with it', async () => {
+    let connections = 0;
+    const application = echoServer();
+    application.on('connection', () => {
+      connections += 1;
+    });
+    const { inboundPort, orders } = await startPair(await listening(application));
+    const transport = dial(inboundPort);
+    await eventually('the application to be connected for a silent client', () => connections === 1);
+    const material = await tlsMaterial(ca);
+    const client = connectTls({
+      ...material,
+      socket: transport,
+      ca: ca.rootPem,
+      ALPNProtocols: ['meshdesk-tcp'],
+      checkServerIdentity: () => undefined,
+    });
+    client.end('hello');
+    expect((await readAll(client)).toString()).toBe('hello');
+    const edge = await eventually('the edge', () =>
+      orders.control.reports.flatMap(({ edges }) => edges).find(({ connectionsClosed }) => connectionsClosed === 1),
+    );
+    expect(edge.key).toMatchObject({ protocol: 'tcp', mtls: true, peerSpiffeId: spiffeIdOfName('db') });
+  });
+
   it('waits for a slow client where HTTP is declared', async () => {
     const port = await listening(createHttpServer((_incoming, response) => response.end('late')));
     const { web, outboundPort } = await startPair(port, { protocol: 'http' });
