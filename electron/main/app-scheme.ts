@@ -4,8 +4,9 @@
  */
 import { protocol, type Session } from 'electron';
 import { readStaticFile } from '../../core/control-plane/api/static-files.ts';
+import { isAppUrl } from './trust.ts';
 
-export const appOrigin = 'meshdesk://app';
+const appOrigin = 'meshdesk://app';
 export const startUrl = `${appOrigin}/index.html`;
 
 const contentSecurityPolicy = [
@@ -20,11 +21,6 @@ const contentSecurityPolicy = [
   "base-uri 'none'",
   "form-action 'none'",
 ].join('; ');
-
-/** True for a URL of the page's own origin. */
-export function isAppUrl(text: string): boolean {
-  return URL.canParse(text) && new URL(text).protocol === 'meshdesk:' && new URL(text).host === 'app';
-}
 
 /** Must run before Electron is ready. */
 export function registerAppScheme(): void {

@@ -3,14 +3,7 @@
  * webview, or get a permission (writing to the clipboard excepted: "copy" buttons need it).
  */
 import type { Session, WebContents } from 'electron';
-import { isAppUrl } from './app-scheme.ts';
-
-const localProtocols = new Set(['data:', 'blob:', 'devtools:', 'chrome-extension:']);
-
-/** True for what stays on this machine: the page's own files, inline data, the developer tools. */
-export function isLocalRequest(url: string): boolean {
-  return isAppUrl(url) || (URL.canParse(url) && localProtocols.has(new URL(url).protocol));
-}
+import { isAppUrl, isLocalRequest } from './trust.ts';
 
 const isAllowedPermission = (permission: string, requester: string) =>
   permission === 'clipboard-sanitized-write' && isAppUrl(requester);

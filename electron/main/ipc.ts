@@ -6,7 +6,7 @@ import { type IpcMainInvokeEvent, ipcMain, type WebContents } from 'electron';
 import { z } from 'zod';
 import type { Transport } from '../../core/contract/contract.ts';
 import { type BridgeEvent, eventChannel, requestChannel } from '../bridge.ts';
-import { isAppUrl } from './app-scheme.ts';
+import { isTrustedSender } from './trust.ts';
 
 const Request = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('call'), method: z.string().max(100), input: z.unknown() }),
@@ -14,16 +14,6 @@ const Request = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('unlisten') }),
   z.strictObject({ kind: z.literal('choose-folder') }),
 ]);
-
-/** The parts of an IPC event's frame that decide whether it may ask. */
-export interface SenderFrame {
-  readonly url: string;
-  readonly parent: unknown;
-}
-
-/** True for the top frame of the page's own origin. */
-export const isTrustedSender = (frame: SenderFrame | null): boolean =>
-  frame !== null && frame.parent === null && isAppUrl(frame.url);
 
 export interface IpcOptions {
   /** The control plane; a call waits until it runs. */

@@ -118,4 +118,27 @@ describe.skipIf(program === null)('the desktop keeps its page in', () => {
     const answer = await desktop.page.evaluate(() => window.meshdesk?.call('mesh.explode', {}));
     expect(answer).toMatchObject({ ok: false, error: { code: 'BAD_REQUEST' } });
   });
+
+  it('tells events to whoever listens, and nothing after that', async () => {
+    const seen = await desktop.page.evaluate(async () => {
+      const names: string[] = [];
+      const states: boolean[] = [];
+      let heard = () => {};
+      const stop = window.meshdesk?.listen(
+        ({ name }) => {
+          names.push(name);
+          heard();
+        },
+        (connected) => states.push(connected),
+      );
+      if (names.length === 0) await new Promise<void>((resolve) => (heard = resolve));
+      stop?.();
+      const before = names.length;
+      await window.meshdesk?.call('mesh.status', {});
+      return { states, before, after: names.length };
+    });
+    expect(seen.states).toEqual([true]);
+    expect(seen.before).toBeGreaterThan(0);
+    expect(seen.after).toBe(seen.before);
+  });
 });
