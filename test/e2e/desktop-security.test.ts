@@ -123,7 +123,7 @@ describe.skipIf(program === null)('the desktop keeps its page in', () => {
     const seen = await desktop.page.evaluate(async () => {
       const names: string[] = [];
       const states: boolean[] = [];
-      let heard = () => {};
+      let heard: () => void = () => undefined;
       const stop = window.meshdesk?.listen(
         ({ name }) => {
           names.push(name);
