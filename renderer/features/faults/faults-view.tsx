@@ -58,7 +58,7 @@ export function FaultsView() {
           title="No faults"
           actions={
             <Button variant="fault" icon={Plus} onClick={newFault}>
-              New fault
+              Inject a fault
             </Button>
           }
         >

@@ -1,7 +1,7 @@
 /**
- * Where the labels of edges stand: on their edge, clear of nodes and of each other. Greedy, edges with the least freedom
- * first. The width of a label is estimated by what it can hold, not by its text of this second, so that labels stand
- * still while figures move. Pure.
+ * Where the labels of edges stand: on their edge, clear of nodes and of each other. Greedy, steep edges first: their
+ * middle is free, and level ones find room above or below. The width of a label is estimated by what it can hold, not by
+ * its text of this second, so that labels stand still while figures move. Pure.
  */
 import type { TopologyEdge } from '../../../core/contract/shapes.ts';
 import { nodeSize, type Point, type Positions } from './layout.ts';
@@ -16,7 +16,7 @@ interface Box {
 /** Beyond this many edges every label stands in the middle: nobody reads all of them at once. */
 const mostArranged = 200;
 const labelHeight = 20;
-const plainWidth = 104;
+const plainWidth = 108;
 const badgeWidth = 52;
 
 export function placeLabels(edges: readonly TopologyEdge[], positions: Positions): Readonly<Record<string, Point>> {
@@ -32,7 +32,7 @@ export function placeLabels(edges: readonly TopologyEdge[], positions: Positions
   }
   const taken: Box[] = Object.values(positions).map(toNodeBox);
   const steepness = ({ from, to }: { from: Point; to: Point }) => Math.abs(from.y - to.y);
-  ends.sort((left, right) => steepness(left) - steepness(right) || left.edge.id.localeCompare(right.edge.id));
+  ends.sort((left, right) => steepness(right) - steepness(left) || left.edge.id.localeCompare(right.edge.id));
   for (const { edge, from, to } of ends) {
     const halfWidth = (plainWidth + edge.badges.length * badgeWidth) / 2;
     const boxes = candidates(from, to).map(({ x, y }): Box => ({ x, y, halfWidth, halfHeight: labelHeight / 2 + 2 }));

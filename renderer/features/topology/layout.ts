@@ -11,8 +11,8 @@ export interface Point {
 export type Positions = Readonly<Record<string, Point>>;
 
 export const nodeSize = { width: 158, height: 54 };
-/** Rows leave room for a label that is lifted above a node, boxes for one above their first row. */
-export const gaps = { column: 74, row: 46, box: 24, boxTop: 66 };
+/** Columns leave room for a label on its edge, rows for one that is lifted above a node, boxes for one above their first row. */
+export const gaps = { column: 116, row: 46, box: 24, boxTop: 66 };
 
 const columnStep = nodeSize.width + gaps.column;
 const rowStep = nodeSize.height + gaps.row;
