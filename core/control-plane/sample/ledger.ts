@@ -100,7 +100,9 @@ export class LedgerClient {
     } catch (error) {
       this.#connection?.destroy();
       this.#connection = null;
-      throw error;
+      throw new Error(`ledger ${this.#meshed ? 'through the sidecar' : 'directly'}: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
 

@@ -88,7 +88,10 @@ export class HttpUpstream {
       } catch (thrown) {
         const { error, reused } = thrown as { error: NodeJS.ErrnoException; reused: boolean };
         if (isMesh && error.code === 'ECONNREFUSED') this.#way.refused();
-        if (attempt === 3 || !maySendAgain(error, reused)) throw error;
+        if (attempt === 3 || !maySendAgain(error, reused)) {
+          const way = isMesh ? 'through the sidecar' : 'directly';
+          throw new Error(`${this.#way.address.name} ${way}: ${error.message}`, { cause: error });
+        }
       }
     }
   }
