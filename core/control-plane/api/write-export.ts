@@ -3,7 +3,10 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { MeshError } from '../../contract/errors.ts';
 import type { ExportResult } from '../../contract/shapes.ts';
 
-/** Lists what an export wrote, so that the next one into the same folder can replace it and nothing else. */
+/**
+ * Lists what an export wrote, so that the next one into the same folder can replace it and nothing else, and so that a
+ * project that contains the folder does not take the export for configuration of its own.
+ */
 const manifestName = '.meshdesk-export.json';
 
 async function readManifest(dir: string): Promise<string[] | null> {
@@ -40,17 +43,17 @@ export async function writeExport(outDir: string, results: readonly ExportResult
       throw new MeshError('EXPORT_FAILED', `${outDir} has files that are not an earlier export.`);
     for (const file of before ?? []) await rm(inside(outDir, file), { force: true });
     const folderOf = (result: ExportResult) => (results.length === 1 ? '' : result.target);
-    const written: string[] = [];
-    for (const result of results) {
-      for (const { path, content } of result.files) {
-        const name = join(folderOf(result), path);
-        await mkdir(dirname(inside(outDir, name)), { recursive: true });
-        await writeFile(inside(outDir, name), content);
-        written.push(name);
-      }
-    }
+    const files = results.flatMap((result) =>
+      result.files.map(({ path, content }) => ({ name: join(folderOf(result), path), content })),
+    );
+    const manifest = { formatVersion: 1, files: files.map(({ name }) => name) };
     await mkdir(outDir, { recursive: true });
-    await writeFile(join(outDir, manifestName), `${JSON.stringify({ formatVersion: 1, files: written }, null, 2)}\n`);
+    // First of all: whoever watches the folder knows from the first file on that it is an export.
+    await writeFile(join(outDir, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
+    for (const { name, content } of files) {
+      await mkdir(dirname(inside(outDir, name)), { recursive: true });
+      await writeFile(inside(outDir, name), content);
+    }
     return results.map((result) => ({ ...result, outDir: join(outDir, folderOf(result)) }));
   } catch (error) {
     if (error instanceof MeshError) throw error;

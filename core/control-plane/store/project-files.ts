@@ -8,6 +8,8 @@ const maxFiles = 1_000;
 const rescanEveryMs = 2_000;
 const settleMs = 60;
 const skippedFolders = new Set(['node_modules', 'dist', 'build', 'vendor', 'target']);
+/** A folder with this file is an export of the mesh, not configuration for it. */
+const exportManifest = '.meshdesk-export.json';
 /** Only files with a resource of a mesh in them are ours: a project folder also has compose files and manifests. */
 const meshResource =
   /^\s*["']?apiVersion["']?\s*:\s*["']?(?:[a-z]+\.istio\.io|meshdesk\.dev|gateway\.networking\.k8s\.io)\//m;
@@ -23,6 +25,7 @@ async function listYamlFiles(root: string): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   const walk = async (relative: string, depth: number): Promise<void> => {
     const entries = await readdir(join(root, relative), { withFileTypes: true }).catch(() => []);
+    if (entries.some(({ name }) => name === exportManifest)) return;
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = relative === '' ? entry.name : `${relative}/${entry.name}`;
       if (entry.name.startsWith('.') || found.size >= maxFiles) continue;

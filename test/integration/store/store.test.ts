@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { writeExport } from '../../../core/control-plane/api/write-export.ts';
 import { FileResourceStore } from '../../../core/control-plane/store/file-resource-store.ts';
 import { findProjectDir, lockProject, prepareProject, toProject } from '../../../core/control-plane/store/project.ts';
 import { toFaultInjection } from '../../../core/model/fault-injection.ts';
@@ -132,4 +133,16 @@ test('a project is for one control plane; a stale lock is taken over', async () 
 test('the control socket fits into the limit however deep the project lies', () => {
   const deep = toProject(join('/', ...Array.from({ length: 20 }, () => 'a-long-folder')));
   expect(Buffer.byteLength(deep.controlSocket)).toBeLessThanOrEqual(103);
+});
+
+test('an export that was written into the project is not configuration of it', async () => {
+  await writeFile(join(dir, 'peers.yaml'), strict('STRICT'));
+  const exported = strict('PERMISSIVE').replace('default', 'exported');
+  const [result] = await writeExport(join(dir, 'export'), [
+    { target: 'istio', files: [{ path: 'shop/peers.yaml', content: exported }], findings: [], outDir: null },
+  ]);
+  expect(result?.outDir).toBe(join(dir, 'export'));
+  const { store, notices } = await openStore();
+  expect(store.all().map(({ metadata }) => metadata.name)).toEqual(['default']);
+  expect(notices).toEqual([]);
 });
