@@ -200,7 +200,8 @@ describe.each(shells)('the sample shop ($name)', ({ name, start }) => {
     expect(status.sample).toBe('running');
   });
 
-  step('had no error in the page', () => {
+  step('had no error in the page, and no warning of the mesh', async () => {
+    expect(await product.page.getByText('INVALID_RESOURCE').count()).toBe(0);
     expect(product.pageErrors).toEqual([]);
   });
 });
