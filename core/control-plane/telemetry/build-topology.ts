@@ -112,7 +112,7 @@ function toEdge(id: string, rings: EdgeRing[], store: TelemetryStore, input: Top
 function toMtls({ sum }: WindowSum): Pick<TopologyEdge, 'mtls' | 'mtlsPercent'> {
   const connections = Math.max(sum.active, sum.opened);
   const secured = Math.max(sum.mtlsActive, sum.mtlsOpened);
-  const [part, whole] = sum.requests > 0 ? [sum.mtlsRequests, sum.requests] : [secured, connections];
+  const [part, whole] = sum.wireRequests > 0 ? [sum.mtlsRequests, sum.wireRequests] : [secured, connections];
   const mtlsPercent = whole === 0 ? 0 : Math.min(100, (part / whole) * 100);
   return { mtls: mtlsPercent === 100 ? 'closed' : mtlsPercent === 0 ? 'open' : 'half', mtlsPercent };
 }

@@ -9,6 +9,7 @@ const columns = [
   'slot',
   'requests',
   'errors',
+  'wireRequests',
   'mtlsRequests',
   'opened',
   'closed',
@@ -25,6 +26,8 @@ export class EdgeSum {
   requests = 0;
   /** 5xx and requests without an answer. */
   errors = 0;
+  /** Requests that were sent on to somebody. */
+  wireRequests = 0;
   mtlsRequests = 0;
   opened = 0;
   mtlsOpened = 0;
@@ -72,6 +75,8 @@ export class EdgeRing {
     this.#add(row, 'closed', counters.connectionsClosed);
     this.#add(row, 'sent', counters.bytesSent);
     this.#add(row, 'received', counters.bytesReceived);
+    // A request that the sidecar answered by itself (abort, no route) crossed no wire: it says nothing of encryption.
+    if (key.peerAddress !== null || key.mtls) this.#add(row, 'wireRequests', total);
     if (key.mtls) {
       this.#add(row, 'mtlsRequests', total);
       this.#add(row, 'mtlsOpened', counters.connectionsOpened);
@@ -93,6 +98,7 @@ export class EdgeRing {
       if (this.#table[row] !== slot) continue;
       sum.requests += this.#read(row, 'requests');
       sum.errors += this.#read(row, 'errors');
+      sum.wireRequests += this.#read(row, 'wireRequests');
       sum.mtlsRequests += this.#read(row, 'mtlsRequests');
       sum.opened += this.#read(row, 'opened');
       sum.mtlsOpened += this.#read(row, 'mtlsOpened');

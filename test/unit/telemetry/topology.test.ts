@@ -97,6 +97,19 @@ describe('rates', () => {
 });
 
 describe('an edge', () => {
+  it('stays closed while the sidecar itself answers some of its requests', () => {
+    const { store, seconds } = createStore();
+    seconds(2, 'web', [
+      httpEdge({ peerService: 'payments.shop', peerWorkload: 'pay1', peerAddress: '10.0.0.8' }, repeat(90, 10)),
+      httpEdge({ peerService: 'payments.shop', mtls: false }, repeat(10, 1), { '5xx': 10 }, { flags: { FI: 10 } }),
+    ]);
+    expect(edgeOf(topologyOf(store), 'web.shop->payments.shop')).toMatchObject({
+      mtls: 'closed',
+      mtlsPercent: 100,
+      errorPercent: 10,
+    });
+  });
+
   it('has exact shares and percentiles', () => {
     const { store, seconds } = createStore();
     seconds(2, 'web', [
@@ -106,7 +119,7 @@ describe('an edge', () => {
         '4xx': 5,
       }),
       httpEdge(
-        { peerService: 'payments.shop', peerWorkload: 'pay2', mtls: false },
+        { peerService: 'payments.shop', peerWorkload: 'pay2', peerAddress: '10.0.0.9', mtls: false },
         repeat(10, 20),
         {},
         { flags: { FI: 2 } },
