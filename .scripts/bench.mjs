@@ -33,7 +33,8 @@ await run(async () => {
   const { build } = await import('./build.mjs');
   await build(['sidecar', 'sample', 'renderer', 'cli'], say);
   await buildProgram(entry, 'main.mjs', true);
-  for (const name of ['load-worker', 'stand-in-sidecars']) await buildProgram(`test/bench/${name}.ts`, `${name}.mjs`, false);
+  for (const name of ['load-worker', 'stand-in-sidecars'])
+    await buildProgram(`test/bench/${name}.ts`, `${name}.mjs`, false);
   const result = spawnSync(process.execPath, [join(root, '.build/bench/main.mjs'), ...process.argv.slice(2)], {
     cwd: root,
     stdio: 'inherit',
