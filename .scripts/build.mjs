@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /** A program for Node: one file, npm packages bundled unless listed as external. */
 const program = (entry, outDir, fileName, { external = [], format = 'es', target = 'node20.18', copy = [] } = {}) => ({
@@ -15,6 +16,7 @@ const program = (entry, outDir, fileName, { external = [], format = 'es', target
   inputs: ['core', 'electron', 'package.json', ...copy],
   copy,
   config: {
+    define: { __MESHDESK_VERSION__: JSON.stringify(version) },
     ssr: { noExternal: true, external },
     build: {
       ssr: entry,
