@@ -69,7 +69,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     logger,
   });
   const configuration = new Configuration(listeners);
-  const drain = new Drain(http, tcp);
+  const drain = new Drain(http, tcp, listeners);
 
   const state = options.statePath === null ? null : new StateFile(options.statePath);
   const save = async () => {

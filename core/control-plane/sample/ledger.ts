@@ -63,12 +63,18 @@ class LedgerConnection {
   }
 
   async #line(): Promise<string> {
-    const signal = AbortSignal.timeout(answerTimeoutMs);
+    const answered = new AbortController();
+    const signal = AbortSignal.any([answered.signal, AbortSignal.timeout(answerTimeoutMs)]);
     const closed = once(this.#lines, 'close', { signal }).then(() => {
       throw new Error('the ledger closed the connection');
     });
-    const [line] = (await Promise.race([once(this.#lines, 'line', { signal }), closed])) as [string];
-    return line;
+    try {
+      const [line] = (await Promise.race([once(this.#lines, 'line', { signal }), closed])) as [string];
+      return line;
+    } finally {
+      closed.catch(() => undefined); // it is only waited for until now
+      answered.abort();
+    }
   }
 }
 

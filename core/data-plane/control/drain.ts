@@ -16,16 +16,25 @@ export interface DrainRequest {
 }
 
 const pollMs = 100;
+/** Accepted connections that have not said anything are waited for this long: a client may just be slow. */
+const silentGraceMs = 2_000;
 
 /** Ends the connections politely: HTTP between requests, TCP when its owners are done, all at the deadline. */
 export class Drain {
   readonly #http: ConnectionHandler;
   readonly #tcp: ConnectionHandler;
+  readonly #accepting: { readonly connections: number; readonly isClosing: boolean };
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(http: ConnectionHandler, tcp: ConnectionHandler) {
+  /** @param accepting the listeners: they know of connections that no handler has yet */
+  constructor(
+    http: ConnectionHandler,
+    tcp: ConnectionHandler,
+    accepting: { readonly connections: number; readonly isClosing: boolean },
+  ) {
     this.#http = http;
     this.#tcp = tcp;
+    this.#accepting = accepting;
   }
 
   /** Begins, or begins anew with another deadline. */
@@ -34,12 +43,17 @@ export class Drain {
     this.#http.drain();
     this.#tcp.drain();
     if (request.tcp === 'close') this.#tcp.closeAll();
-    const endsAtMs = performance.now() + request.deadlineMs;
+    const beganAtMs = performance.now();
+    const endsAtMs = beganAtMs + request.deadlineMs;
+    const isWaiting = () => {
+      const { isClosing, connections } = this.#accepting;
+      return isClosing || (connections > 0 && performance.now() - beganAtMs < silentGraceMs);
+    };
     let reported = '';
     const check = () => {
       const open = { http: this.#http.active, tcp: this.#tcp.active };
       const isOver = performance.now() >= endsAtMs;
-      if (isOver || open.http + open.tcp === 0) {
+      if (isOver || (open.http + open.tcp === 0 && !isWaiting())) {
         clearInterval(this.#timer);
         this.#http.closeAll();
         this.#tcp.closeAll();

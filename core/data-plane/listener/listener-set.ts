@@ -30,6 +30,7 @@ export interface ListenerSetOptions {
 /** Connections the kernel keeps for us while the event loop is busy. */
 const backlog = 1_024;
 const keepAliveDelayMs = 60_000;
+const closeOutboundAfterMs = 300;
 
 export class ListenerSet {
   readonly #options: ListenerSetOptions;
@@ -41,6 +42,7 @@ export class ListenerSet {
   #lookup: OriginalDestinationLookup | null = null;
   #config: ListenerConfig | null = null;
   #outboundClosed = false;
+  #closing: NodeJS.Timeout | null = null;
 
   constructor(options: ListenerSetOptions) {
     this.#options = options;
@@ -54,7 +56,7 @@ export class ListenerSet {
   /** Opens the new listeners of a configuration. `commit` makes it so; `rollback` closes them again. Rejects when one cannot be opened. */
   async prepare(config: ListenerConfig): Promise<{ commit(): void; rollback(): void }> {
     if (config.kind === 'transparent') this.#lookup ??= this.#options.loadLookup();
-    const wanted = toWanted(this.#outboundClosed ? withoutOutbound(config) : config);
+    const wanted = toWanted(this.#outboundClosed && !this.isClosing ? withoutOutbound(config) : config);
     const opened = new Map<string, Server>();
     const rollback = () => {
       for (const server of opened.values()) server.close();
@@ -89,25 +91,41 @@ export class ListenerSet {
    * opens the listeners until `reopenOutbound`. Redirect rules are taken away by the control plane instead.
    */
   closeOutbound(): void {
+    if (this.#outboundClosed) return;
     this.#outboundClosed = true;
-    // After this turn of the event loop: connections that the kernel has established by now are accepted, not reset.
-    setImmediate(() => {
-      for (const [id, purpose] of this.#outboundClosed ? this.#purposes : []) {
-        if (purpose.kind !== 'service' && purpose.kind !== 'proxy') continue;
+    const isOutbound = ({ kind }: Purpose) => kind === 'service' || kind === 'proxy';
+    if (![...this.#purposes.values()].some(isOutbound)) return;
+    // Closing resets what the kernel has queued, so clients get a moment to be told (`Connection: close`) and to leave.
+    this.#closing = setTimeout(() => {
+      this.#closing = null;
+      for (const [id, purpose] of this.#purposes) {
+        if (!isOutbound(purpose)) continue;
         this.#servers.get(id)?.close();
         this.#servers.delete(id);
       }
-    });
+    }, closeOutboundAfterMs);
+  }
+
+  /** True until `closeOutbound` has done its work: a drain is not over before. */
+  get isClosing(): boolean {
+    return this.#closing !== null;
   }
 
   /** Takes `closeOutbound` back. Rejects when a port was taken by somebody else meanwhile. */
   async reopenOutbound(): Promise<void> {
     if (!this.#outboundClosed) return;
     this.#outboundClosed = false;
+    this.#stopClosing();
     if (this.#config !== null) (await this.prepare(this.#config)).commit();
   }
 
+  #stopClosing(): void {
+    if (this.#closing !== null) clearTimeout(this.#closing);
+    this.#closing = null;
+  }
+
   close(): void {
+    this.#stopClosing();
     for (const server of this.#servers.values()) server.close();
     this.#servers.clear();
     for (const socket of this.#sockets) socket.destroy();
