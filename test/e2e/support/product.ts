@@ -127,8 +127,10 @@ export async function startDesktop(executablePath: string, args: readonly string
       const child = application.process();
       const ended = child.exitCode === null ? once(child, 'exit') : Promise.resolve();
       // Closing the window is what a user does; the process ends once the control plane has.
-      await application.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.close());
-      await ended;
+      if (child.exitCode === null && child.signalCode === null) {
+        await application.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows()[0]?.close());
+        await ended;
+      }
       await display.close();
       await remove();
     },
