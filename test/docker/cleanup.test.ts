@@ -50,6 +50,8 @@ describe.skipIf(problem !== null)('cleaning an engine up', () => {
   const imageTag = `meshdesk-test/${shop.run}:left`;
   let stateDir: string;
   let runtime: DockerRuntime;
+  /** What a left image is made from where it has to work. */
+  let sidecarImage = 'scratch';
   const engine = () => new RunsEngine(new Set([...shop.containers.values()].map(({ id }) => id)), imageLabel);
   const call = () => shop.call('caller', 'http://target:8080/');
 
@@ -79,6 +81,8 @@ describe.skipIf(problem !== null)('cleaning an engine up', () => {
     await buildLabelled(shop.docker, imageTag, { [imageLabel]: 'yes', 'dev.meshdesk.image': 'sidecar' });
     const sidecar = await runtime.startSidecar(shop.id('target'));
     await runtime.startSidecar(shop.id('caller'));
+    const [own] = await engine().listContainers({ filters: { label: ['dev.meshdesk.role=sidecar'] } });
+    sidecarImage = own.Image;
     await sidecar.redirect();
     // Without a configuration the sidecar has no listener yet, so redirected traffic is refused: the rules are in force.
     expect(await call()).toMatch(/^error/);
@@ -110,14 +114,29 @@ describe.skipIf(problem !== null)('cleaning an engine up', () => {
     expect(result.containers).toHaveLength(2);
   });
 
+  it('finds the rules of a target whose sidecar somebody has removed', async () => {
+    await buildLabelled(shop.docker, imageTag, { [imageLabel]: 'yes', 'dev.meshdesk.image': 'sidecar' }, sidecarImage);
+    const sidecar = await runtime.startSidecar(shop.id('target'));
+    await sidecar.redirect();
+    await sidecar.remove();
+    expect(await call()).toMatch(/^error/);
+    expect(await cleanEngine(engine())).toMatchObject({ rules: [shop.name('target')], problems: [] });
+    expect(await call()).toBe('200 here');
+  });
+
   it('finds nothing the second time', async () => {
     expect(await cleanEngine(engine())).toEqual({ containers: [], rules: [], images: [], problems: [] });
   });
 });
 
-async function buildLabelled(docker: Docker, tag: string, labels: Record<string, string>): Promise<void> {
+async function buildLabelled(
+  docker: Docker,
+  tag: string,
+  labels: Record<string, string>,
+  from = 'scratch',
+): Promise<void> {
   const tar = pack();
-  tar.entry({ name: 'Dockerfile' }, 'FROM scratch\nCOPY Dockerfile /Dockerfile\n');
+  tar.entry({ name: 'Dockerfile' }, `FROM ${from}\nCOPY Dockerfile /Dockerfile\n`);
   tar.finalize();
   const output = await docker.buildImage(tar as unknown as NodeJS.ReadableStream, { t: tag, labels });
   await new Promise<void>((resolve, reject) =>

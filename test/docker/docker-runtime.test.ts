@@ -255,12 +255,13 @@ describe.skipIf(problem !== null)('the Docker runtime', () => {
     await adopted[0]?.remove();
   });
 
-  it('does not adopt the sidecars of another project', async () => {
+  it('neither adopts nor replaces the sidecars of another project', async () => {
     const sidecar = await runtime.startSidecar(shop.id('target'));
     const other = new DockerRuntime({ distDir, stateDir: `${stateDir}-other`, log: silentLogger });
     const ignore = () => undefined;
     await other.start({ onWorkloads: ignore, onEngine: ignore, onProgress: ignore, onNotice: ignore });
     expect(await other.adopt()).toEqual([]);
+    await expect(other.startSidecar(shop.id('target'))).rejects.toMatchObject({ code: 'CONFLICT' });
     expect(await own('target', 'sidecar')).toHaveLength(1);
     await other.close();
     await sidecar.remove();
@@ -329,6 +330,23 @@ describe.skipIf(problem !== null)('the Docker runtime', () => {
     await eventually('its new size', () => text().includes('120x40'));
     session.write('exit 7\n');
     expect(await ended).toBe(7);
+  });
+
+  it('leaves no shell behind when the terminal is closed, whatever runs in it', async () => {
+    const before = await processes('target');
+    const session = await runtime.openTerminal({
+      workloadId: shop.id('target'),
+      target: 'workload',
+      kind: 'shell',
+      columns: 80,
+      rows: 24,
+    });
+    const text = collect(session);
+    session.write('echo $((20+3)); sleep 600\n');
+    await eventually('it runs', () => text().includes('23'));
+    session.close();
+    const isAsBefore = async () => JSON.stringify(await processes('target')) === JSON.stringify(before);
+    await eventually('only the processes of before', isAsBefore, 5_000);
   });
 
   it('has no terminal of a sidecar that is not there', async () => {

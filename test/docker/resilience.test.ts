@@ -86,6 +86,18 @@ describe.skipIf(problem !== null)('when parts are killed', () => {
     expect((await workload('payments-v1'))?.reason).toBeNull();
   });
 
+  it('replaces a sidecar container that somebody removed', async () => {
+    const [id = ''] = await sidecarOf('payments-v1');
+    await shop.docker.getContainer(id).remove({ force: true });
+    await eventually('another sidecar', async () => {
+      const [now] = await sidecarOf('payments-v1');
+      return now !== undefined && now !== id;
+    });
+    await attached('payments-v1');
+    await eventually('the shop answers', async () => (await shop.call('caller', 'http://web:8080/')) === ok);
+    await eventually('rules', async () => (await shop.rulesOf('payments-v1')).includes('MESHDESK_OUTPUT'));
+  });
+
   it('drops a fault within its lease when the control plane is killed, keeps traffic, and adopts at the next start', async () => {
     await served.call('fault.set', { from: null, to: 'orders', action: { kind: 'abort', httpStatus: 503 }, percent: 100 });
     await eventually('the fault hits', async () => (await shop.call('caller', 'http://web:8080/')).startsWith('503'));

@@ -27,8 +27,11 @@ export interface SessionOptions {
   readonly retractAfterMs?: number;
 }
 
-/** Failed dials in a row after which another sidecar is started. */
-const dialsBeforeReplacement = 6;
+/**
+ * Failed dials in a row after which another sidecar is started. A dial waits for a program that is just starting, so a
+ * second failure means that there is nothing left to reach, and its redirect rules cut the application off meanwhile.
+ */
+const dialsBeforeReplacement = 2;
 
 /**
  * What happens on the link of an attached workload: a lost connection makes it degraded, a restarted sidecar gets its

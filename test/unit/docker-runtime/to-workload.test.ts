@@ -136,7 +136,7 @@ describe('name, namespace and version of a container', () => {
   });
 
   it('makes DNS labels of 1 to 63 characters without hyphens at the ends', () => {
-    for (const text of ['___', '-a-', 'A'.repeat(80), 'x y', '']) {
+    for (const text of ['___', '-a-', 'A'.repeat(80), `${'a'.repeat(62)}_b`, 'x y', '']) {
       expect(toDnsLabel(text), text).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
     }
   });

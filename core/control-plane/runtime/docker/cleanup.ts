@@ -1,10 +1,18 @@
 /** Removes everything of ours that an engine has: rules first, so that no traffic is sent to a sidecar that is gone. */
 import type Docker from 'dockerode';
 import type { CleanupResult } from '../../../contract/shapes.ts';
-import { engineMessage } from './engine-error.ts';
-import { label } from './labels.ts';
-import { listOwn, type OwnContainer, removeContainer } from './own-containers.ts';
+import { engineMessage, isAbsent } from './engine-error.ts';
+import { isOurs, label } from './labels.ts';
+import { listOwn, removeContainer } from './own-containers.ts';
 import { runRules } from './run-rules.ts';
+
+/** Containers that are looked at for rules at a time; each takes two short-lived containers. */
+const inParallel = 4;
+
+interface Target {
+  readonly id: string;
+  readonly name: string;
+}
 
 interface Findings {
   readonly containers: string[];
@@ -13,28 +21,36 @@ interface Findings {
   readonly problems: string[];
 }
 
-async function nameOfRunning(docker: Docker, id: string): Promise<string | null> {
+const hasOwnNamespace = (mode: string | undefined): boolean =>
+  mode !== 'host' && mode !== 'none' && mode?.startsWith('container:') !== true;
+
+/** Running containers of the user that may have rules: also those whose sidecar somebody has removed. */
+async function listTargets(docker: Docker): Promise<Target[]> {
+  return (await docker.listContainers())
+    .filter(({ Labels, HostConfig }) => !isOurs(Labels) && hasOwnNamespace(HostConfig.NetworkMode))
+    .map(({ Id, Names }) => ({ id: Id, name: (Names[0] ?? Id).replace(/^\//, '') }));
+}
+
+async function isRunning(docker: Docker, id: string): Promise<boolean> {
   try {
-    const { Name: name, State: state } = await docker.getContainer(id).inspect();
-    return state.Running ? name.replace(/^\//, '') : null;
-  } catch {
-    return null; // gone: its namespace and rules went with it
+    return (await docker.getContainer(id).inspect()).State.Running;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
   }
 }
 
-async function removeRules(docker: Docker, sidecar: OwnContainer, found: Findings): Promise<void> {
-  const name = await nameOfRunning(docker, sidecar.workloadId);
-  if (name === null) return;
-  const { workloadId, incarnation, owner, image } = sidecar;
-  const run = {
-    image,
-    networkMode: `container:${workloadId}`,
-    purpose: { owner, role: 'rules', workloadId, incarnation } as const,
-    name,
-  };
-  const shown = await runRules(docker, 'show', run);
-  await runRules(docker, 'remove', run);
-  if (shown.includes('MESHDESK_')) found.rules.push(name);
+async function removeRules(docker: Docker, image: string, { id, name }: Target, found: Findings): Promise<void> {
+  const purpose = { owner: 'cleanup', role: 'rules', workloadId: id, incarnation: '' } as const;
+  const run = { image, networkMode: `container:${id}`, purpose, name };
+  try {
+    if (!(await runRules(docker, 'show', run)).includes('MESHDESK_')) return;
+    await runRules(docker, 'remove', run);
+    found.rules.push(name);
+  } catch (error) {
+    // It stopped meanwhile: its namespace and rules went with it.
+    if (await isRunning(docker, id)) throw error;
+  }
 }
 
 /** Of all projects. Goes on after a problem and lists it. */
@@ -47,17 +63,27 @@ export async function cleanEngine(docker: Docker): Promise<CleanupResult> {
       found.problems.push(`${what}: ${engineMessage(error)}`);
     }
   };
-  for (const own of await listOwn(docker)) {
-    if (own.role === 'sidecar') await attempt(`rules behind ${own.name}`, () => removeRules(docker, own, found));
-    await attempt(own.name, async () => {
-      await removeContainer(docker, own.id);
-      found.containers.push(own.name);
+  const images = await docker.listImages({ filters: { label: [label.image] } });
+  const own = await listOwn(docker);
+  const image = own.find(({ role }) => role === 'sidecar')?.image ?? images[0]?.Id;
+  if (image !== undefined) {
+    const targets = (await listTargets(docker)).values();
+    const worker = async () => {
+      for (const target of targets)
+        await attempt(`rules of ${target.name}`, () => removeRules(docker, image, target, found));
+    };
+    await Promise.all(Array.from({ length: inParallel }, worker));
+  }
+  for (const { id, name } of own) {
+    await attempt(name, async () => {
+      await removeContainer(docker, id);
+      found.containers.push(name);
     });
   }
-  for (const image of await docker.listImages({ filters: { label: [label.image] } })) {
-    const tag = image.RepoTags?.[0] ?? image.Id;
+  for (const { Id: imageId, RepoTags: tags } of images) {
+    const tag = tags?.[0] ?? imageId;
     await attempt(tag, async () => {
-      await docker.getImage(image.Id).remove({ force: true });
+      await docker.getImage(imageId).remove({ force: true });
       found.images.push(tag);
     });
   }

@@ -85,6 +85,11 @@ export class DockerRuntime implements Runtime {
     const image = await this.#image.ensure(docker, this.#engine.local);
     const imageId = (await docker.getImage(image).inspect()).Id;
     const found = await listOwn(docker, { role: 'sidecar', workloadId });
+    const foreign = found.find(({ running, owner }) => running && owner !== this.#owner);
+    if (foreign !== undefined) {
+      const message = `${workload.name} is attached by another Meshdesk project (its sidecar is ${foreign.name}). Detach it there, or run \`meshdesk cleanup\`.`;
+      throw new MeshError('CONFLICT', message);
+    }
     const usable = found.find(
       (own) =>
         own.running && own.owner === this.#owner && own.incarnation === workload.incarnation && own.image === imageId,

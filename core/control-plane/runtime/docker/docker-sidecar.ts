@@ -41,8 +41,8 @@ export class DockerSidecar implements Sidecar {
     this.incarnation = options.workload.incarnation;
   }
 
-  connect(): Promise<Duplex> {
-    return openExecStream(this.#options.docker(), this.containerId, {
+  async connect(): Promise<Duplex> {
+    return await openExecStream(this.#options.docker(), this.containerId, {
       command: ['/bin/sh', '-c', joinSocket, 'bridge', controlSocket],
       user: sidecarUser,
       name: this.#options.workload.name,
@@ -60,8 +60,8 @@ export class DockerSidecar implements Sidecar {
     await this.#rules('remove');
   }
 
-  remove(): Promise<void> {
-    return removeContainer(this.#options.docker(), this.containerId, stopSeconds);
+  async remove(): Promise<void> {
+    await removeContainer(this.#options.docker(), this.containerId, stopSeconds);
   }
 
   async #rules(action: 'install' | 'remove'): Promise<void> {

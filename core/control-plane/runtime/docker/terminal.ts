@@ -5,6 +5,8 @@ import type { TerminalSession } from '../runtime.ts';
 import { toEngineError } from './engine-error.ts';
 
 const logTail = 500;
+const leaveAfterMs = 2_000;
+const leaveStepMs = 50;
 const shell = ['/bin/sh', '-c', 'if command -v bash >/dev/null 2>&1; then exec bash; fi; exec sh'];
 
 /** Holds back what arrives before somebody listens. */
@@ -100,9 +102,27 @@ export async function openShell(
       onExit: (handler) => output.onExit(handler),
       write: (data) => void stream.write(data),
       resize,
-      close: () => stream.destroy(),
+      close: () => leaveShell(stream),
     };
   } catch (error) {
     throw toEngineError('The shell could not be started', error);
   }
+}
+
+/**
+ * The engine does not end an exec when its client goes: interrupts what runs and ends the shell's input (Ctrl-C, then
+ * Ctrl-D; again, since an interrupt discards what is typed ahead) until the shell has ended, for 2 s at most.
+ */
+function leaveShell(stream: Duplex): void {
+  if (stream.destroyed) return;
+  const endsAtMs = performance.now() + leaveAfterMs;
+  let key = '\u0003';
+  const timer = setInterval(() => {
+    if (performance.now() > endsAtMs) stream.destroy();
+    else stream.write(key);
+    key = key === '\u0003' ? '\u0004' : '\u0003';
+  }, leaveStepMs);
+  timer.unref();
+  stream.once('close', () => clearInterval(timer));
+  stream.once('end', () => stream.destroy());
 }

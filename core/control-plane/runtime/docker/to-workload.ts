@@ -20,8 +20,9 @@ export function toDnsLabel(text: string): string {
   const label = text
     .toLowerCase()
     .replaceAll(/[^a-z0-9-]+/g, '-')
-    .replaceAll(/^-+|-+$/g, '')
-    .slice(0, 63);
+    .replaceAll(/^-+/g, '')
+    .slice(0, 63)
+    .replaceAll(/-+$/g, '');
   return label === '' ? 'unnamed' : label;
 }
 
