@@ -62,7 +62,11 @@ export const contract = {
     output: Series,
   },
   'request.recent': {
-    input: z.strictObject({ from: z.string().nullable(), to: z.string().nullable(), limit: z.number().int().min(1).max(500).default(50) }),
+    input: z.strictObject({
+      from: z.string().nullable(),
+      to: z.string().nullable(),
+      limit: z.number().int().min(1).max(500).default(50),
+    }),
     output: z.array(
       z.strictObject({
         atMs: z.number(),
@@ -97,7 +101,10 @@ export const contract = {
   },
   'fault.toggle': { input: z.strictObject({ id: z.string(), enabled: z.boolean() }), output: FaultView },
   /** Removes one fault, or all of them. */
-  'fault.clear': { input: z.strictObject({ id: z.string() }).or(z.strictObject({ all: z.literal(true) })), output: z.array(FaultView) },
+  'fault.clear': {
+    input: z.strictObject({ id: z.string() }).or(z.strictObject({ all: z.literal(true) })),
+    output: z.array(FaultView),
+  },
 
   'split.list': { input: Nothing, output: z.array(SplitView) },
   'split.show': { input: z.strictObject({ service: z.string(), windowSeconds: WindowSeconds }), output: SplitView },
@@ -114,7 +121,10 @@ export const contract = {
   'certificate.list': { input: Nothing, output: z.array(CertificateView) },
   'certificate.show': { input: z.strictObject({ workload: z.string() }), output: CertificateView },
   'certificate.rotate': {
-    input: z.strictObject({ workload: z.string() }).or(z.strictObject({ all: z.literal(true) })).or(z.strictObject({ root: z.literal(true) })),
+    input: z
+      .strictObject({ workload: z.string() })
+      .or(z.strictObject({ all: z.literal(true) }))
+      .or(z.strictObject({ root: z.literal(true) })),
     output: z.array(CertificateView),
   },
   'certificate.verify': { input: z.strictObject({ workload: z.string() }), output: CertificateCheck },
@@ -163,7 +173,11 @@ export const events = {
   splits: z.strictObject({ revision: z.number().int() }),
   certificates: z.strictObject({ workload: z.string() }),
   progress: Progress,
-  notice: z.strictObject({ level: z.enum(['info', 'warn', 'error']), code: z.string().nullable(), message: z.string() }),
+  notice: z.strictObject({
+    level: z.enum(['info', 'warn', 'error']),
+    code: z.string().nullable(),
+    message: z.string(),
+  }),
   'terminal.data': z.strictObject({ id: z.string(), data: z.string() }),
   'terminal.exit': z.strictObject({ id: z.string(), code: z.number().int().nullable() }),
 } as const satisfies Record<string, z.ZodType>;
@@ -199,5 +213,8 @@ export type CallResponse = z.infer<typeof CallResponse>;
 export interface Transport {
   call(method: string, input: unknown): Promise<CallResponse>;
   /** Calls back for every event until the returned function is called. */
-  listen(onEvent: (event: { name: string; payload: unknown }) => void, onState: (connected: boolean) => void): () => void;
+  listen(
+    onEvent: (event: { name: string; payload: unknown }) => void,
+    onState: (connected: boolean) => void,
+  ): () => void;
 }

@@ -7,8 +7,9 @@ export const errorCatalogue = {
   NOT_FOUND: 'Check the name; `meshdesk workloads` lists what there is.',
   AMBIGUOUS_NAME: 'Several workloads have this name; use one of the ids that the message lists.',
   CONFLICT: 'Something else is under way with the same workload; wait for it or look at its progress.',
-  ENGINE_UNAVAILABLE: 'Start Docker (or set DOCKER_HOST to the right socket); Meshdesk connects by itself once it answers.',
-  ENGINE_FAILED: "The container engine refused; its own words are in the message. `meshdesk doctor` checks the engine.",
+  ENGINE_UNAVAILABLE:
+    'Start Docker (or set DOCKER_HOST to the right socket); Meshdesk connects by itself once it answers.',
+  ENGINE_FAILED: 'The container engine refused; its own words are in the message. `meshdesk doctor` checks the engine.',
   IMAGE_BUILD_FAILED: 'Set MESHDESK_BASE_IMAGE to an image with Node and iptables that your engine has or can pull.',
   HOST_NETWORK: 'A container on the host network shares the host: give it a network of its own to attach it.',
   NO_NETWORK: 'The container has no network (network_mode: none), so there is no traffic to see.',

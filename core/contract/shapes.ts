@@ -162,7 +162,11 @@ export const FaultView = z.strictObject({
   /** Sidecars that should apply it and that have acknowledged it. */
   applied: z.strictObject({ of: z.number().int(), acked: z.number().int() }),
   /** p95 of the edge in the 30 s before it was switched on, and now. */
-  effect: z.strictObject({ p95BeforeMs: z.number().nullable(), p95NowMs: z.number().nullable(), errorPercentNow: z.number().nullable() }),
+  effect: z.strictObject({
+    p95BeforeMs: z.number().nullable(),
+    p95NowMs: z.number().nullable(),
+    errorPercentNow: z.number().nullable(),
+  }),
 });
 export type FaultView = z.infer<typeof FaultView>;
 

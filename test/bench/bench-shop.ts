@@ -44,11 +44,15 @@ export class BenchShop {
     await this.shop.add({ name: 'client', command: ['sleep', '3600'] });
     this.#projectDir = await mkdtemp(join(tmpdir(), 'bench-'));
     this.#served = await serveControlPlane(this.#projectDir);
-    await eventually('the server answers', async () => (await this.shop.call('client', 'http://server:8080/')).startsWith('200'));
+    await eventually('the server answers', async () =>
+      (await this.shop.call('client', 'http://server:8080/')).startsWith('200'),
+    );
   }
 
   async attach(...shorts: string[]): Promise<number[]> {
-    const done = await this.controlPlane.call('workload.attach', { select: { names: shorts.map((short) => this.shop.name(short)) } });
+    const done = await this.controlPlane.call('workload.attach', {
+      select: { names: shorts.map((short) => this.shop.name(short)) },
+    });
     return done.map(({ durationMs }) => durationMs);
   }
 
@@ -59,10 +63,24 @@ export class BenchShop {
   }
 
   /** Runs a load from inside `client`. */
-  async load(options: Pick<OpenLoopOptions, 'ratePerSecond' | 'connections' | 'durationMs' | 'warmUpMs'>): Promise<LoadFigures> {
+  async load(
+    options: Pick<OpenLoopOptions, 'ratePerSecond' | 'connections' | 'durationMs' | 'warmUpMs'>,
+  ): Promise<LoadFigures> {
     const worker = readFileSync(join(dirname(fileURLToPath(import.meta.url)), 'load-worker.mjs'), 'utf8');
-    const target = { host: 'server', port: 8080, hostHeader: 'server:8080', path: '/', expectedStatus: 200, expectedBytes: 1024 };
-    const printed = await this.shop.exec('client', ['node', '--input-type=module', '-e', `process.env.LOAD=${JSON.stringify(JSON.stringify({ ...target, ...options }))};\n${worker}`]);
+    const target = {
+      host: 'server',
+      port: 8080,
+      hostHeader: 'server:8080',
+      path: '/',
+      expectedStatus: 200,
+      expectedBytes: 1024,
+    };
+    const printed = await this.shop.exec('client', [
+      'node',
+      '--input-type=module',
+      '-e',
+      `process.env.LOAD=${JSON.stringify(JSON.stringify({ ...target, ...options }))};\n${worker}`,
+    ]);
     return JSON.parse(printed.trim().split('\n').at(-1) ?? '{}') as LoadFigures;
   }
 

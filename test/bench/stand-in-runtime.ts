@@ -57,7 +57,10 @@ export class StandInRuntime extends FakeRuntime implements Runtime {
 
 export async function startStandIns(count: number): Promise<StandInRuntime> {
   const program = join(dirname(fileURLToPath(import.meta.url)), 'stand-in-sidecars.mjs');
-  const child = spawn(process.execPath, [program], { env: { ...process.env, COUNT: String(count) }, stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [program], {
+    env: { ...process.env, COUNT: String(count) },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   return new StandInRuntime(child, JSON.parse(line) as string[], count);
 }

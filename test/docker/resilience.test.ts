@@ -45,7 +45,10 @@ describe.skipIf(problem !== null)('when parts are killed', () => {
   });
 
   afterAll(async () => {
-    await served?.call('workload.detach', { select: { names: targets.map((short) => shop.name(short)) }, deadlineMs: 0 });
+    await served?.call('workload.detach', {
+      select: { names: targets.map((short) => shop.name(short)) },
+      deadlineMs: 0,
+    });
     await served?.stop();
     await rm(projectDir, { recursive: true, force: true });
     await shop.close();
@@ -54,12 +57,18 @@ describe.skipIf(problem !== null)('when parts are killed', () => {
   it('attaches a target again by itself after it was restarted', async () => {
     const [before] = await sidecarOf('orders');
     await shop.docker.getContainer(shop.id('orders')).restart({ t: 1 });
-    await eventually('another sidecar', async () => {
-      const now = await sidecarOf('orders');
-      return now.length === 1 && now[0] !== before;
-    }, 15_000);
+    await eventually(
+      'another sidecar',
+      async () => {
+        const now = await sidecarOf('orders');
+        return now.length === 1 && now[0] !== before;
+      },
+      15_000,
+    );
     await attached('orders');
-    await eventually('rules in the new namespace', async () => (await shop.rulesOf('orders')).includes('MESHDESK_OUTPUT'));
+    await eventually('rules in the new namespace', async () =>
+      (await shop.rulesOf('orders')).includes('MESHDESK_OUTPUT'),
+    );
     await eventually('the shop answers', async () => (await shop.call('caller', 'http://web:8080/')) === ok);
   });
 
@@ -72,7 +81,10 @@ describe.skipIf(problem !== null)('when parts are killed', () => {
   it('starts a killed sidecar again and resumes its configuration', async () => {
     const [id] = await sidecarOf('payments-v1');
     const pidsOf = async () => {
-      const { Processes: rows, Titles: titles } = (await shop.docker.getContainer(id ?? '').top()) as { Processes: string[][]; Titles: string[] };
+      const { Processes: rows, Titles: titles } = (await shop.docker.getContainer(id ?? '').top()) as {
+        Processes: string[][];
+        Titles: string[];
+      };
       const [pid, command] = [titles.indexOf('PID'), titles.indexOf('CMD')];
       return rows.filter((row) => row[command]?.includes('sidecar.mjs')).map((row) => Number(row[pid]));
     };
@@ -99,12 +111,21 @@ describe.skipIf(problem !== null)('when parts are killed', () => {
   });
 
   it('drops a fault within its lease when the control plane is killed, keeps traffic, and adopts at the next start', async () => {
-    await served.call('fault.set', { from: null, to: 'orders', action: { kind: 'abort', httpStatus: 503 }, percent: 100 });
+    await served.call('fault.set', {
+      from: null,
+      to: 'orders',
+      action: { kind: 'abort', httpStatus: 503 },
+      percent: 100,
+    });
     await eventually('the fault hits', async () => (await shop.call('caller', 'http://web:8080/')).startsWith('503'));
     const sidecars = await Promise.all(targets.map(sidecarOf));
     const killedAt = performance.now();
     await served.kill();
-    await eventually('the fault is gone', async () => (await shop.call('caller', 'http://web:8080/')) === ok, defaultLeaseMs + 4_000);
+    await eventually(
+      'the fault is gone',
+      async () => (await shop.call('caller', 'http://web:8080/')) === ok,
+      defaultLeaseMs + 4_000,
+    );
     expect(performance.now() - killedAt).toBeLessThan(defaultLeaseMs + 4_000);
 
     served = await serveControlPlane(projectDir);
@@ -118,8 +139,12 @@ describe.skipIf(problem !== null)('when parts are killed', () => {
     await shop.add({ name: 'hosted', command: ['sleep', '600'], networkMode: 'host' });
     await shop.add({ name: 'lonely', command: ['sleep', '600'], networkMode: 'none' });
     await eventually('both are seen', async () => (await workload('hosted')) && (await workload('lonely')));
-    await expect(served.call('workload.attach', { select: { names: [shop.name('hosted')] } })).rejects.toThrow(/HOST_NETWORK .*host/);
-    await expect(served.call('workload.attach', { select: { names: [shop.name('lonely')] } })).rejects.toThrow(/NO_NETWORK/);
+    await expect(served.call('workload.attach', { select: { names: [shop.name('hosted')] } })).rejects.toThrow(
+      /HOST_NETWORK .*host/,
+    );
+    await expect(served.call('workload.attach', { select: { names: [shop.name('lonely')] } })).rejects.toThrow(
+      /NO_NETWORK/,
+    );
     expect(await workload('hosted')).toMatchObject({ mesh: 'detached', notAttachable: { code: 'HOST_NETWORK' } });
   });
 
@@ -128,7 +153,9 @@ describe.skipIf(problem !== null)('when parts are killed', () => {
     const output = shop.exec('orders', ['node', '-e', script]);
     await eventually('the mesh sees the connection', async () => {
       const { edges } = await served.call('topology.get', { windowSeconds: 5 });
-      return edges.some(({ protocol, tcp, from }) => protocol === 'tcp' && (tcp?.connections ?? 0) > 0 && from.includes('orders'));
+      return edges.some(
+        ({ protocol, tcp, from }) => protocol === 'tcp' && (tcp?.connections ?? 0) > 0 && from.includes('orders'),
+      );
     });
     const detaching = served.call('workload.detach', { select: { names: [shop.name('orders')] }, deadlineMs: 3_000 });
     const kept = await eventually('it is shown as kept', async () => (await workload('orders'))?.keptConnections);
@@ -143,10 +170,18 @@ describe.skipIf(problem !== null)('when parts are killed', () => {
 
   it('removes everything with `meshdesk cleanup`, also when no control plane runs', async () => {
     await served.kill();
-    const { stdout } = await promisify(execFile)(process.execPath, [cliProgram, 'cleanup', '--project', projectDir, '--json']);
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      cliProgram,
+      'cleanup',
+      '--project',
+      projectDir,
+      '--json',
+    ]);
     const result = JSON.parse(stdout) as { containers: string[]; rules: string[]; problems: string[] };
     expect(result.problems).toEqual([]);
-    expect(result.rules.filter((name) => name.startsWith(shop.run)).sort()).toEqual(targets.map((short) => shop.name(short)).sort());
+    expect(result.rules.filter((name) => name.startsWith(shop.run)).sort()).toEqual(
+      targets.map((short) => shop.name(short)).sort(),
+    );
     for (const short of targets) {
       expect(await sidecarOf(short)).toEqual([]);
       expect(await shop.rulesOf(short)).not.toContain('MESHDESK');

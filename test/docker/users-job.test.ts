@@ -52,16 +52,32 @@ describe.skipIf(problem !== null)('the user’s job on running containers', () =
     expect(listed.map(({ name }) => name).sort()).toEqual(names().sort());
     const payments = listed.filter(({ service }) => service === 'payments');
     expect(payments.map(({ version }) => version).sort()).toEqual(['v1', 'v2']);
-    expect(new Set(payments.map(({ project, namespace }) => `${project} ${namespace}`))).toEqual(new Set([`${shop.project} ${shop.project}`]));
+    expect(new Set(payments.map(({ project, namespace }) => `${project} ${namespace}`))).toEqual(
+      new Set([`${shop.project} ${shop.project}`]),
+    );
     const redis = listed.find(({ service }) => service.endsWith('redis'));
-    expect(redis).toMatchObject({ project: null, namespace: 'default', state: 'running', mesh: 'detached', ports: [{ port: 6379, protocol: 'tcp' }] });
+    expect(redis).toMatchObject({
+      project: null,
+      namespace: 'default',
+      state: 'running',
+      mesh: 'detached',
+      ports: [{ port: 6379, protocol: 'tcp' }],
+    });
   });
 
   it('shows a started container and forgets a removed one within a second', async () => {
     const container = await shop.add({ name: 'late', command: ['sleep', '60'] });
-    await eventually('it appears', async () => (await workloads()).some(({ name, state }) => name === shop.name('late') && state === 'running'), 1_000);
+    await eventually(
+      'it appears',
+      async () => (await workloads()).some(({ name, state }) => name === shop.name('late') && state === 'running'),
+      1_000,
+    );
     await container.remove({ force: true });
-    await eventually('it is gone', async () => !(await workloads()).some(({ name }) => name === shop.name('late')), 1_000);
+    await eventually(
+      'it is gone',
+      async () => !(await workloads()).some(({ name }) => name === shop.name('late')),
+      1_000,
+    );
   });
 
   it('attaches all of them without losing a request or changing a target', async () => {
@@ -122,7 +138,12 @@ describe.skipIf(problem !== null)('the user’s job on running containers', () =
   });
 
   it('delays 30 % of an edge, shows it on the graph within two seconds, and takes it away again', async () => {
-    const fault = await mesh.client.call('fault.set', { from: 'orders', to: 'payments', action: { kind: 'delay', delayMs: 400 }, percent: 30 });
+    const fault = await mesh.client.call('fault.set', {
+      from: 'orders',
+      to: 'payments',
+      action: { kind: 'delay', delayMs: 400 },
+      percent: 30,
+    });
     const slow = await eventually(
       'the delay shows',
       async () => {
@@ -132,11 +153,17 @@ describe.skipIf(problem !== null)('the user’s job on running containers', () =
       2_000,
     );
     expect(slow.badges).toContainEqual(expect.objectContaining({ kind: 'fault', faultId: fault.id }));
-    const seen = await eventually('hits', async () => (await mesh.client.call('fault.list', {})).find(({ id, seen: count }) => id === fault.id && count >= 200));
+    const seen = await eventually('hits', async () =>
+      (await mesh.client.call('fault.list', {})).find(({ id, seen: count }) => id === fault.id && count >= 200),
+    );
     expect((seen.hits / seen.seen) * 100).toBeGreaterThan(18);
     expect((seen.hits / seen.seen) * 100).toBeLessThan(42);
     await mesh.client.call('fault.clear', { id: fault.id });
-    await eventually('the edge is fast again', async () => ((await edge('orders', 'payments'))?.p95Ms ?? 1_000) < 200, 10_000);
+    await eventually(
+      'the edge is fast again',
+      async () => ((await edge('orders', 'payments'))?.p95Ms ?? 1_000) < 200,
+      10_000,
+    );
     expect(failures(await load.read())).toEqual(clean);
   });
 
@@ -144,15 +171,24 @@ describe.skipIf(problem !== null)('the user’s job on running containers', () =
     const start = await load.read();
     await mesh.client.call('split.set', {
       service: 'payments',
-      weights: [{ subset: 'v1', weight: 90 }, { subset: 'v2', weight: 10 }],
+      weights: [
+        { subset: 'v1', weight: 90 },
+        { subset: 'v2', weight: 10 },
+      ],
       pins: [{ name: 'x-user', value: 'beta', subset: 'v2' }],
     });
-    const answers = await Promise.all(Array.from({ length: 5 }, () => shop.call('load', 'http://web:8080/', { 'x-user': 'beta' })));
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => shop.call('load', 'http://web:8080/', { 'x-user': 'beta' })),
+    );
     for (const answer of answers) expect(answer).toContain('paymentsv2');
-    const now = await eventually('1,000 requests since', async () => {
-      const totals = await load.read();
-      return totals.ok > start.ok + 1_000 ? totals : null;
-    }, 15_000);
+    const now = await eventually(
+      '1,000 requests since',
+      async () => {
+        const totals = await load.read();
+        return totals.ok > start.ok + 1_000 ? totals : null;
+      },
+      15_000,
+    );
     const v2 = (now.versions['v2'] ?? 0) - (start.versions['v2'] ?? 0);
     const v1 = (now.versions['v1'] ?? 0) - (start.versions['v1'] ?? 0);
     const share = (v2 / (v1 + v2)) * 100;
@@ -170,7 +206,8 @@ describe.skipIf(problem !== null)('the user’s job on running containers', () =
       const written = await readdir(join(out, 'mesh'), { recursive: true });
       expect(written.length).toBeGreaterThanOrEqual(result?.files.length ?? 1);
       const all = (result?.files ?? []).map(({ content }) => content).join('\n');
-      for (const kind of ['VirtualService', 'DestinationRule', 'PeerAuthentication']) expect(all).toContain(`kind: ${kind}`);
+      for (const kind of ['VirtualService', 'DestinationRule', 'PeerAuthentication'])
+        expect(all).toContain(`kind: ${kind}`);
       const first = result?.files[0];
       expect(await readFile(join(out, 'mesh', first?.path ?? ''), 'utf8')).toBe(first?.content);
     } finally {

@@ -21,15 +21,21 @@ export const cliProgram = join(distDir, 'cli', 'meshdesk.js');
 
 /** `serve --headless --json` for a project folder. Rejects with what it printed when it ends instead of being ready. */
 export async function serveControlPlane(projectDir: string, args: readonly string[] = []): Promise<ServedControlPlane> {
-  const child = spawn(process.execPath, [cliProgram, 'serve', '--headless', '--json', '--port', '0', '--project', projectDir, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [cliProgram, 'serve', '--headless', '--json', '--port', '0', '--project', projectDir, ...args],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-4_000);
   });
   const ready = await Promise.race([
-    once(createInterface(child.stdout), 'line').then(([line]) => JSON.parse(String(line)) as { url: string; token: string; pid: number }),
+    once(createInterface(child.stdout), 'line').then(
+      ([line]) => JSON.parse(String(line)) as { url: string; token: string; pid: number },
+    ),
     once(child, 'exit').then(([code]) => {
       throw new Error(`meshdesk serve ended with ${String(code)}: ${said}`);
     }),
@@ -43,7 +49,11 @@ export async function serveControlPlane(projectDir: string, args: readonly strin
         headers: { 'content-type': 'application/json', authorization: `Bearer ${ready.token}` },
         body: JSON.stringify({ method, input }),
       });
-      const answer = (await response.json()) as { ok: boolean; output?: unknown; error?: { code: string; message: string } };
+      const answer = (await response.json()) as {
+        ok: boolean;
+        output?: unknown;
+        error?: { code: string; message: string };
+      };
       if (!answer.ok) throw new Error(`${method}: ${answer.error?.code} ${answer.error?.message}`);
       return answer.output as never;
     },

@@ -21,7 +21,15 @@ export async function startDockerMesh(projectDir?: string): Promise<DockerMesh> 
   builtProgram('sidecar');
   const dir = projectDir ?? (await mkdtemp(join(tmpdir(), 'docker-mesh-')));
   const log = new RecordedLog();
-  const controlPlane = await startControlPlane({ projectDir: dir, distDir, version: '0.0.0-test', http: null, docker: true, sample: false, log });
+  const controlPlane = await startControlPlane({
+    projectDir: dir,
+    distDir,
+    version: '0.0.0-test',
+    http: null,
+    docker: true,
+    sample: false,
+    log,
+  });
   const client = createContractClient(controlPlane.transport);
   return {
     controlPlane,

@@ -55,11 +55,32 @@ export class DockerShop {
   /** The four services and Redis, answering. */
   async start(): Promise<void> {
     await this.prepare();
-    const composed = (service: string) => ({ 'com.docker.compose.project': this.project, 'com.docker.compose.service': service });
+    const composed = (service: string) => ({
+      'com.docker.compose.project': this.project,
+      'com.docker.compose.service': service,
+    });
     const node = ['node', '-e', httpService];
-    await this.add({ name: 'redis', command: ['redis-server', '--save', '', '--protected-mode', 'no'], aliases: ['redis'], port: 6379 });
-    await this.add({ name: 'payments-v1', command: node, env: { NAME: 'payments', VERSION: 'v1' }, aliases: ['payments'], port: 8080, labels: composed('payments-v1') });
-    await this.add({ name: 'payments-v2', command: node, env: { NAME: 'payments', VERSION: 'v2' }, port: 8080, labels: composed('payments-v2') });
+    await this.add({
+      name: 'redis',
+      command: ['redis-server', '--save', '', '--protected-mode', 'no'],
+      aliases: ['redis'],
+      port: 6379,
+    });
+    await this.add({
+      name: 'payments-v1',
+      command: node,
+      env: { NAME: 'payments', VERSION: 'v1' },
+      aliases: ['payments'],
+      port: 8080,
+      labels: composed('payments-v1'),
+    });
+    await this.add({
+      name: 'payments-v2',
+      command: node,
+      env: { NAME: 'payments', VERSION: 'v2' },
+      port: 8080,
+      labels: composed('payments-v2'),
+    });
     await this.add({
       name: 'orders',
       command: node,
@@ -68,7 +89,14 @@ export class DockerShop {
       port: 8080,
       labels: composed('orders'),
     });
-    await this.add({ name: 'web', command: node, env: { NAME: 'web', UPSTREAMS: 'http://orders:8080/orders' }, aliases: ['web'], port: 8080, labels: composed('web') });
+    await this.add({
+      name: 'web',
+      command: node,
+      env: { NAME: 'web', UPSTREAMS: 'http://orders:8080/orders' },
+      aliases: ['web'],
+      port: 8080,
+      labels: composed('web'),
+    });
     await eventually(
       'the shop answers',
       async () => {
@@ -100,7 +128,11 @@ export class DockerShop {
   }
 
   /** Starts a load of its own container; `read` gives its latest totals. */
-  async startLoad(url: string, ratePerSecond: number, name = 'load'): Promise<{ read(): Promise<LoadTotals>; stop(): Promise<void> }> {
+  async startLoad(
+    url: string,
+    ratePerSecond: number,
+    name = 'load',
+  ): Promise<{ read(): Promise<LoadTotals>; stop(): Promise<void> }> {
     const container = await this.add({
       name,
       command: ['node', '-e', loadGenerator],
@@ -121,7 +153,9 @@ export class DockerShop {
 
   /** stdout of a command in a container. */
   async exec(short: string, command: readonly string[]): Promise<string> {
-    const exec = await this.docker.getContainer(this.id(short)).exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true });
+    const exec = await this.docker
+      .getContainer(this.id(short))
+      .exec({ Cmd: [...command], AttachStdout: true, AttachStderr: true });
     const stream = await exec.start({});
     const chunks: Buffer[] = [];
     for await (const chunk of stream) chunks.push(chunk as Buffer);
@@ -142,7 +176,11 @@ export class DockerShop {
   async rulesOf(short: string): Promise<string> {
     const container = await this.docker.createContainer({
       Image: this.#image,
-      Cmd: ['sh', '-c', 'iptables-nft-save -t nat 2>/dev/null | grep "^-A" ; iptables-legacy-save -t nat 2>/dev/null | grep "^-A"; true'],
+      Cmd: [
+        'sh',
+        '-c',
+        'iptables-nft-save -t nat 2>/dev/null | grep "^-A" ; iptables-legacy-save -t nat 2>/dev/null | grep "^-A"; true',
+      ],
       Labels: { 'meshdesk-test': this.run, 'dev.meshdesk.ignore': 'true' },
       HostConfig: { NetworkMode: `container:${this.id(short)}`, CapAdd: ['NET_ADMIN', 'NET_RAW'] },
     });

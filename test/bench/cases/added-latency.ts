@@ -21,7 +21,9 @@ async function runRound(bench: BenchShop): Promise<Round> {
   await bench.attach('client');
   const running = bench.load({ ...load, ratePerSecond });
   await new Promise((resolve) => setTimeout(resolve, load.durationMs - 1_000));
-  const costs = (await bench.controlPlane.call('workload.list', {})).flatMap(({ cost }) => (cost === null ? [] : [cost]));
+  const costs = (await bench.controlPlane.call('workload.list', {})).flatMap(({ cost }) =>
+    cost === null ? [] : [cost],
+  );
   const twoSidecars = await running;
   await bench.detach('client', 'server');
   return {
@@ -62,8 +64,11 @@ export const addedLatencyCase: BenchCase = {
       for (let round = 0; round < rounds; round += 1) {
         const row = await runRound(bench);
         rows.push(row);
-        const show = ({ p50Us, p99Us, failures }: LoadFigures) => `${p50Us}/${p99Us}${failures > 0 ? ` (${failures} failed)` : ''}`;
-        say(`round ${round + 1}: p50/p99 us direct ${show(row.direct)}, one ${show(row.oneSidecar)}, two ${show(row.twoSidecars)}; ${row.rssMb} MB, ${row.cpuPercent.toFixed(1)} % CPU`);
+        const show = ({ p50Us, p99Us, failures }: LoadFigures) =>
+          `${p50Us}/${p99Us}${failures > 0 ? ` (${failures} failed)` : ''}`;
+        say(
+          `round ${round + 1}: p50/p99 us direct ${show(row.direct)}, one ${show(row.oneSidecar)}, two ${show(row.twoSidecars)}; ${row.rssMb} MB, ${row.cpuPercent.toFixed(1)} % CPU`,
+        );
       }
       return [
         toResult('direct', rows, ({ direct }) => direct),

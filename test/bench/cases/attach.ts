@@ -18,11 +18,25 @@ export const attachCase: BenchCase = {
       for (let round = 0; round < rounds; round += 1) {
         for (const short of ['server', 'client']) attachMs.push(...(await bench.attach(short)));
         for (const short of ['client', 'server']) detachMs.push(...(await bench.detach(short)));
-        say(`round ${round + 1}: attach ${attachMs.slice(-2).map(Math.round).join(' ')} ms, detach ${detachMs.slice(-2).map(Math.round).join(' ')} ms`);
+        say(
+          `round ${round + 1}: attach ${attachMs.slice(-2).map(Math.round).join(' ')} ms, detach ${detachMs.slice(-2).map(Math.round).join(' ')} ms`,
+        );
       }
       return [
-        { case: 'attach', program: 'meshdesk', rounds, medianMs: Math.round(median(attachMs)), maxMs: Math.round(max(attachMs)) },
-        { case: 'detach', program: 'meshdesk', rounds, medianMs: Math.round(median(detachMs)), maxMs: Math.round(max(detachMs)) },
+        {
+          case: 'attach',
+          program: 'meshdesk',
+          rounds,
+          medianMs: Math.round(median(attachMs)),
+          maxMs: Math.round(max(attachMs)),
+        },
+        {
+          case: 'detach',
+          program: 'meshdesk',
+          rounds,
+          medianMs: Math.round(median(detachMs)),
+          maxMs: Math.round(max(detachMs)),
+        },
       ];
     } finally {
       await bench.close();

@@ -24,7 +24,9 @@ export const startUpCase: BenchCase = {
           'a live graph',
           async () => {
             const { edges } = await served.call('topology.get', { windowSeconds: 10 });
-            return edges.filter(({ requestsPerSecond, tcp }) => (requestsPerSecond ?? tcp?.connections ?? 0) > 0).length >= 4;
+            return (
+              edges.filter(({ requestsPerSecond, tcp }) => (requestsPerSecond ?? tcp?.connections ?? 0) > 0).length >= 4
+            );
           },
           60_000,
         );
@@ -38,7 +40,13 @@ export const startUpCase: BenchCase = {
       say(`round ${round + 1}: graph after ${Math.round(graphMs.at(-1) ?? 0)} ms, control plane ${rssMb.at(-1)} MB`);
     }
     const results: BenchResult[] = [
-      { case: 'start-up', program: 'meshdesk', rounds, medianMs: Math.round(median(graphMs)), maxMs: Math.round(max(graphMs)) },
+      {
+        case: 'start-up',
+        program: 'meshdesk',
+        rounds,
+        medianMs: Math.round(median(graphMs)),
+        maxMs: Math.round(max(graphMs)),
+      },
       { case: 'control-plane-memory', program: 'sample-shop', rounds, rssMb: median(rssMb) },
     ];
     return results;

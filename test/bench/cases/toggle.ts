@@ -43,7 +43,15 @@ export const toggleCase: BenchCase = {
         await bench.controlPlane.call('fault.toggle', { id, enabled: false });
       }
       say(`ms from toggle to first hit: ${delaysMs.join(' ')}`);
-      return [{ case: 'toggle', program: 'meshdesk', rounds, medianMs: Math.round(median(delaysMs)), maxMs: Math.round(max(delaysMs)) }];
+      return [
+        {
+          case: 'toggle',
+          program: 'meshdesk',
+          rounds,
+          medianMs: Math.round(median(delaysMs)),
+          maxMs: Math.round(max(delaysMs)),
+        },
+      ];
     } finally {
       await bench.close();
     }
