@@ -16,7 +16,9 @@ export function createLedgerServer(): Server {
   return createServer((socket) => {
     socket.on('error', () => socket.destroy());
     socket.write('+LEDGER 1\r\n');
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    lines.on('error', () => undefined); // the socket's own, which readline passes on; handled above
+    lines.on('line', (line) => {
       if (line.startsWith('APPEND ')) {
         entries += 1;
         socket.write(`+OK ${entries}\r\n`);
@@ -33,6 +35,7 @@ class LedgerConnection {
   private constructor(socket: Socket) {
     this.#socket = socket;
     this.#lines = createInterface({ input: socket });
+    this.#lines.on('error', () => undefined); // the socket's own; whoever waits for a line sees the end
   }
 
   static async open(target: { host: string; port: number }): Promise<LedgerConnection> {

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { MeshError } from '../../contract/errors.ts';
 import { toServiceKey } from '../../model/workload.ts';
 import type { Logger } from '../../shared/logger.ts';
+import { nodeProgram } from '../runtime/node-program.ts';
 import { OutputBuffer } from '../runtime/process/output-buffer.ts';
 import type { ProcessRuntime, RegisteredProcess } from '../runtime/process/process-runtime.ts';
 import { type SampleMember, type SampleServiceConfig, sampleMembers, sampleNamespace } from './shop-plan.ts';
@@ -37,8 +38,7 @@ const isServer = ({ member }: Running) => member.servicePort !== null;
 function serviceEnv(config: SampleServiceConfig): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, MESHDESK_SAMPLE_SERVICE: JSON.stringify(config) };
   delete env.NODE_OPTIONS;
-  if (process.versions.electron !== undefined) env.ELECTRON_RUN_AS_NODE = '1';
-  return env;
+  return { ...env, ...nodeProgram().env };
 }
 
 export class SampleShop {
@@ -119,7 +119,7 @@ export class SampleShop {
   async #spawn(running: Running): Promise<void> {
     const { output, config, handle, member } = running;
     const child = spawn(
-      process.execPath,
+      nodeProgram().path,
       ['--max-semi-space-size=1', '--max-old-space-size=64', this.#options.program, member.name],
       {
         env: serviceEnv(config),

@@ -30,6 +30,8 @@ export function useSplit(service: string): SplitEditing {
   const [draft, setDraft] = useState<{ weights: readonly Weight[]; pins: SplitView['pins'] } | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const turn = useRef(0);
+  /** Sends the edit that a timer still holds back. */
+  const flush = useRef<(() => void) | null>(null);
   const split = query.data;
   const weights =
     draft?.weights ??
@@ -45,6 +47,9 @@ export function useSplit(service: string): SplitEditing {
     () => () => {
       clearTimeout(timer.current);
       turn.current += 1;
+      // Leaving the view does not take the last drag back.
+      flush.current?.();
+      flush.current = null;
     },
     [],
   );
@@ -55,13 +60,16 @@ export function useSplit(service: string): SplitEditing {
       clearTimeout(timer.current);
       turn.current += 1;
       const mine = turn.current;
-      timer.current = setTimeout(async () => {
+      const apply = async () => {
+        flush.current = null;
         const input = { service, weights: [...next.weights], pins: [...next.pins] };
         const answer = await attempt('The split was not set', () => client.call('split.set', input));
         if (mine !== turn.current) return;
         if (answer) query.put(answer);
         setDraft(null);
-      }, afterMs);
+      };
+      flush.current = () => void apply();
+      timer.current = setTimeout(apply, afterMs);
     },
     [client, service, query.put],
   );
@@ -75,6 +83,7 @@ export function useSplit(service: string): SplitEditing {
     setPins: (next) => send({ weights, pins: next }, 0),
     clear() {
       clearTimeout(timer.current);
+      flush.current = null;
       turn.current += 1;
       setDraft(null);
       void attempt('The split was not removed', () => client.call('split.clear', { service })).then(

@@ -151,6 +151,14 @@ describe('Traffic', () => {
     ]);
   });
 
+  it('applies the last value when the view is left while the slider still rests', async () => {
+    const mesh = await show(<TrafficView />);
+    fireEvent.change(await screen.findByRole('slider', { name: 'Weight of v2' }), { target: { value: '30' } });
+    expect(callsOf(mesh, 'split.set')).toEqual([]);
+    cleanup();
+    expect(callsOf(mesh, 'split.set')).toMatchObject([{ weights: [{ weight: 70 }, { weight: 30 }] }]);
+  });
+
   it('adds a header pin and keeps the weights', async () => {
     const mesh = await show(<TrafficView />);
     fireEvent.change(await screen.findByLabelText('Header name'), { target: { value: 'X-Tester' } });

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { MeshError } from '../../../../contract/errors.ts';
-import { findInPath, findNode } from './find-in-path.ts';
+import { findInPath, findNode } from '../../node-program.ts';
 
 /** What one entry of the root file system is made of. */
 export type RootfsEntry =
