@@ -19,9 +19,8 @@ async function startShop() {
   await runtime.start(events);
   const shop = new SampleShop({ runtime, program: builtProgram('sample'), log: silentLogger });
   closing.push(() => shop.close());
-  const started = performance.now();
   await shop.start();
-  return { runtime, shop, events, startMs: performance.now() - started };
+  return { runtime, shop, events };
 }
 
 const isAlive = (pid: number) => {
@@ -34,8 +33,7 @@ const isAlive = (pid: number) => {
 };
 
 test('starts eight processes that serve each other without a mesh, and leaves none behind', async () => {
-  const { runtime, shop, startMs } = await startShop();
-  expect(startMs).toBeLessThan(5_000);
+  const { runtime, shop } = await startShop();
   const workloads = runtime.workloads();
   expect(workloads.map(({ name }) => name).sort()).toEqual(
     ['catalog', 'inventory', 'ledger', 'orders', 'payments-v1', 'payments-v2', 'shoppers', 'web'].sort(),
