@@ -47,6 +47,8 @@ function summarize() {
 /** What the tests read instead of searching the machine again. */
 const testEnvironment = (parts) => ({
   ...process.env,
+  // The build has set it to production, in which React has no act().
+  NODE_ENV: 'test',
   MESHDESK_OPTIONAL: JSON.stringify(parts),
   ...(parts.istio.ok ? { MESHDESK_ISTIOCTL: parts.istio.path } : {}),
 });
