@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Selection } from '../../contract/contract.ts';
 import type { TopologyEdge, WorkloadView } from '../../contract/shapes.ts';
 import { parseTime, usage } from './arguments.ts';
-import { defineCommand, type Environment } from './context.ts';
+import { defineCommand, type Environment, Exit, exitCodes } from './context.ts';
 import { type Cell, figure, type Output } from './output.ts';
 
 const mebibyte = 1024 * 1024;
@@ -79,6 +79,7 @@ function attachCommand(environment: Environment): Command {
       const select = toSelection([names].flat(), options);
       const workloads = await context.call('workload.attach', { select });
       context.output.result(workloads, () => printWorkloads(context.output, workloads));
+      if (workloads.some(({ mesh }) => mesh !== 'attached')) throw new Exit(exitCodes.failed);
     });
 }
 
@@ -92,6 +93,7 @@ function detachCommand(environment: Environment): Command {
       const select = toSelection([names].flat(), options);
       const workloads = await context.call('workload.detach', { select, deadlineMs: options.deadline });
       context.output.result(workloads, () => printWorkloads(context.output, workloads));
+      if (workloads.some(({ mesh }) => mesh !== 'detached')) throw new Exit(exitCodes.failed);
     });
 }
 

@@ -34,6 +34,8 @@ import { type Attachment, toSnapshotWorkload } from './attachment.ts';
 import { CertificateBook } from './certificate-book.ts';
 import { CertificateService } from './certificate-service.ts';
 import { FaultBook } from './fault-book.ts';
+import { FindingNotices, toConfigurationChecks } from './finding-notices.ts';
+import { mergeCleanups } from './merge-cleanups.ts';
 import type { MeshApi, MeshCertificates, MeshChange, MeshFaults, MeshListener, MeshSplits } from './mesh-api.ts';
 import { MeshMarkers } from './mesh-markers.ts';
 import type { MeshOptions } from './mesh-options.ts';
@@ -72,6 +74,7 @@ export class Mesh implements MeshApi {
   readonly #publisher: Publisher;
   readonly #faults: FaultBook;
   readonly #splits: SplitBook;
+  readonly #findings = new FindingNotices((notice) => this.#tell((listener) => listener.onNotice(notice)));
   readonly #wanted: WantedSet;
   readonly #listeners = new Set<MeshListener>();
   #started: Started | null = null;
@@ -103,7 +106,10 @@ export class Mesh implements MeshApi {
       input: () => this.#snapshotInput(),
       links: () => this.#links(),
       clock: this.#clock,
-      onPublished: () => this.#changed('status'),
+      onPublished: (snapshot) => {
+        this.#findings.update(snapshot.findings);
+        this.#changed('status');
+      },
     });
   }
 
@@ -211,7 +217,7 @@ export class Mesh implements MeshApi {
 
   async doctor(): Promise<DoctorCheck[]> {
     const checks = await Promise.all(this.#options.runtimes.map((runtime) => runtime.doctor()));
-    return checks.flat();
+    return [...checks.flat(), ...toConfigurationChecks(this.#publisher.snapshot.findings)];
   }
 
   async cleanup(): Promise<CleanupResult> {
@@ -219,12 +225,7 @@ export class Mesh implements MeshApi {
     await this.detach({ all: true }, 0).catch((error: unknown) => problems.push(String(error)));
     const results = await Promise.all(this.#options.runtimes.map((runtime) => runtime.cleanup()));
     for (const attachment of [...this.#attachments.values()]) await this.#run().coordinator.discard(attachment);
-    return {
-      containers: results.flatMap(({ containers }) => containers),
-      rules: results.flatMap(({ rules }) => rules),
-      images: results.flatMap(({ images }) => images),
-      problems: [...problems, ...results.flatMap((result) => result.problems)],
-    };
+    return mergeCleanups(problems, results);
   }
 
   listen(listener: MeshListener): () => void {

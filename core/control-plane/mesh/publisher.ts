@@ -9,7 +9,7 @@ export interface PublisherOptions {
   readonly input: () => Omit<SnapshotInput, 'revision'>;
   readonly links: () => Iterable<readonly [workloadId: string, link: SidecarLink]>;
   readonly clock: Clock;
-  readonly onPublished: () => void;
+  readonly onPublished: (snapshot: MeshSnapshot) => void;
 }
 
 /** From this many sidecars on, changes that come one by one while all are attached are published together. */
@@ -46,7 +46,7 @@ export class Publisher {
     this.#revision += 1;
     this.#snapshot = compileSnapshot({ ...this.#options.input(), revision: this.#revision });
     for (const [workloadId, link] of this.#options.links()) this.#push(workloadId, link);
-    this.#options.onPublished();
+    this.#options.onPublished(this.#snapshot);
     return this.#snapshot;
   }
 
