@@ -77,19 +77,19 @@ describe.skipIf(problem !== null)('a container engine that comes and goes', () =
     const sidecar = await runtime.startSidecar(shop.id('target'));
     try {
       await proxy.cut();
-      await eventually('unavailable', () => state() === 'unavailable', 2_000);
+      await eventually('unavailable', () => state() === 'unavailable', 5_000);
       const connecting = async () => await sidecar.connect();
       await expect(connecting()).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' });
       await shop.add({ name: 'meanwhile', command: sleeper });
       await proxy.open();
       await eventually('connected', () => state() === 'connected', 6_000);
-      await eventually('what was started meanwhile', () => names().includes(shop.name('meanwhile')), 1_000);
+      await eventually('what was started meanwhile', () => names().includes(shop.name('meanwhile')), 5_000);
       const again = await runtime.adopt();
       expect(again.map(({ workloadId }) => workloadId)).toContain(shop.id('target'));
       const stream = await sidecar.connect();
       stream.destroy();
       await shop.add({ name: 'afterwards', command: sleeper });
-      await eventually('events flow again', () => names().includes(shop.name('afterwards')), 1_000);
+      await eventually('events flow again', () => names().includes(shop.name('afterwards')), 5_000);
     } finally {
       await eventually('connected', () => state() === 'connected', 6_000);
       await sidecar.remove();

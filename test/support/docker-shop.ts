@@ -25,6 +25,8 @@ export interface ContainerSpec {
   readonly labels?: Readonly<Record<string, string>>;
   readonly aliases?: readonly string[];
   readonly port?: number;
+  /** Also publishes `port` on a free port of this machine's loopback. */
+  readonly publish?: boolean;
   readonly networkMode?: string;
 }
 
@@ -95,6 +97,7 @@ export class DockerShop {
       env: { NAME: 'web', UPSTREAMS: 'http://orders:8080/orders' },
       aliases: ['web'],
       port: 8080,
+      publish: true,
       labels: composed('web'),
     });
     await eventually(
@@ -117,7 +120,12 @@ export class DockerShop {
       Env: Object.entries(spec.env ?? {}).map(([key, value]) => `${key}=${value}`),
       Labels: { 'meshdesk-test': this.run, ...spec.labels },
       ...(spec.port === undefined ? {} : { ExposedPorts: { [`${spec.port}/tcp`]: {} } }),
-      HostConfig: { NetworkMode: network },
+      HostConfig: {
+        NetworkMode: network,
+        ...(spec.publish === true
+          ? { PortBindings: { [`${spec.port}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: '' }] } }
+          : {}),
+      },
       ...(spec.networkMode === undefined
         ? { NetworkingConfig: { EndpointsConfig: { [this.project]: { Aliases: [...(spec.aliases ?? [])] } } } }
         : {}),
@@ -149,6 +157,12 @@ export class DockerShop {
         this.containers.delete(name);
       },
     };
+  }
+
+  /** Address on this machine that leads to a container's published port. */
+  async publishedUrl(short: string, port = 8080): Promise<string> {
+    const { NetworkSettings: settings } = await this.docker.getContainer(this.id(short)).inspect();
+    return `http://127.0.0.1:${settings.Ports[`${port}/tcp`]?.[0]?.HostPort}/`;
   }
 
   /** stdout of a command in a container. */

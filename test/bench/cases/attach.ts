@@ -1,7 +1,21 @@
+import { eventually } from '../../support/eventually.ts';
 import { BenchShop } from '../bench-shop.ts';
 import { type BenchCase, max, median } from '../result.ts';
 
 const rounds = 5;
+
+/** From the engine's answer that a container runs to its row in the list. */
+async function measureDiscovery(bench: BenchShop): Promise<number> {
+  const container = await bench.shop.add({ name: 'late', command: ['sleep', '60'] });
+  const startedAt = performance.now();
+  await eventually('it is listed', async () => {
+    const listed = await bench.controlPlane.call('workload.list', {});
+    return listed.some(({ id, state }) => id === container.id && state === 'running');
+  });
+  const tookMs = performance.now() - startedAt;
+  await container.remove({ force: true });
+  return tookMs;
+}
 
 /** How long one container takes to attach and to detach, with the sidecar image present, one after another. */
 export const attachCase: BenchCase = {
@@ -15,6 +29,7 @@ export const attachCase: BenchCase = {
       await bench.detach('server');
       const attachMs: number[] = [];
       const detachMs: number[] = [];
+      const discoveryMs: number[] = [];
       for (let round = 0; round < rounds; round += 1) {
         for (const short of ['server', 'client']) attachMs.push(...(await bench.attach(short)));
         for (const short of ['client', 'server']) detachMs.push(...(await bench.detach(short)));
@@ -23,6 +38,13 @@ export const attachCase: BenchCase = {
         );
       }
       return [
+        {
+          case: 'discovery',
+          program: 'meshdesk',
+          rounds,
+          medianMs: Math.round(median(discoveryMs)),
+          maxMs: Math.round(max(discoveryMs)),
+        },
         {
           case: 'attach',
           program: 'meshdesk',
