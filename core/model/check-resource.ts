@@ -3,6 +3,7 @@ import { type FieldPath, formatPath, keptFields } from './kept-fields.ts';
 import { compileRe2 } from './re2.ts';
 import { describeResource, isAppliedKind, type Resource } from './resource.ts';
 import type { HttpMatchRequest, HttpRule, VirtualService } from './virtual-service.ts';
+import { toHostProcess, type WorkloadEntry } from './workload-entry.ts';
 
 /** A finding before it is known where in a file it stands. */
 export type ResourceProblem = Pick<Finding, 'code' | 'severity' | 'message' | 'hint'> & { readonly path: FieldPath };
@@ -12,8 +13,12 @@ export type ResourceProblem = Pick<Finding, 'code' | 'severity' | 'message' | 'h
  * anywhere, fields that are kept and not applied. A problem of severity `error` means: do not use the resource.
  */
 export function checkResource(resource: Resource): readonly ResourceProblem[] {
-  const problems = resource.kind === 'VirtualService' ? checkVirtualService(resource) : [];
-  return [...problems, ...keptFields(resource).map((path) => keptProblem(resource, path))];
+  return [...ownProblems(resource), ...keptFields(resource).map((path) => keptProblem(resource, path))];
+}
+
+function ownProblems(resource: Resource): readonly ResourceProblem[] {
+  if (resource.kind === 'VirtualService') return checkVirtualService(resource);
+  return resource.kind === 'WorkloadEntry' ? checkWorkloadEntry(resource) : [];
 }
 
 function keptProblem(resource: Resource, path: FieldPath): ResourceProblem {
@@ -125,4 +130,18 @@ function regexProblem(match: object | undefined): string | null {
   } catch (cause) {
     return cause instanceof Error ? cause.message : String(cause);
   }
+}
+
+/** Only processes of this machine can get a sidecar here. */
+function checkWorkloadEntry(resource: WorkloadEntry): ResourceProblem[] {
+  if (toHostProcess(resource) !== null) return [];
+  return [
+    {
+      code: 'NOT_APPLIED',
+      severity: 'info',
+      path: ['spec', 'address'],
+      message: `${describeResource(resource)} is kept and exported, not applied here: ${resource.spec.address ?? 'no address'} is not a process of this machine`,
+      hint: 'To mesh a process of this machine, give the address it listens on: 127.0.0.1, ::1 or localhost.',
+    },
+  ];
 }

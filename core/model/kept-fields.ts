@@ -23,6 +23,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
     'spec.trafficPolicy.retryBudget',
     'spec.subsets.*.trafficPolicy',
   ],
+  WorkloadEntry: ['spec.network', 'spec.locality', 'spec.weight'],
 };
 
 /** Paths of the fields that a resource has and that are kept, not applied. A kept kind is one path: `spec`. */

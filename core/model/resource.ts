@@ -9,13 +9,13 @@ import { FaultInjection } from './fault-injection.ts';
 import { PeerAuthentication } from './peer-authentication.ts';
 import { defaultNamespace, Kept, ResourceMetadata } from './resource-metadata.ts';
 import { VirtualService } from './virtual-service.ts';
+import { WorkloadEntry } from './workload-entry.ts';
 
 /** Kinds of the production APIs that are kept and exported as they are, but not applied by this release. */
 export const KeptKind = z.enum([
   'Gateway',
   'ServiceEntry',
   'Sidecar',
-  'WorkloadEntry',
   'WorkloadGroup',
   'EnvoyFilter',
   'ProxyConfig',
@@ -39,11 +39,23 @@ export const KeptResource = z.strictObject({
 });
 export type KeptResource = z.infer<typeof KeptResource>;
 
-export type Resource = VirtualService | DestinationRule | PeerAuthentication | FaultInjection | KeptResource;
+export type Resource =
+  | VirtualService
+  | DestinationRule
+  | PeerAuthentication
+  | WorkloadEntry
+  | FaultInjection
+  | KeptResource;
 export type ResourceKind = Resource['kind'];
 
 /** Schema by kind; what is not here is a kept kind or unknown. */
-export const resourceSchemas = { VirtualService, DestinationRule, PeerAuthentication, FaultInjection } as const;
+export const resourceSchemas = {
+  VirtualService,
+  DestinationRule,
+  PeerAuthentication,
+  WorkloadEntry,
+  FaultInjection,
+} as const;
 
 export function isAppliedKind(kind: string): kind is keyof typeof resourceSchemas {
   return Object.hasOwn(resourceSchemas, kind);
@@ -54,6 +66,7 @@ export interface MeshResources {
   readonly virtualServices: readonly VirtualService[];
   readonly destinationRules: readonly DestinationRule[];
   readonly peerAuthentications: readonly PeerAuthentication[];
+  readonly workloadEntries: readonly WorkloadEntry[];
   readonly faultInjections: readonly FaultInjection[];
   readonly kept: readonly KeptResource[];
 }
@@ -78,6 +91,7 @@ export function toMeshResources(resources: readonly Resource[]): MeshResources {
     virtualServices: [] as VirtualService[],
     destinationRules: [] as DestinationRule[],
     peerAuthentications: [] as PeerAuthentication[],
+    workloadEntries: [] as WorkloadEntry[],
     faultInjections: [] as FaultInjection[],
     kept: [] as KeptResource[],
   };
@@ -91,6 +105,9 @@ export function toMeshResources(resources: readonly Resource[]): MeshResources {
         break;
       case 'PeerAuthentication':
         all.peerAuthentications.push(resource);
+        break;
+      case 'WorkloadEntry':
+        all.workloadEntries.push(resource);
         break;
       case 'FaultInjection':
         all.faultInjections.push(resource);

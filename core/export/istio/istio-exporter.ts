@@ -5,6 +5,7 @@
 import type { ExportFile, ExportFinding } from '../../contract/shapes.ts';
 import { printResources } from '../../model/print-resources.ts';
 import { compareText, describeResource, namespaceOf, type Resource } from '../../model/resource.ts';
+import { toHostProcess } from '../../model/workload-entry.ts';
 import { resolveHost } from '../../snapshot/host-names.ts';
 import type { MeshSnapshot, SnapshotService } from '../../snapshot/snapshot.ts';
 import type { Exported, Exporter, ExportInput } from '../exporter.ts';
@@ -129,7 +130,13 @@ function keptResources(snapshot: MeshSnapshot, findings: ExportFinding[]): reado
     const reason = 'as it is; it is not in the namespace of a service that runs here';
     findings.push({ kind: 'mapped', what: describeResource(resource), reason, file: keptFile });
   }
-  for (const resource of resources.kept) {
+  for (const resource of resources.workloadEntries) {
+    if (toHostProcess(resource) === null) continue;
+    const reason = 'it is a process of this machine; production runs the service elsewhere';
+    findings.push({ kind: 'dropped', what: describeResource(resource), reason, file: null });
+  }
+  const elsewhere = resources.workloadEntries.filter((entry) => toHostProcess(entry) === null);
+  for (const resource of [...elsewhere, ...resources.kept]) {
     kept.push(resource);
     findings.push({
       kind: 'mapped',
