@@ -3,6 +3,7 @@
  * the result is made once per such group and shared between their configs.
  */
 import type { MtlsMode } from '../model/identity.ts';
+import type { PortProtocol } from '../model/protocol.ts';
 import { compareText } from '../model/resource.ts';
 import type { Endpoint, FaultConfig, ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
 import type { WorkloadAddress } from '../model/workload.ts';
@@ -167,7 +168,9 @@ function toEndpoint(
 
 /**
  * Service port -> port to connect to, where they differ: to the sidecar's port while attached, else to the
- * application's. An application's own port works too unless it is another service port.
+ * application's. An application's own port works too unless it is another service port. Host processes of one service
+ * share an address, so each has ports of its own: a service port that one of them lacks leads to its port of that
+ * protocol, never to the process that has that number.
  */
 function endpointPorts(workload: SnapshotWorkload, service: SnapshotService): Endpoint['ports'] {
   const sidecarPorts = new Map(
@@ -181,10 +184,22 @@ function endpointPorts(workload: SnapshotWorkload, service: SnapshotService): En
   for (const { port } of workload.discovered.ports) {
     if (!targets.has(port) && !servicePorts.has(port)) targets.set(port, sidecarPorts.get(port) ?? port);
   }
+  if (workload.discovered.runtime === 'process') {
+    for (const { port, protocol } of service.ports) {
+      const own = targets.has(port) ? undefined : discoveredPort(workload, protocol);
+      if (own !== undefined) targets.set(port, sidecarPorts.get(own) ?? own);
+    }
+  }
   return [...targets]
     .filter(([port, targetPort]) => port !== targetPort)
     .map(([port, targetPort]) => ({ port, targetPort }))
     .sort((a, b) => a.port - b.port);
+}
+
+/** Its first port of this protocol; one that declares none serves for any. */
+function discoveredPort({ discovered }: SnapshotWorkload, protocol: PortProtocol): number | undefined {
+  const fits = (own: PortProtocol) => own === protocol || own === 'auto' || protocol === 'auto';
+  return discovered.ports.find((own) => fits(own.protocol))?.port;
 }
 
 function toSubsets(policy: DestinationPolicy, members: readonly Reached[]): ServiceConfig['subsets'] {

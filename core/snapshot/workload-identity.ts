@@ -2,7 +2,7 @@ import { toSpiffeId } from '../model/identity.ts';
 import { type DiscoveredWorkload, toServiceKey } from '../model/workload.ts';
 
 /** Label that overrides the service account; without it each service has an account of its own name. */
-const serviceAccountLabel = 'dev.meshdesk.service-account';
+export const serviceAccountLabel = 'dev.meshdesk.service-account';
 
 export function serviceKeyOf(workload: DiscoveredWorkload): string {
   return toServiceKey(workload.service, workload.namespace);
