@@ -7,6 +7,17 @@ const Percent = z.number().min(0).max(100);
 export const SidecarCost = z.strictObject({ rssBytes: z.number(), cpuPercent: z.number(), eventLoopLagMs: z.number() });
 export type SidecarCost = z.infer<typeof SidecarCost>;
 
+/** Where an attached host process is pointed at. URLs are on loopback; `tcp://` where the port is declared not to be HTTP. */
+export const ListenersView = z.strictObject({
+  /** By the process's own port: others reach it through its sidecar here. */
+  inbound: z.array(z.strictObject({ port: z.number().int(), url: z.string() })),
+  /** By service key and service port: the process reaches them through its sidecar here. */
+  outbound: z.array(z.strictObject({ service: z.string(), port: z.number().int(), url: z.string() })),
+  /** Serves `/proxy/{service}/{path}` and absolute-form requests (`HTTP_PROXY`). */
+  httpProxy: z.string().nullable(),
+});
+export type ListenersView = z.infer<typeof ListenersView>;
+
 /** A workload as discovered, with its state in the mesh. */
 export const WorkloadView = DiscoveredWorkload.extend({
   mesh: MeshState,
@@ -21,6 +32,8 @@ export const WorkloadView = DiscoveredWorkload.extend({
   unseenConnections: z.number().int().nullable(),
   /** While detaching: connections that are still kept. */
   keptConnections: z.strictObject({ http: z.number().int(), tcp: z.number().int() }).nullable(),
+  /** `null` unless it is an attached host process. */
+  listeners: ListenersView.nullable(),
 });
 export type WorkloadView = z.infer<typeof WorkloadView>;
 

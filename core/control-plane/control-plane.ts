@@ -14,8 +14,10 @@ import { createInProcessTransport } from './api/in-process-transport.ts';
 import { listenOnLoopback, listenOnSocket } from './api/listen.ts';
 import { Terminals } from './api/terminals.ts';
 import { createDockerRuntime, createProcessRuntime } from './create-runtimes.ts';
+import { DeclaredProcesses } from './declared-processes.ts';
 import type { KeyProtector } from './identity/ca-files.ts';
 import { Mesh } from './mesh/mesh.ts';
+import type { MeshListener } from './mesh/mesh-api.ts';
 import type { Runtime } from './runtime/runtime.ts';
 import { SampleShop } from './sample/sample-shop.ts';
 import { Shutdown } from './shutdown.ts';
@@ -73,7 +75,8 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
   const runtimes: Runtime[] = options.docker ? [processes, await createDockerRuntime(surroundings)] : [processes];
   for (const runtime of runtimes) shutdown.add(`${runtime.kind} runtime`, () => runtime.close());
 
-  const resources = new FileResourceStore({ dir: project.dir, log, onNotice: (notice) => hub.tell('notice', notice) });
+  const onNotice: MeshListener['onNotice'] = (notice) => hub.tell('notice', notice);
+  const resources = new FileResourceStore({ dir: project.dir, log, onNotice });
   shutdown.add('project files', () => resources.close());
   const shop = new SampleShop({
     runtime: processes,
@@ -97,11 +100,9 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
 
   const hub: EventHub = createHub(mesh, log);
   shutdown.add('events', () => hub.close());
-  const terminals = new Terminals({
-    open: (request) => mesh.openTerminal(request),
-    onData: (event) => hub.tell('terminal.data', event),
-    onExit: (event) => hub.tell('terminal.exit', event),
-  });
+  const declared = new DeclaredProcesses({ resources, runtime: processes, log, onNotice });
+  shutdown.add('declared processes', () => declared.close());
+  const terminals = createTerminals(mesh, hub);
   shutdown.add('terminals', () => terminals.closeAll());
   let gatekeeper: Gatekeeper | null = null;
   const newAddress = () => gatekeeper?.newAddress() ?? null;
@@ -111,6 +112,7 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
 
   await resources.start();
   await mesh.start();
+  await declared.start();
 
   const api = { call, hub, log };
   const control = createApiServer({ ...api, gatekeeper: null, staticDir: null });
@@ -147,6 +149,14 @@ function createMeshedSample(shop: SampleShop, mesh: Mesh) {
       await shop.stop();
     },
   };
+}
+
+function createTerminals(mesh: Mesh, hub: EventHub): Terminals {
+  return new Terminals({
+    open: (request) => mesh.openTerminal(request),
+    onData: (event) => hub.tell('terminal.data', event),
+    onExit: (event) => hub.tell('terminal.exit', event),
+  });
 }
 
 /** Nobody waits for the answer, so a failure becomes a notice. */

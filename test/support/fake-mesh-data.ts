@@ -76,6 +76,7 @@ export function meshed(attached: boolean, part: { service: string }, place: numb
       : null,
     unseenConnections: attached && part.service === 'postgres' ? 12 : attached ? 0 : null,
     keptConnections: null,
+    listeners: null,
   };
 }
 

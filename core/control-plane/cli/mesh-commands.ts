@@ -64,10 +64,27 @@ function statusCommand(environment: Environment): Command {
 }
 
 function workloadsCommand(environment: Environment): Command {
-  return defineCommand(environment, 'workloads', 'what can be attached').run(async ({ call, output }) => {
-    const workloads = await call('workload.list', {});
-    output.result(workloads, () => printWorkloads(output, workloads));
-  });
+  return defineCommand(environment, 'workloads', 'what can be attached')
+    .option('--listeners', 'also where host processes reach the others through the mesh')
+    .run<{ listeners?: boolean }>(async ({ call, output }, _args, options) => {
+      const workloads = await call('workload.list', {});
+      output.result(workloads, () => {
+        printWorkloads(output, workloads);
+        if (options.listeners === true) printListeners(output, workloads);
+      });
+    });
+}
+
+function printListeners(output: Output, workloads: readonly WorkloadView[]): void {
+  const rows = workloads.flatMap(({ name, listeners }) => [
+    ...(listeners?.outbound ?? []).map(({ service, port, url }) => [name, `calls ${service}:${port} at`, url]),
+    ...(listeners?.inbound ?? []).map(({ port, url }) => [name, `is called on ${port} at`, url]),
+    ...(listeners?.httpProxy ? [[name, 'HTTP_PROXY, and /proxy/{service}/{path}', listeners.httpProxy]] : []),
+  ]);
+  output.say('');
+  if (rows.length === 0)
+    output.say('No host process is attached; containers need no address, their traffic is redirected.');
+  else output.table(['NAME', 'THROUGH THE MESH', 'ADDRESS'], rows);
 }
 
 function attachCommand(environment: Environment): Command {

@@ -8,6 +8,7 @@ import { isAcked } from './applied.ts';
 import type { Attachment } from './attachment.ts';
 import type { CertificateBook } from './certificate-book.ts';
 import { describeFault, type FaultBook } from './fault-book.ts';
+import { toListenersView } from './listeners-view.ts';
 import type { WantedSet } from './wanted-set.ts';
 import type { WorkloadRegistry } from './workload-registry.ts';
 
@@ -39,6 +40,7 @@ export function toWorkloadView(workload: DiscoveredWorkload, parts: MeshParts): 
     cost: telemetry.cost(workload.id),
     unseenConnections: telemetry.unseenConnections(workload.id),
     keptConnections: attachment?.phase === 'detaching' && attachment.kept !== null ? { ...attachment.kept } : null,
+    listeners: toListenersView(workload, attachment, parts.snapshot().services),
   };
 }
 

@@ -93,7 +93,8 @@ export class Reconciler {
   }
 }
 
+/** A host process has no namespace that ends with it: its sidecar waits for it, so that it finds its listeners again. */
 function isSame(workload: DiscoveredWorkload, attachment: Attachment): boolean {
-  const isUp = workload.state === 'running' || workload.state === 'paused';
+  const isUp = workload.state === 'running' || workload.state === 'paused' || workload.runtime === 'process';
   return isUp && workload.incarnation === attachment.incarnation;
 }

@@ -1,6 +1,7 @@
 import type { Selection } from '../../contract/contract.ts';
 import { MeshError } from '../../contract/errors.ts';
 import { type DiscoveredWorkload, toServiceKey } from '../../model/workload.ts';
+import { isLoopbackHost } from '../../model/workload-entry.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { suggest } from './suggest.ts';
 
@@ -48,8 +49,9 @@ export class WorkloadRegistry {
     return kind === 'process' || this.runtimeOf({ runtime: kind }).engine().state === 'connected';
   }
 
-  /** Workload with this address on a network that `seenBy` is on; host processes share one address, so: none. */
+  /** Workload with this address on a network that `seenBy` is on; host processes share loopback, so: none. */
   byAddress(address: string, seenBy: string): DiscoveredWorkload | null {
+    if (isLoopbackHost(address)) return null;
     const networks = new Set(this.get(seenBy)?.addresses.map(({ network }) => network));
     const there = (this.#byAddress.get(address) ?? []).filter((workload) =>
       workload.addresses.some(({ ip, network }) => ip === address && networks.has(network)),

@@ -1,12 +1,11 @@
 import { connect } from 'node:net';
-import { loopback } from './registration.ts';
 
 const timeoutMs = 500;
 
-/** True when something accepts on 127.0.0.1:`port` within half a second. */
-export function portAnswers(port: number): Promise<boolean> {
+/** True when something accepts on `host`:`port` within half a second. */
+export function portAnswers(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: loopback, port });
+    const socket = connect({ host, port });
     const end = (result: boolean) => {
       socket.destroy();
       resolve(result);

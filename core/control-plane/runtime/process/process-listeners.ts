@@ -1,7 +1,7 @@
 import type { ListenerConfig } from '../../../model/sidecar-config.ts';
 import { toServiceKey } from '../../../model/workload.ts';
 import type { PortPlan } from './port-plan.ts';
-import { loopback, type ProcessEntry, servicePorts } from './registration.ts';
+import { keyOf, loopback, type ProcessEntry, type ProcessRegistration, servicePorts } from './registration.ts';
 
 export interface LoopbackAddress {
   readonly host: string;
@@ -22,43 +22,51 @@ export class ProcessListeners {
   async plan(): Promise<void> {
     const services = servicePorts(this.#entries.values());
     await this.#ports.reserve(
-      [...this.#entries.values()].flatMap(({ registration: { name, ports } }) => [
-        `proxy/${name}`,
-        ...ports.map(({ port }) => `in/${name}/${port}`),
-        ...services.map(({ service, port }) => `out/${name}/${service}/${port}`),
+      [...this.#entries.values()].flatMap(({ registration }) => [
+        `proxy/${keyOf(registration)}`,
+        ...registration.ports.map(({ port }) => `in/${keyOf(registration)}/${port}`),
+        ...services.map(({ service, port }) => `out/${keyOf(registration)}/${service}/${port}`),
       ]),
     );
   }
 
-  inbound(name: string, port: number): LoopbackAddress {
-    return this.#address(`in/${name}/${port}`);
+  /** On the process's own address, so that an endpoint keeps its address whether it is attached or not. */
+  inbound({ registration, address }: ProcessEntry, port: number): LoopbackAddress {
+    return this.#address(`in/${keyOf(registration)}/${port}`, address);
   }
 
-  outbound(name: string, service: string, port: number): LoopbackAddress {
-    return this.#address(`out/${name}/${service}/${port}`);
+  outbound(of: ProcessRegistration, service: string, port: number): LoopbackAddress {
+    return this.#address(`out/${keyOf(of)}/${service}/${port}`);
   }
 
-  httpProxy(name: string): LoopbackAddress {
-    return this.#address(`proxy/${name}`);
+  httpProxy(of: ProcessRegistration): LoopbackAddress {
+    return this.#address(`proxy/${keyOf(of)}`);
   }
 
   /** Listeners of one process's sidecar, for the services that are registered now. */
-  of({ registration: { name, service, namespace, ports } }: ProcessEntry): ListenerConfig {
+  of(entry: ProcessEntry): ListenerConfig {
+    const { registration, address } = entry;
+    const { service, namespace, ports } = registration;
+    const key = keyOf(registration);
     const own = toServiceKey(service, namespace);
-    const isPlanned = (key: string, port: number) => this.#ports.get(`out/${name}/${key}/${port}`) !== undefined;
+    const isPlanned = (other: string, port: number) => this.#ports.get(`out/${key}/${other}/${port}`) !== undefined;
     return {
       kind: 'explicit',
-      inbound: ports.map(({ port }) => ({ listen: this.inbound(name, port), target: { host: loopback, port }, port })),
+      inbound: ports.map(({ port }) => ({
+        listen: this.inbound(entry, port),
+        target: { host: address, port },
+        port,
+      })),
       outbound: servicePorts(this.#entries.values())
         .filter((other) => other.service !== own && isPlanned(other.service, other.port))
-        .map((other) => ({ listen: this.outbound(name, other.service, other.port), ...other })),
-      httpProxy: this.httpProxy(name),
+        .map((other) => ({ listen: this.outbound(registration, other.service, other.port), ...other })),
+      httpProxy: this.httpProxy(registration),
     };
   }
 
-  #address(purpose: string): LoopbackAddress {
+  #address(purpose: string, host = loopback): LoopbackAddress {
     const port = this.#ports.get(purpose);
     if (port === undefined) throw new Error(`no port is planned for ${purpose}`);
-    return { host: loopback, port };
+    return { host, port };
   }
 }

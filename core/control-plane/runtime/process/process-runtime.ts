@@ -17,7 +17,14 @@ import { OutputBuffer } from './output-buffer.ts';
 import { portAnswers } from './port-answers.ts';
 import { PortPlan } from './port-plan.ts';
 import { type LoopbackAddress, ProcessListeners } from './process-listeners.ts';
-import { type ProcessEntry, type ProcessRegistration, processId, toWorkload } from './registration.ts';
+import {
+  addressesOf,
+  loopback,
+  type ProcessEntry,
+  type ProcessRegistration,
+  processId,
+  toWorkload,
+} from './registration.ts';
 import { SidecarProcess } from './sidecar-process.ts';
 import { makeSocketFolder } from './socket-folder.ts';
 
@@ -58,7 +65,7 @@ export class ProcessRuntime implements Runtime {
   readonly #sidecars = new Map<string, Attached>();
   #events: RuntimeEvents | null = null;
   #dir: Promise<string> | null = null;
-  #probe: NodeJS.Timeout | null = null;
+  #probeTimer: NodeJS.Timeout | null = null;
   #announced = '';
   #closed = false;
 
@@ -72,12 +79,14 @@ export class ProcessRuntime implements Runtime {
   async start(events: RuntimeEvents): Promise<void> {
     this.#events = events;
     await this.#ports.load();
-    this.#probe = setInterval(() => void this.#probeAll(), probeEveryMs);
-    this.#probe.unref();
+    this.#probeTimer = setInterval(() => void this.#probeAll(), probeEveryMs);
+    this.#probeTimer.unref();
   }
 
   workloads(): readonly DiscoveredWorkload[] {
-    return [...this.#entries.values()].filter((entry) => entry.startedAtMs !== null).map(toWorkload);
+    const isListed = ({ startedAtMs, registration }: ProcessEntry) =>
+      startedAtMs !== null || registration.declared === true;
+    return [...this.#entries.values()].filter(isListed).map(toWorkload);
   }
 
   engine(): EngineStatus {
@@ -91,24 +100,15 @@ export class ProcessRuntime implements Runtime {
 
   /** Makes processes known, all at once so that each gets an outbound address for every other. CONFLICT for a name in use. */
   async register(registrations: readonly ProcessRegistration[]): Promise<RegisteredProcess[]> {
-    for (const { name } of registrations) {
-      if (this.#entries.has(processId(name)))
-        throw new MeshError('CONFLICT', `A process named '${name}' is registered already.`);
-    }
     for (const registration of registrations) {
-      const id = processId(registration.name);
-      const running = registration.pid !== null;
-      this.#entries.set(id, {
-        id,
-        registration,
-        pid: registration.pid,
-        startedAtMs: running ? Date.now() : null,
-        running,
-      });
+      if (this.#entries.has(processId(registration)))
+        throw new MeshError('CONFLICT', `A process named '${registration.name}' is registered already.`);
     }
-    await this.#listeners.plan();
+    const entries = registrations.map(toEntry);
+    for (const entry of entries) this.#entries.set(entry.id, entry);
+    await Promise.all([this.#listeners.plan(), ...entries.map((entry) => this.#probe(entry))]);
     this.#announce();
-    return registrations.map(({ name }) => this.#handle(processId(name)));
+    return entries.map((entry) => this.#handle(entry));
   }
 
   async startSidecar(workloadId: string): Promise<Sidecar> {
@@ -181,14 +181,14 @@ export class ProcessRuntime implements Runtime {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#probe !== null) clearInterval(this.#probe);
+    if (this.#probeTimer !== null) clearInterval(this.#probeTimer);
     await this.cleanup();
     if (this.#dir !== null) await rm(await this.#dir, { recursive: true, force: true });
   }
 
   #toSidecar(entry: ProcessEntry, incarnation: string, process: SidecarProcess): Attached {
     const listeners = () => this.#listeners.of(entry);
-    const { name, ports } = entry.registration;
+    const { registration } = entry;
     return {
       workloadId: entry.id,
       incarnation,
@@ -196,7 +196,10 @@ export class ProcessRuntime implements Runtime {
       get listeners() {
         return listeners();
       },
-      endpointPorts: ports.map(({ port }) => ({ port, targetPort: this.#listeners.inbound(name, port).port })),
+      endpointPorts: registration.ports.map(({ port }) => ({
+        port,
+        targetPort: this.#listeners.inbound(entry, port).port,
+      })),
       connect: () => process.connect(),
       redirect: async () => undefined,
       undirect: async () => undefined,
@@ -207,14 +210,12 @@ export class ProcessRuntime implements Runtime {
     };
   }
 
-  #handle(id: string): RegisteredProcess {
-    const entry = this.#entries.get(id);
-    if (entry === undefined) throw new Error(`${id} is not registered`);
-    const { name } = entry.registration;
+  #handle(entry: ProcessEntry): RegisteredProcess {
+    const { id, registration } = entry;
     return {
       id,
-      outbound: (service, port) => this.#listeners.outbound(name, service, port),
-      httpProxy: () => this.#listeners.httpProxy(name),
+      outbound: (service, port) => this.#listeners.outbound(registration, service, port),
+      httpProxy: () => this.#listeners.httpProxy(registration),
       started: (pid) => this.#update(entry, { pid, startedAtMs: Date.now(), running: true }),
       ended: () => this.#update(entry, { running: false }),
       unregister: () => {
@@ -239,12 +240,36 @@ export class ProcessRuntime implements Runtime {
 
   /** Processes that somebody else started (no output of ours) live as long as their first port answers. */
   async #probeAll(): Promise<void> {
-    for (const entry of this.#entries.values()) {
-      const port = entry.registration.ports[0]?.port;
-      if (entry.registration.output !== undefined || port === undefined) continue;
-      const running = await portAnswers(port);
-      if (running && !entry.running) this.#update(entry, { running, startedAtMs: Date.now() });
-      else if (!running && entry.running) this.#update(entry, { running });
-    }
+    await Promise.all([...this.#entries.values()].map((entry) => this.#probe(entry)));
+    this.#announce();
   }
+
+  async #probe(entry: ProcessEntry): Promise<void> {
+    const { registration } = entry;
+    const port = registration.ports[0]?.port;
+    if (registration.output !== undefined || port === undefined) return;
+    let answering: string | null = null;
+    for (const address of addressesOf(registration)) {
+      if (answering === null && (await portAnswers(address, port))) answering = address;
+    }
+    if (answering !== null && !entry.running) entry.startedAtMs = Date.now();
+    entry.address = answering ?? entry.address;
+    entry.running = answering !== null;
+  }
+}
+
+/** A declared process without a port cannot be watched and counts as running. */
+function toEntry(registration: ProcessRegistration): ProcessEntry {
+  const { pid, declared, ports } = registration;
+  const running = pid !== null || (declared === true && ports.length === 0);
+  const nowMs = Date.now();
+  return {
+    id: processId(registration),
+    registration,
+    registeredAtMs: nowMs,
+    address: addressesOf(registration)[0] ?? loopback,
+    pid,
+    startedAtMs: running ? nowMs : null,
+    running,
+  };
 }

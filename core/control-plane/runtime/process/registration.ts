@@ -3,7 +3,7 @@ import { type DiscoveredWorkload, toServiceKey } from '../../../model/workload.t
 import type { OutputBuffer } from './output-buffer.ts';
 
 export interface ProcessPort {
-  /** Port it listens on, on 127.0.0.1. */
+  /** Port it listens on, on its `host`. */
   readonly port: number;
   /** Port by which other services know it; default `port`. */
   readonly servicePort?: number;
@@ -12,8 +12,13 @@ export interface ProcessPort {
 
 /** A host process as it is made known to the mesh. */
 export interface ProcessRegistration {
-  /** Unique; the workload's id is `process:<name>`. */
   readonly name: string;
+  /** Unique; the workload's id is `process:<key>`. Default: the name. */
+  readonly key?: string;
+  /** Loopback address that it listens on, or `localhost`: 127.0.0.1 or ::1, whichever answers. Default 127.0.0.1. */
+  readonly host?: string;
+  /** True: somebody else starts and ends it; it is listed in any case and runs as long as its first port answers. */
+  readonly declared?: boolean;
   readonly service: string;
   readonly namespace: string;
   readonly version: string | null;
@@ -32,13 +37,22 @@ export interface ProcessRegistration {
 export interface ProcessEntry {
   readonly id: string;
   readonly registration: ProcessRegistration;
+  readonly registeredAtMs: number;
+  /** Loopback address that it listens on. */
+  address: string;
   pid: number | null;
   startedAtMs: number | null;
   running: boolean;
 }
 
-export const processId = (name: string) => `process:${name}`;
 export const loopback = '127.0.0.1';
+export const keyOf = ({ key, name }: Pick<ProcessRegistration, 'key' | 'name'>) => key ?? name;
+export const processId = (registration: Pick<ProcessRegistration, 'key' | 'name'>) => `process:${keyOf(registration)}`;
+
+/** Addresses that it may listen on, the likelier first. */
+export function addressesOf({ host = loopback }: Pick<ProcessRegistration, 'host'>): readonly string[] {
+  return host === 'localhost' ? [loopback, '::1'] : [host];
+}
 
 /** Services that have ports, with the ports by which they are known. */
 export function servicePorts(entries: Iterable<ProcessEntry>): { service: string; port: number }[] {
@@ -55,7 +69,10 @@ export function toWorkload(entry: ProcessEntry): DiscoveredWorkload {
   const { registration } = entry;
   return {
     id: entry.id,
-    incarnation: `${entry.pid ?? 0}@${entry.startedAtMs ?? 0}`,
+    incarnation:
+      registration.declared === true
+        ? `declared@${entry.registeredAtMs}`
+        : `${entry.pid ?? 0}@${entry.startedAtMs ?? 0}`,
     name: registration.name,
     runtime: 'process',
     service: registration.service,
@@ -65,7 +82,7 @@ export function toWorkload(entry: ProcessEntry): DiscoveredWorkload {
     image: null,
     labels: { ...registration.labels },
     state: entry.running ? 'running' : 'exited',
-    stateText: entry.running ? `pid ${entry.pid ?? 'unknown'}` : 'ended',
+    stateText: toStateText(entry),
     startedAtMs: entry.startedAtMs,
     ports: registration.ports.map(({ port, servicePort, protocol }) => ({
       port,
@@ -73,7 +90,14 @@ export function toWorkload(entry: ProcessEntry): DiscoveredWorkload {
       publishedPort: port,
       ...(servicePort === undefined || servicePort === port ? {} : { servicePort }),
     })),
-    addresses: [{ network: 'loopback', ip: loopback, aliases: [...registration.aliases] }],
+    addresses: [{ network: 'loopback', ip: entry.address, aliases: [...registration.aliases] }],
     notAttachable: null,
   };
+}
+
+function toStateText({ registration, running, pid, address }: ProcessEntry): string {
+  const [first] = registration.ports;
+  if (registration.declared !== true) return running ? `pid ${pid ?? 'unknown'}` : 'ended';
+  if (first === undefined) return 'only calls others';
+  return `${running ? 'listens on' : 'nothing listens on'} ${address}:${first.port}`;
 }
