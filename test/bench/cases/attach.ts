@@ -1,6 +1,6 @@
 import { eventually } from '../../support/eventually.ts';
 import { BenchShop } from '../bench-shop.ts';
-import { type BenchCase, max, median } from '../result.ts';
+import { type BenchCase, type BenchResult, max, median } from '../result.ts';
 
 const rounds = 5;
 
@@ -33,33 +33,19 @@ export const attachCase: BenchCase = {
       for (let round = 0; round < rounds; round += 1) {
         for (const short of ['server', 'client']) attachMs.push(...(await bench.attach(short)));
         for (const short of ['client', 'server']) detachMs.push(...(await bench.detach(short)));
+        discoveryMs.push(await measureDiscovery(bench));
         say(
-          `round ${round + 1}: attach ${attachMs.slice(-2).map(Math.round).join(' ')} ms, detach ${detachMs.slice(-2).map(Math.round).join(' ')} ms`,
+          `round ${round + 1}: discovery ${Math.round(discoveryMs.at(-1) ?? 0)} ms, attach ${attachMs.slice(-2).map(Math.round).join(' ')} ms, detach ${detachMs.slice(-2).map(Math.round).join(' ')} ms`,
         );
       }
-      return [
-        {
-          case: 'discovery',
-          program: 'meshdesk',
-          rounds,
-          medianMs: Math.round(median(discoveryMs)),
-          maxMs: Math.round(max(discoveryMs)),
-        },
-        {
-          case: 'attach',
-          program: 'meshdesk',
-          rounds,
-          medianMs: Math.round(median(attachMs)),
-          maxMs: Math.round(max(attachMs)),
-        },
-        {
-          case: 'detach',
-          program: 'meshdesk',
-          rounds,
-          medianMs: Math.round(median(detachMs)),
-          maxMs: Math.round(max(detachMs)),
-        },
-      ];
+      const toResult = (name: string, values: readonly number[]): BenchResult => ({
+        case: name,
+        program: 'meshdesk',
+        rounds,
+        medianMs: Math.round(median(values)),
+        maxMs: Math.round(max(values)),
+      });
+      return [toResult('discovery', discoveryMs), toResult('attach', attachMs), toResult('detach', detachMs)];
     } finally {
       await bench.close();
     }
