@@ -144,6 +144,16 @@ spec: {}
     expect(file('kept.yaml')).toContain('example.com');
   });
 
+  it('leaves out what only this machine has, and keeps a workload of another one', () => {
+    const entry = (name: string, address: string) =>
+      `apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: { name: ${name}, namespace: shop }\nspec: { address: ${address} }\n`;
+    const { resources, found } = exported({ yaml: `${entry('mine', '127.0.0.1')}---\n${entry('vm', '10.0.0.9')}` });
+    expect(ofKind(resources, 'WorkloadEntry').map(({ metadata }) => metadata.name)).toEqual(['vm']);
+    expect(found('dropped')).toEqual([
+      'WorkloadEntry shop/mine: it is a process of this machine; production runs the service elsewhere',
+    ]);
+  });
+
   it('writes a VirtualService of many hosts once per service', () => {
     const rule = '[{ timeout: 1s, route: [{ destination: { host: payments } }] }]';
     const { resources, found } = exported({ yaml: routes(rule, 'all', 'shop', '["*"]') });

@@ -12,10 +12,10 @@ const workloads = [
   fakeWorkload('web', { id: 'e'.repeat(64), name: 'jobs-web', namespace: 'jobs', service: 'web', project: null }),
 ];
 
-function createRegistry(): WorkloadRegistry {
-  const runtime = new FakeRuntime(workloads);
+function createRegistry(all = workloads): WorkloadRegistry {
+  const runtime = new FakeRuntime(all);
   const registry = new WorkloadRegistry([runtime]);
-  registry.update(runtime, workloads);
+  registry.update(runtime, all);
   return registry;
 }
 
@@ -63,6 +63,13 @@ describe('an address', () => {
     expect(registry.byAddress('10.0.0.2', 'a'.repeat(64))?.name).toBe('web');
     expect(registry.byAddress('10.0.0.2', 'b'.repeat(64))?.name).toBe('payments-v1');
     expect(registry.byAddress('10.0.0.2', 'c'.repeat(64))).toBe(null);
+  });
+
+  it('on loopback is nobody’s: every process of the machine may call from there', () => {
+    const registry = createRegistry([
+      fakeWorkload('only', { addresses: [{ network: 'lo', ip: '127.0.0.1', aliases: [] }] }),
+    ]);
+    expect(registry.byAddress('127.0.0.1', registry.find('only').id)).toBeNull();
   });
 
   it('is the host’s own when it is loopback or the gateway of its network', () => {

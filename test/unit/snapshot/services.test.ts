@@ -42,6 +42,31 @@ describe('what a sidecar is told', () => {
 });
 
 describe('endpoints', () => {
+  it('of host processes lead a service port that they lack to their own port of that protocol', () => {
+    const host = (name: string, ports: readonly (readonly [number, 'http' | 'tcp'])[]) =>
+      workload({
+        ...{ name, service: 'api', runtime: 'process', attached: name === 'b' },
+        addresses: [on('loopback', '127.0.0.1')],
+        ports: ports.map(([port, protocol]) => ({ port, protocol, publishedPort: port })),
+        endpointPorts: ports.map(([port]) => ({ port, targetPort: port + 10_000 })),
+      });
+    const snapshot = meshOf([
+      host('a', [[5001, 'http']]),
+      host('b', [
+        [5002, 'http'],
+        [5003, 'tcp'],
+      ]),
+    ]);
+    expect(serviceIn(configOf(snapshot, 'a'), 'api.shop').endpoints.map(({ ports }) => ports)).toEqual([
+      [{ port: 5002, targetPort: 5001 }],
+      [
+        { port: 5001, targetPort: 15_002 },
+        { port: 5002, targetPort: 15_002 },
+        { port: 5003, targetPort: 15_003 },
+      ],
+    ]);
+  });
+
   it('are those that share a network with the source, with the address there', () => {
     const snapshot = meshOf([
       workload({ name: 'web', addresses: [on('front', '10.1.0.2'), on('back', '10.2.0.2')] }),
