@@ -1,6 +1,7 @@
 import { FaultDialog } from '../features/faults/fault-dialog.tsx';
 import { SplitDialog } from '../features/traffic/split-dialog.tsx';
 import { DetachDialog } from '../features/workloads/detach-dialog.tsx';
+import { ListenersDialog } from '../features/workloads/listeners-dialog.tsx';
 import { closeDialog, useNavigation } from '../state/navigation.ts';
 
 /** Dialogs that several views open. */
@@ -13,6 +14,8 @@ export function OpenDialogs() {
       return <SplitDialog service={dialog.service} onClose={closeDialog} />;
     case 'detach':
       return <DetachDialog names={dialog.names} onClose={closeDialog} />;
+    case 'listeners':
+      return <ListenersDialog workload={dialog.workload} onClose={closeDialog} />;
     default:
       return null;
   }

@@ -18,6 +18,7 @@ export interface FaultDraft {
 export type OpenDialog =
   | { readonly kind: 'fault'; readonly draft: FaultDraft }
   | { readonly kind: 'split'; readonly service: string }
+  | { readonly kind: 'listeners'; readonly workload: string }
   | { readonly kind: 'detach'; readonly names: readonly string[] | 'all' };
 
 export interface Navigation {

@@ -2,6 +2,7 @@
 import type {
   CertificateDetail,
   CertificateView,
+  ListenersView,
   Topology,
   TopologyEdge,
   TopologyNode,
@@ -19,6 +20,16 @@ const shop: readonly Part[] = [
   { service: 'postgres', port: 5432, protocol: 'tcp', image: 'postgres:16' },
   { service: 'redis', port: 6379, protocol: 'tcp', image: 'redis:7-alpine' },
 ];
+
+/** Of an attached host process that serves port 8080. */
+export const demoListeners: ListenersView = {
+  inbound: [{ port: 8080, url: 'http://127.0.0.1:21001' }],
+  outbound: [
+    { service: 'payments.shop', port: 8080, url: 'http://127.0.0.1:21002' },
+    { service: 'redis.shop', port: 6379, url: 'tcp://127.0.0.1:21003' },
+  ],
+  httpProxy: 'http://127.0.0.1:21004',
+};
 
 export const startMs = 1_795_226_400_000;
 

@@ -1,4 +1,4 @@
-import { BadgeCheck, EyeOff, ScrollText, SquareTerminal } from 'lucide-react';
+import { BadgeCheck, Cable, EyeOff, ScrollText, SquareTerminal } from 'lucide-react';
 import { memo } from 'react';
 import type { WorkloadView } from '../../../core/contract/shapes.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
@@ -29,7 +29,15 @@ export const WorkloadRow = memo(function WorkloadRow({ workload }: { workload: W
           </small>
         </div>
       </td>
-      <td>{version ? <Chip mono>{version}</Chip> : <span className="hint">none</span>}</td>
+      <td>
+        {version ? (
+          <Chip mono title={version}>
+            <span className="ellipsis">{version}</span>
+          </Chip>
+        ) : (
+          <span className="hint">none</span>
+        )}
+      </td>
       <td>
         <Ports workload={workload} />
       </td>
@@ -50,7 +58,7 @@ export const WorkloadRow = memo(function WorkloadRow({ workload }: { workload: W
           <span className="hint">none</span>
         )}
       </td>
-      <td className="num">
+      <td className="num workload-cost">
         {cost ? (
           <span title={`event loop lag ${cost.eventLoopLagMs} ms`}>
             {formatPercent(cost.cpuPercent)} <span className="hint">·</span> {formatBytes(cost.rssBytes)}
@@ -94,6 +102,15 @@ function menuOf({ id, identity, mesh, runtime, state }: WorkloadView): MenuActio
       disabled: !meshed || runtime === 'process',
       run: open('sidecar', 'shell'),
     },
+    ...(runtime === 'process'
+      ? [
+          {
+            label: 'How to reach services',
+            icon: Cable,
+            run: () => openDialog({ kind: 'listeners', workload: id }),
+          },
+        ]
+      : []),
     { label: 'Certificate', icon: BadgeCheck, disabled: identity === null, run: () => openCertificate(id) },
   ];
 }
@@ -120,7 +137,7 @@ function MeshCell({ workload }: { workload: WorkloadView }) {
     return (
       <span className="workload-state" title={notAttachable.message}>
         <Chip icon={EyeOff}>cannot be attached</Chip>
-        <small className="hint ellipsis">{notAttachable.message}</small>
+        <small className="hint">{notAttachable.message}</small>
       </span>
     );
   }

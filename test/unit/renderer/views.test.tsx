@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { cleanup, fireEvent, render, screen, waitFor, within } from '@testing-library/react';
 import type { ReactNode } from 'react';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createContractClient } from '../../../core/contract/client.ts';
 import { ExportView } from '../../../renderer/features/export/export-view.tsx';
 import { FaultDialog } from '../../../renderer/features/faults/fault-dialog.tsx';
@@ -9,11 +9,15 @@ import { FirstStart } from '../../../renderer/features/first-start/first-start.t
 import { SecurityView } from '../../../renderer/features/security/security-view.tsx';
 import { TrafficView } from '../../../renderer/features/traffic/traffic-view.tsx';
 import { DetachDialog } from '../../../renderer/features/workloads/detach-dialog.tsx';
+import { ListenersDialog } from '../../../renderer/features/workloads/listeners-dialog.tsx';
 import { WorkloadsView } from '../../../renderer/features/workloads/workloads-view.tsx';
 import { MeshProvider } from '../../../renderer/state/mesh-context.tsx';
 import { createMeshFeed, type MeshFeed } from '../../../renderer/state/mesh-store.ts';
 import { useNavigation } from '../../../renderer/state/navigation.ts';
 import { FakeControlPlane, type FakeOptions } from '../../support/fake-control-plane.ts';
+import { demoListeners, demoWorkloads } from '../../support/fake-mesh-data.ts';
+
+const ordersId = demoWorkloads(true)[1]?.id ?? '';
 
 let feed: MeshFeed | null = null;
 
@@ -82,6 +86,20 @@ describe('Workloads', () => {
     const mesh = await show(<WorkloadsView />);
     mesh.changeWorkload('shop-web-1', { mesh: 'degraded', reason: 'refused revision 42' });
     expect(await screen.findByText('refused revision 42')).toBeTruthy();
+  });
+
+  it('shows where an attached host process reaches the others, and copies an address', async () => {
+    const copied: string[] = [];
+    vi.stubGlobal('navigator', { clipboard: { writeText: async (text: string) => copied.push(text) } });
+    const mesh = await show(<ListenersDialog workload={ordersId} onClose={() => undefined} />);
+    mesh.changeWorkload('shop-orders-1', { runtime: 'process', listeners: demoListeners });
+    fireEvent.click(await screen.findByRole('button', { name: 'Copy the address: payments.shop:8080' }));
+    fireEvent.click(screen.getByRole('button', { name: 'Copy the address: as HTTP proxy' }));
+    fireEvent.click(screen.getByRole('button', { name: 'Copy the address: port 8080' }));
+    expect(copied).toEqual(['http://127.0.0.1:21002', 'HTTP_PROXY=http://127.0.0.1:21004', 'http://127.0.0.1:21001']);
+    mesh.changeWorkload('shop-orders-1', { mesh: 'detached', listeners: null });
+    expect(await screen.findByText(/Attach shop-orders-1 first/)).toBeTruthy();
+    vi.unstubAllGlobals();
   });
 
   it('asks for the deadline before it detaches', async () => {

@@ -1,0 +1,84 @@
+import { Copy } from 'lucide-react';
+import type { ReactNode } from 'react';
+import type { ListenersView, WorkloadView } from '../../../core/contract/shapes.ts';
+import { useMesh } from '../../state/mesh-context.tsx';
+import { showToast } from '../../state/toasts.ts';
+import { Button, IconButton } from '../../ui/button.tsx';
+import { Dialog } from '../../ui/dialog.tsx';
+
+/** Where a host process is pointed at, to call the others and to be called through the mesh; each address can be copied. */
+export function ListenersDialog({ workload: id, onClose }: { workload: string; onClose(): void }) {
+  const workload = useMesh((data) => data.workloads.find((view) => view.id === id));
+  const name = workload?.name ?? id;
+  return (
+    <Dialog
+      title={`How ${name} reaches services`}
+      description="A host process is pointed at its sidecar; use any of these addresses. They stay the same over restarts."
+      width="600px"
+      onClose={onClose}
+      footer={<Button onClick={onClose}>Close</Button>}
+    >
+      {workload?.listeners ? <Addresses of={workload} listeners={workload.listeners} /> : <NotYet name={name} />}
+    </Dialog>
+  );
+}
+
+function NotYet({ name }: { name: string }) {
+  return (
+    <p className="hint">Attach {name} first: its sidecar then listens for it, and the addresses are shown here.</p>
+  );
+}
+
+function Addresses({ of: { name }, listeners }: { of: WorkloadView; listeners: ListenersView }) {
+  const { outbound, inbound, httpProxy } = listeners;
+  return (
+    <div className="listeners">
+      <Section title="One address per service">
+        {outbound.length === 0 && <p className="hint">There is no other service on this machine yet.</p>}
+        {outbound.map(({ service, port, url }) => (
+          <Address key={url} what={`${service}:${port}`} text={url} />
+        ))}
+      </Section>
+      {httpProxy && (
+        <Section title="One address for all HTTP services">
+          <Address what="by path" text={`${httpProxy}/proxy/{service}/{path}`} copied={`${httpProxy}/proxy/`} />
+          <Address what="as HTTP proxy" text={`HTTP_PROXY=${httpProxy}`} />
+        </Section>
+      )}
+      {inbound.length > 0 && (
+        <Section title={`Where others call ${name} through the mesh`}>
+          {inbound.map(({ port, url }) => (
+            <Address key={url} what={`port ${port}`} text={url} />
+          ))}
+        </Section>
+      )}
+    </div>
+  );
+}
+
+function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section aria-label={title}>
+      <h3>{title}</h3>
+      {children}
+    </section>
+  );
+}
+
+/** @param copied what is copied, when that is not the text */
+function Address({ what, text, copied = text }: { what: string; text: string; copied?: string }) {
+  const copy = () =>
+    navigator.clipboard.writeText(copied).then(
+      () => showToast('ok', 'Address copied'),
+      () => showToast('error', 'The clipboard is not available', 'Select the text and copy it with the keyboard.'),
+    );
+  return (
+    <div className="listeners-address">
+      <span className="ellipsis" title={what}>
+        {what}
+      </span>
+      <code className="mono">{text}</code>
+      <IconButton label={`Copy the address: ${what}`} icon={Copy} onClick={() => void copy()} />
+    </div>
+  );
+}
