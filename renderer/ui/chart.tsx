@@ -25,6 +25,28 @@ export interface ChartProps {
   format?(value: number): string;
 }
 
+/** Not less than this is drawn, so that the first seconds do not fill a chart. */
+const shortestMs = 60_000;
+
+/**
+ * Leaves the time before the first value out, down to one minute: a chart that was just begun is not an empty one. Pure.
+ * `spanMs` is what is left, for the title.
+ */
+export function fromFirstValue<T extends { fromMs: number; stepMs: number; lines: readonly ChartLine[] }>(
+  chart: T,
+): T & { spanMs: number } {
+  const count = Math.max(0, ...chart.lines.map(({ values }) => values.length));
+  const firsts = chart.lines.map(({ values }) => values.findIndex((value) => value !== null)).filter((at) => at >= 0);
+  const latest = Math.max(0, count - Math.ceil(shortestMs / chart.stepMs));
+  const first = firsts.length === 0 ? 0 : Math.min(latest, ...firsts);
+  return {
+    ...chart,
+    fromMs: chart.fromMs + first * chart.stepMs,
+    lines: chart.lines.map((line) => ({ ...line, values: line.values.slice(first) })),
+    spanMs: (count - first) * chart.stepMs,
+  };
+}
+
 /** A time chart (uPlot). Gaps stay gaps: a second without data draws nothing. */
 export function Chart(props: ChartProps) {
   const host = useRef<HTMLDivElement>(null);

@@ -69,6 +69,11 @@ export function formatSpan(ms: number): string {
   return `${seconds} s`;
 }
 
+/** `60 s`, `7 min`: how far back a chart or a figure goes. */
+export function formatWindow(ms: number): string {
+  return ms < 120_000 ? `${Math.round(ms / 1000)} s` : `${Math.round(ms / 60_000)} min`;
+}
+
 /** `0:42`, `12:05`, for countdowns. */
 export function formatCountdown(ms: number): string {
   const seconds = Math.max(0, Math.ceil(ms / 1000));

@@ -4,15 +4,15 @@
  */
 import { Ban, Plus, Zap } from 'lucide-react';
 import { useMemo, useState } from 'react';
-import type { FaultView } from '../../../core/contract/shapes.ts';
+import type { FaultView, Series } from '../../../core/contract/shapes.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { openDialog } from '../../state/navigation.ts';
 import { showToast } from '../../state/toasts.ts';
 import { findEdge, serviceKeyOf } from '../../state/topology-names.ts';
 import { useQuery } from '../../state/use-query.ts';
 import { Button } from '../../ui/button.tsx';
-import { Chart } from '../../ui/chart.tsx';
-import { formatMs, formatPercent, formatRateShort } from '../../ui/format.ts';
+import { Chart, fromFirstValue } from '../../ui/chart.tsx';
+import { formatMs, formatPercent, formatRateShort, formatWindow } from '../../ui/format.ts';
 import { EmptyState, View } from '../../ui/panels.tsx';
 import { FaultRow, faultTitle } from './fault-row.tsx';
 import './faults.css';
@@ -124,38 +124,48 @@ function EffectCharts({ faults }: { faults: readonly FaultView[] }) {
     2_000,
   );
   const series = query.data;
-  const latency = useMemo(
-    () => (series ? [{ label: 'p95', values: series.p95Ms, color: '--accent', filled: true }] : []),
-    [series],
-  );
-  const errors = useMemo(
-    () => (series ? [{ label: 'errors', values: series.errorPercent, color: '--error', filled: true }] : []),
-    [series],
-  );
-  if (!fault || !series) return null;
+  const charts = useMemo(() => series && chartsOf(series), [series]);
+  if (!fault || !series || !charts) return null;
   const title = faultTitle(fault);
-  const at = { fromMs: series.fromMs, stepMs: series.stepMs, markers: series.markers, height: 120 };
+  const { latency, errors } = charts;
+  const span = formatWindow(latency.spanMs);
+  const isOn = series.markers.some(({ atMs, kind }) => kind === 'fault' && atMs >= latency.fromMs);
   return (
     <div className="faults-charts">
       <div className="card inner">
-        <h3>{title}, p95 latency, last 5 minutes</h3>
-        <Chart label={`p95 latency of ${title}`} lines={latency} {...at} />
-        <ChartFoot now={formatMs(newest(series.p95Ms))} on={series.markers.some(({ kind }) => kind === 'fault')} />
+        <h3>
+          {title}, p95 latency, last {span}
+        </h3>
+        <Chart label={`p95 latency of ${title}`} height={120} {...latency} />
+        <ChartFoot span={span} now={formatMs(newest(series.p95Ms))} on={isOn} />
       </div>
       <div className="card inner">
-        <h3>{title}, errors, last 5 minutes</h3>
-        <Chart label={`errors of ${title}`} lines={errors} format={formatPercent} {...at} />
-        <ChartFoot now={formatPercent(newest(series.errorPercent))} on={false} />
+        <h3>
+          {title}, errors, last {span}
+        </h3>
+        <Chart label={`errors of ${title}`} height={120} format={formatPercent} {...errors} />
+        <ChartFoot span={span} now={formatPercent(newest(series.errorPercent))} on={isOn} />
       </div>
     </div>
   );
 }
 
-function ChartFoot({ now, on }: { now: string; on: boolean }) {
+function chartsOf({ fromMs, stepMs, markers, p95Ms, errorPercent }: Series) {
+  const at = { fromMs, stepMs, markers };
+  return {
+    latency: fromFirstValue({ ...at, lines: [{ label: 'p95', values: p95Ms, color: '--accent', filled: true }] }),
+    errors: fromFirstValue({
+      ...at,
+      lines: [{ label: 'errors', values: errorPercent, color: '--error', filled: true }],
+    }),
+  };
+}
+
+function ChartFoot({ span, now, on }: { span: string; now: string; on: boolean }) {
   return (
     <div className="chart-legend">
-      <span>5 min ago</span>
-      {on && <span style={{ color: 'var(--fault)' }}>▲ fault on</span>}
+      <span>{span} ago</span>
+      {on && <span style={{ color: 'var(--fault)' }}>┃ fault changed</span>}
       <span>
         now <b>{now}</b>
       </span>

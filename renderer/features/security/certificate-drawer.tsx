@@ -10,7 +10,7 @@ import { Chip } from '../../ui/chip.tsx';
 import { CopyButton } from '../../ui/code-view.tsx';
 import { formatDate, formatFingerprint, formatSpan } from '../../ui/format.ts';
 import { Drawer, Pane } from '../../ui/panels.tsx';
-import { validityOf } from './validity.ts';
+import { backdatedMs, validityOf } from './validity.ts';
 
 const close = () => useNavigation.setState({ certificate: null });
 
@@ -105,7 +105,7 @@ function ValidityPane({ certificate }: { certificate: CertificateView }) {
   const { nowPercent, rotatesPercent, lifeMs, state } = validityOf(certificate, Date.now());
   return (
     <Pane
-      title={`Validity · ${lifeMs === 86_400_000 ? '24 h' : formatSpan(lifeMs)}${state === 'valid' ? '' : ` · ${state}`}`}
+      title={`Validity · ${lifeMs - backdatedMs === 86_400_000 ? '24 h' : formatSpan(lifeMs - backdatedMs)}${state === 'valid' ? '' : ` · ${state}`}`}
     >
       <div
         className="validity"

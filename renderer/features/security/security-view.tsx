@@ -18,7 +18,7 @@ import { EmptyState, ErrorState, Loading, View } from '../../ui/panels.tsx';
 import { CertificateDrawer } from './certificate-drawer.tsx';
 import { encryptedShare, plaintextCallers } from './encrypted-share.ts';
 import './security.css';
-import { validityOf } from './validity.ts';
+import { issuedAtMs, validityOf } from './validity.ts';
 
 export function SecurityView() {
   const { client } = useAccess();
@@ -150,7 +150,7 @@ function CertificateTable({
                     onClick={() => open(id)}
                   >
                     <span className="dot ok" />
-                    {name}
+                    <span className="ellipsis">{name}</span>
                   </button>
                 </td>
                 <td className="mono muted ellipsis" title={certificate.spiffeId}>
@@ -171,7 +171,7 @@ function CertificateTable({
 
 function RotatesIn({ certificate, nowMs }: { certificate: CertificateView; nowMs: number }) {
   const { state, rotatesInMs } = validityOf(certificate, nowMs);
-  const issuedAgoMs = nowMs - Date.parse(certificate.notBefore);
+  const issuedAgoMs = nowMs - issuedAtMs(certificate);
   if (certificate.rotations > 0 && issuedAgoMs < 600_000) {
     return (
       <Chip tone="accent">

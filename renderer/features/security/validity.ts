@@ -9,6 +9,13 @@ export interface Validity {
   readonly state: 'valid' | 'due' | 'expired' | 'not yet valid';
 }
 
+/** Certificates begin this much before their issue, for machines whose clock is behind. */
+export const backdatedMs = 5 * 60_000;
+
+export function issuedAtMs({ notBefore }: Pick<CertificateView, 'notBefore'>): number {
+  return Date.parse(notBefore) + backdatedMs;
+}
+
 /** Where a certificate stands in its life. Pure. */
 export function validityOf(
   { notBefore, notAfter, rotatesAt }: Pick<CertificateView, 'notBefore' | 'notAfter' | 'rotatesAt'>,

@@ -159,15 +159,16 @@ function toServiceData(node: TopologyNode, { metric, found, coarse }: DrawOption
 }
 
 function nodeLine(node: TopologyNode, metric: Metric): string {
-  if (node.kind === 'caller') return 'calls in from outside';
+  if (node.kind === 'caller') return 'not in the mesh';
   if (node.tcp && node.requestsPerSecond === null)
     return `${node.tcp.connections} conn · ${formatBytesPerSecond(node.tcp.bytesPerSecond)}`;
   if (node.kind === 'service' && node.mesh === 'detached') return 'not attached';
   if (node.requestsPerSecond === null) return node.kind === 'outside' ? 'outside the mesh' : 'no traffic';
   const second = metric === 'errors' ? `${formatPercent(node.errorPercent)} err` : formatMs(node.p95Ms);
-  return node.p95Ms === null || node.versions.length > 1
+  if (node.versions.length > 1) return formatRateShort(node.requestsPerSecond);
+  return node.p95Ms === null
     ? formatRate(node.requestsPerSecond)
-    : `${formatRate(node.requestsPerSecond)} · ${second}`;
+    : `${formatRateShort(node.requestsPerSecond)} · ${second}`;
 }
 
 function toTrafficData(

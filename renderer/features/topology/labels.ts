@@ -55,7 +55,9 @@ const toNodeBox = ({ x, y }: Point): Box => ({
 
 /** Along the curve from the middle outwards, then above and below it. */
 function candidates(from: Point, to: Point): readonly Point[] {
-  const along = [0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74].map((part) => pointAt(from, to, part));
+  const along = [0.5, 0.42, 0.58, 0.34, 0.66, 0.26, 0.74, 0.82, 0.18, 0.88, 0.12].map((part) =>
+    pointAt(from, to, part),
+  );
   const [middle] = along;
   if (!middle) return [];
   const lift = nodeSize.height / 2 + 15;

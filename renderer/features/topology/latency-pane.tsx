@@ -2,35 +2,38 @@ import { useMemo } from 'react';
 import type { Series } from '../../../core/contract/shapes.ts';
 import { useAccess } from '../../state/mesh-context.tsx';
 import { useQuery } from '../../state/use-query.ts';
-import { Chart, type ChartLine } from '../../ui/chart.tsx';
-import { formatBytesPerSecond, formatMs } from '../../ui/format.ts';
+import { Chart, type ChartLine, fromFirstValue } from '../../ui/chart.tsx';
+import { formatBytesPerSecond, formatMs, formatWindow } from '../../ui/format.ts';
 import { Loading } from '../../ui/panels.tsx';
 
 const seconds = 600;
 
-/** p50, p95 and p99 (bytes per second for TCP) of an edge, or of all that reaches a node, over ten minutes. */
+/** p50, p95 and p99 (bytes per second for TCP) of an edge, or of all that reaches a node, over ten minutes at most. */
 export function LatencyPane({ from, to, tcp }: { from: string | null; to: string; tcp: boolean }) {
   const { client } = useAccess();
   const query = useQuery(`${from ?? ''}->${to}`, () => client.call('series.get', { from, to, seconds }), 2_000);
-  const title = tcp ? 'Bytes per second, last 10 minutes' : 'Latency, last 10 minutes';
-  const lines = useMemo(() => (query.data ? linesOf(query.data, tcp) : []), [query.data, tcp]);
+  const chart = useMemo(
+    () => query.data && fromFirstValue({ ...query.data, lines: linesOf(query.data, tcp) }),
+    [query.data, tcp],
+  );
+  const title = `${tcp ? 'Bytes per second' : 'Latency'}${chart ? `, last ${formatWindow(chart.spanMs)}` : ''}`;
   return (
     <div className="latency">
       <h3>{title}</h3>
       {query.error && <p className="hint">Not available: {query.error}</p>}
-      {!query.data && !query.error && <Loading lines={3} label={title} />}
-      {query.data && (
+      {!chart && !query.error && <Loading lines={3} label={title} />}
+      {chart && (
         <>
           <Chart
             label={title}
-            fromMs={query.data.fromMs}
-            stepMs={query.data.stepMs}
-            lines={lines}
-            markers={query.data.markers}
+            fromMs={chart.fromMs}
+            stepMs={chart.stepMs}
+            lines={chart.lines}
+            markers={chart.markers}
             {...(tcp ? { format: formatBytesPerSecond } : {})}
           />
           <div className="chart-legend">
-            {lines.map(({ label, color, values }) => (
+            {chart.lines.map(({ label, color, values }) => (
               <span key={label}>
                 <i style={{ background: `var(${color})` }} />
                 {label} <b>{tcp ? formatBytesPerSecond(newest(values)) : formatMs(newest(values))}</b>

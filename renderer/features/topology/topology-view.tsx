@@ -16,9 +16,11 @@ import { ProjectFrame, ServiceCard, TrafficLine } from './canvas-parts.tsx';
 import { EdgeDrawer } from './edge-drawer.tsx';
 import { findInTopology } from './filter-topology.ts';
 import { FlowItems, type Metric } from './flow-items.ts';
+import { boxesOf } from './layout.ts';
 import { NodeDrawer } from './node-drawer.tsx';
 import './topology.css';
 import { type LayoutControl, useLayout } from './use-layout.ts';
+import { fitPadding, largestZoom, viewportFor } from './viewport.ts';
 
 const nodeTypes = { service: ServiceCard, box: ProjectFrame };
 const edgeTypes = { traffic: TrafficLine };
@@ -31,7 +33,6 @@ const metrics: readonly { value: Metric; label: string }[] = [
 /** Below this zoom a graph of many nodes is drawn without figures. */
 const coarseZoom = 0.35;
 const manyNodes = 60;
-const fitOptions = { padding: 0.06, maxZoom: 1.15 };
 
 export function TopologyView() {
   return (
@@ -70,7 +71,7 @@ function TopologyScreen() {
             disabled={empty}
             onClick={() => {
               userMoved.current = false;
-              void flow.fitView({ ...fitOptions, duration: 200 });
+              void flow.fitView({ padding: fitPadding, maxZoom: largestZoom, duration: 200 });
             }}
           >
             Fit
@@ -107,18 +108,28 @@ function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
   const nodes = items.current.nodes(topology, layout.positions, options);
   const edges = items.current.edges(topology, layout.positions, options);
 
+  const show = useRef(() => undefined as void);
+  show.current = () => {
+    if (!host.current || userMoved.current) return;
+    const { clientWidth: width, clientHeight: height } = host.current;
+    const ends = edges.find(({ id }) => id === selected);
+    const focus = ends ? [ends.source, ends.target] : selected === null ? [] : [selected];
+    const boxes = boxesOf(topology.nodes, layout.positions);
+    void flow.setViewport(viewportFor({ positions: layout.positions, boxes, focus, width, height }), { duration: 0 });
+  };
+
   useEffect(() => {
     if (layout.turn === 0) return undefined;
-    const frame = requestAnimationFrame(() => void flow.fitView({ ...fitOptions, duration: 0 }));
+    const frame = requestAnimationFrame(() => show.current());
     return () => cancelAnimationFrame(frame);
-  }, [layout.turn, flow]);
+  }, [layout.turn]);
 
   useEffect(() => {
     if (!host.current) return undefined;
-    const observer = new ResizeObserver(() => userMoved.current || void flow.fitView({ ...fitOptions, duration: 0 }));
+    const observer = new ResizeObserver(() => show.current());
     observer.observe(host.current);
     return () => observer.disconnect();
-  }, [flow, userMoved]);
+  }, []);
 
   return (
     <div ref={host} className="graph">
@@ -142,8 +153,6 @@ function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
         deleteKeyCode={null}
         minZoom={0.05}
         maxZoom={2}
-        fitView
-        fitViewOptions={fitOptions}
         proOptions={{ hideAttribution: true }}
         aria-label="Service graph"
       />

@@ -59,14 +59,30 @@ async function endProcess(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** `npm start -- --browser`, with the address opened in Chromium. */
-export async function startInBrowser(executablePath: string): Promise<Product> {
+/** `npm start -- --browser`, with the address opened in Chromium; no container engine is looked for. */
+export function startInBrowser(executablePath: string): Promise<Product> {
+  return openPage(executablePath, ['.scripts/start.mjs', '--browser'], {});
+}
+
+/**
+ * `meshdesk serve` on this machine's containers, with the address opened in Chromium. The sidecar image is made of this
+ * machine's own files; whatever is attached at the end is detached.
+ */
+export function startOnContainers(executablePath: string): Promise<Product> {
+  const args = ['dist/cli/meshdesk.js', 'serve', '--headless', '--detach-on-exit'];
+  return openPage(executablePath, args, { MESHDESK_DOCKER: 'on', MESHDESK_SIDECAR_IMAGE: 'host' });
+}
+
+async function openPage(
+  executablePath: string,
+  command: readonly string[],
+  settings: Readonly<Record<string, string>>,
+): Promise<Product> {
   const { projectDir, env, remove } = await makeFolders();
   const output: string[] = [];
-  const args = ['.scripts/start.mjs', '--browser', '--json', '--project', projectDir];
-  const server = spawn(process.execPath, args, {
+  const server = spawn(process.execPath, [...command, '--json', '--project', projectDir], {
     cwd: root,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   collect(server, output);

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { viewportFor } from '../../../renderer/features/topology/viewport.ts';
+import { fromFirstValue } from '../../../renderer/ui/chart.tsx';
+
+describe('the part of the graph in sight', () => {
+  const chain = Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((id, place) => [id, { x: place * 274, y: 0 }]));
+  const canvas = { positions: chain, boxes: [], width: 884, height: 740 };
+
+  it('is all of it, in the middle, when nothing is selected', () => {
+    const { x, y, zoom } = viewportFor({ ...canvas, focus: [] });
+    expect(zoom).toBeCloseTo((884 * 0.94) / (4 * 274 + 158));
+    expect(x).toBeCloseTo(884 * 0.03);
+    expect(y + 27 * zoom).toBeCloseTo(370);
+  });
+
+  it('is what is selected, at a readable size, when all of it would be too small', () => {
+    const { x, zoom } = viewportFor({ ...canvas, focus: ['c'] });
+    expect(zoom).toBe(0.8);
+    expect(x + (2 * 274 + 79) * zoom).toBeCloseTo(442);
+  });
+
+  it('ends at the edge of the graph', () => {
+    const { x, zoom } = viewportFor({ ...canvas, focus: ['e'] });
+    expect(x + (4 * 274 + 158) * zoom).toBeCloseTo(884 * 0.97);
+  });
+
+  it('stays whole when it can be read whole, and is something without nodes', () => {
+    expect(viewportFor({ ...canvas, width: 1_400, focus: ['a'] }).zoom).toBeCloseTo((1_400 * 0.94) / 1_254);
+    expect(viewportFor({ ...canvas, positions: {}, focus: [] })).toEqual({ x: 0, y: 0, zoom: 1 });
+  });
+});
+
+describe('the time axis of a chart', () => {
+  const chart = (values: (number | null)[]) => ({
+    fromMs: 1_000,
+    stepMs: 1_000,
+    lines: [{ label: 'p95', color: '--accent', values }],
+  });
+
+  it('begins with the first value', () => {
+    const trimmed = fromFirstValue(chart([...Array(500).fill(null), ...Array(100).fill(1)]));
+    expect(trimmed).toMatchObject({ fromMs: 501_000, spanMs: 100_000 });
+    expect(trimmed.lines[0]?.values).toHaveLength(100);
+  });
+
+  it('shows a minute at least, and everything when there is no value at all', () => {
+    expect(fromFirstValue(chart([...Array(597).fill(null), 1, 2, 3])).spanMs).toBe(60_000);
+    expect(fromFirstValue(chart(Array(600).fill(null))).spanMs).toBe(600_000);
+    expect(fromFirstValue(chart([1, 2])).spanMs).toBe(2_000);
+  });
+});
