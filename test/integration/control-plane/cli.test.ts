@@ -116,6 +116,15 @@ test('status and workloads: the sample shop is attached by itself', async () => 
   ).toBe(true);
 });
 
+test('workloads --listeners says where host processes reach the others', async () => {
+  const { stdout, code } = await run('workloads', '--listeners', '--project', project);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^web +calls orders\.shop:8080 at +http:\/\/127\.0\.0\.1:\d+$/m);
+  expect(stdout).toMatch(/^orders +calls ledger\.shop:\d+ at +tcp:\/\/127\.0\.0\.1:\d+$/m);
+  expect(stdout).toMatch(/^orders +HTTP_PROXY, and \/proxy\/\{service\}\/\{path\} +http:\/\/127\.0\.0\.1:\d+$/m);
+  expect((await run('workloads', '--project', project)).stdout).not.toContain('HTTP_PROXY');
+});
+
 test('topology has rates, percentiles and closed locks', async () => {
   const edges = await eventually('there is traffic on every edge', async () => {
     const topology = await json(Topology, 'topology', '--window', '10s');
