@@ -1,6 +1,6 @@
 import { Copy } from 'lucide-react';
 import type { ReactNode } from 'react';
-import type { ListenersView, WorkloadView } from '../../../core/contract/shapes.ts';
+import type { ListenersView } from '../../../core/contract/shapes.ts';
 import { useMesh } from '../../state/mesh-context.tsx';
 import { showToast } from '../../state/toasts.ts';
 import { Button, IconButton } from '../../ui/button.tsx';
@@ -18,7 +18,7 @@ export function ListenersDialog({ workload: id, onClose }: { workload: string; o
       onClose={onClose}
       footer={<Button onClick={onClose}>Close</Button>}
     >
-      {workload?.listeners ? <Addresses of={workload} listeners={workload.listeners} /> : <NotYet name={name} />}
+      {workload?.listeners ? <Addresses listeners={workload.listeners} /> : <NotYet name={name} />}
     </Dialog>
   );
 }
@@ -29,7 +29,7 @@ function NotYet({ name }: { name: string }) {
   );
 }
 
-function Addresses({ of: { name }, listeners }: { of: WorkloadView; listeners: ListenersView }) {
+function Addresses({ listeners }: { listeners: ListenersView }) {
   const { outbound, inbound, httpProxy } = listeners;
   return (
     <div className="listeners">
@@ -46,7 +46,7 @@ function Addresses({ of: { name }, listeners }: { of: WorkloadView; listeners: L
         </Section>
       )}
       {inbound.length > 0 && (
-        <Section title={`Where others call ${name} through the mesh`}>
+        <Section title="Where others call it through the mesh">
           {inbound.map(({ port, url }) => (
             <Address key={url} what={`port ${port}`} text={url} />
           ))}

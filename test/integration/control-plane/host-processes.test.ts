@@ -200,6 +200,34 @@ test('a process that is started again finds its listeners where they were', asyn
   );
 });
 
+test('a changed entry is attached again as what it says now', async () => {
+  const { port } = await startServer('moved');
+  const { id } = await listed('early');
+  await declare('early', { port, labels: { app: 'moved' } });
+  await eventually('it is attached again', async () => {
+    const now = await find('early');
+    return now?.service === 'moved' && now.mesh === 'attached';
+  });
+  expect((await find('early'))?.id).toBe(id);
+  const url = await eventually('the others have a listener', () => outbound('web', 'moved.dev').catch(() => null));
+  await eventually('it is reached', async () => (await get(`${url}/`)) === 'moved /');
+});
+
+test('two entries of one name live in namespaces of their own, and the sample shop beside them', async () => {
+  const { port } = await startServer('other');
+  const entry = (namespace: string) =>
+    `apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: { name: catalog, namespace: ${namespace} }\nspec: { address: 127.0.0.1, ports: { http: ${port} } }\n`;
+  await writeFile(fileOf('catalogs'), `${entry('one')}---\n${entry('two')}`);
+  await mesh.client.call('sample.start', {});
+  const all = await mesh.client.call('workload.list', {});
+  expect(all.filter(({ name }) => name === 'catalog').map(({ id }) => id)).toEqual(
+    expect.arrayContaining(['process:one/catalog', 'process:two/catalog', 'process:catalog']),
+  );
+  await mesh.client.call('sample.stop', {});
+  await rm(fileOf('catalogs'));
+  await eventually('they are gone', async () => (await find('catalog')) === undefined);
+});
+
 test('without its file a process is gone, and nothing of its sidecar listens any more', async () => {
   const { inbound, outbound: others, httpProxy: proxy } = await listenersOf('web');
   const addresses = [...inbound, ...others].map(({ url }) => url).concat(proxy ?? []);

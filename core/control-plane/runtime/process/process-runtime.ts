@@ -158,7 +158,7 @@ export class ProcessRuntime implements Runtime {
       request.target === 'sidecar'
         ? this.#sidecars.get(request.workloadId)?.process.output
         : this.#entries.get(request.workloadId)?.registration.output;
-    return followOutput(output ?? new OutputBuffer());
+    return followOutput(output ?? startedElsewhere());
   }
 
   async doctor(): Promise<readonly DoctorCheck[]> {
@@ -256,6 +256,12 @@ export class ProcessRuntime implements Runtime {
     entry.address = answering ?? entry.address;
     entry.running = answering !== null;
   }
+}
+
+function startedElsewhere(): OutputBuffer {
+  const output = new OutputBuffer();
+  output.append('Meshdesk did not start this process: its output is where it was started.\n');
+  return output;
 }
 
 /** A declared process without a port cannot be watched and counts as running. */
