@@ -100,7 +100,7 @@ function options(latest: { current: ChartProps }, width: number): uPlot.Options 
     legend: { show: false },
     scales: { x: { time: true }, y: { range: (_plot, _min, max) => [0, Math.max(max * 1.15, 1)] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 20, space: 90, values: (_plot, splits) => splits.map(clockTime) },
+      { ...axis, grid: { show: false }, size: 20, space: 90, values: clockTimes },
       { ...axis, size: 50, space: 28, values: (_plot, splits) => splits.map((value) => format(value)) },
     ],
     series: [
@@ -115,6 +115,16 @@ function options(latest: { current: ChartProps }, width: number): uPlot.Options 
     ],
     hooks: { draw: [(plot) => drawMarkers(plot, latest.current)] },
   };
+}
+
+/** A time that would be cut at either end of the axis is left out. */
+function clockTimes(plot: uPlot, splits: readonly number[]): string[] {
+  const half = 22;
+  const width = plot.over.clientWidth;
+  return splits.map((seconds) => {
+    const x = plot.valToPos(seconds, 'x');
+    return x < half || x > width - half + 4 ? '' : clockTime(seconds);
+  });
 }
 
 function clockTime(seconds: number): string {

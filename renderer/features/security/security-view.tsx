@@ -154,7 +154,8 @@ function CertificateTable({
                   </button>
                 </td>
                 <td className="mono muted ellipsis" title={certificate.spiffeId}>
-                  {certificate.spiffeId}
+                  <span className="trust-domain">{certificate.spiffeId.replace(/\/ns\/.*$/, '')}</span>
+                  {certificate.spiffeId.replace(/^spiffe:\/\/[^/]+/, '')}
                 </td>
                 <td>
                   <RotatesIn certificate={certificate} nowMs={nowMs} />

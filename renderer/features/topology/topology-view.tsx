@@ -108,7 +108,7 @@ function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
   const nodes = items.current.nodes(topology, layout.positions, options);
   const edges = items.current.edges(topology, layout.positions, options);
 
-  const show = useRef(() => undefined as void);
+  const show = useRef<() => void>(() => undefined);
   show.current = () => {
     if (!host.current || userMoved.current) return;
     const { clientWidth: width, clientHeight: height } = host.current;

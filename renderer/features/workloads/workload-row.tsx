@@ -58,7 +58,7 @@ export const WorkloadRow = memo(function WorkloadRow({ workload }: { workload: W
           <span className="hint">none</span>
         )}
       </td>
-      <td className="num workload-cost">
+      <td className="num">
         {cost ? (
           <span title={`event loop lag ${cost.eventLoopLagMs} ms`}>
             {formatPercent(cost.cpuPercent)} <span className="hint">·</span> {formatBytes(cost.rssBytes)}
