@@ -157,7 +157,11 @@ function WherePane({ ends: { edge, to } }: { ends: EdgeEnds }) {
           {edge.versions.map(({ version, percent, successPercent, p95Ms }) => (
             <tr key={version ?? ''}>
               <td>
-                <VersionChip version={version} versions={to.versions} />
+                {version === null && to.versions.length > 0 ? (
+                  <Chip title="answered by the sidecar itself, by a fault for example">not sent</Chip>
+                ) : (
+                  <VersionChip version={version} versions={to.versions} />
+                )}
               </td>
               <td className="num">{formatPercent(percent)}</td>
               <td className="num">{successPercent === null ? 'no data' : `${formatPercent(successPercent)} ok`}</td>
