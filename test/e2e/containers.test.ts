@@ -41,12 +41,24 @@ describe.skipIf(engineProblem !== null || chromium === null)('running containers
   const shoot = (name: string) => page().screenshot({ path: join(artefacts, `containers-${name}.png`) });
   const edgeBetween = async (from: string, to: string) => {
     const { nodes, edges } = await call(page(), 'topology.get', { windowSeconds: 5 });
-    const named = (service: string) => (node: { service: string }) =>
-      node.service === service || node.service === shop.name(service);
+    // Other containers on this machine may have the same service names in projects of their own.
+    const named = (service: string) => (node: { service: string; namespace: string | null }) =>
+      (node.service === service && node.namespace === shop.project) || node.service === shop.name(service);
     const ids = [nodes.find(named(from))?.id, nodes.find(named(to))?.id];
     return edges.find((edge) => edge.from === ids[0] && edge.to === ids[1]) ?? null;
   };
   const label = (edge: { from: string; to: string }) => page().getByTestId(`edge-${edge.from}-${edge.to}`);
+  /** Services of which the text runs into their version chips. */
+  const crowdedNodes = () =>
+    page().evaluate(() =>
+      [...document.querySelectorAll('.service')].flatMap((node) => {
+        const chips = node.querySelector('.service-versions')?.getBoundingClientRect();
+        const text = document.createRange();
+        text.selectNodeContents(node.querySelector('small') ?? node);
+        const { right, bottom } = text.getBoundingClientRect();
+        return chips && right > chips.left && bottom > chips.top ? [node.textContent] : [];
+      }),
+    );
   /** Answers that a fault was told to give. */
   let refused = 0;
   /** Every request that was sent so far was answered, with 200 unless refused on purpose, and `more` further ones are too. */
@@ -72,6 +84,9 @@ describe.skipIf(engineProblem !== null || chromium === null)('running containers
   });
 
   it('lists containers by compose project with image, ports, version and state', async () => {
+    await page().getByTestId(`node-payments.${shop.project}`).waitFor({ timeout: 20_000 });
+    expect(await crowdedNodes()).toEqual([]);
+    await shoot('topology-before');
     await open('Workloads');
     const members = group(shop.project);
     await members.waitFor({ timeout: 20_000 });
@@ -230,7 +245,10 @@ describe.skipIf(engineProblem !== null || chromium === null)('running containers
     await eventually(
       'about a tenth at version 2',
       async () => {
-        const { observed, configured } = await call(page(), 'split.show', { service: 'payments', windowSeconds: 10 });
+        const { observed, configured } = await call(page(), 'split.show', {
+          service: `payments.${shop.project}`,
+          windowSeconds: 10,
+        });
         const share = observed.find(({ version }) => version === 'v2')?.percent ?? 0;
         return configured && share > 6 && share < 14;
       },
@@ -375,6 +393,7 @@ describe.skipIf(engineProblem !== null || chromium === null)('running containers
           const picture = await shoot(`${view.toLowerCase()}-${colorScheme}${name}`);
           expect(picture.byteLength).toBeGreaterThan(10_000);
           const overflow = await page().evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+          if (view === 'Topology') expect(await crowdedNodes()).toEqual([]);
           expect(overflow, `${view} is wider than its window`).toBeLessThanOrEqual(0);
         }
       }

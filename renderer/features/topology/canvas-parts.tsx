@@ -11,7 +11,7 @@ import {
 import { Clock, Database, Globe, Lock, LockKeyhole, LockOpen, LogIn, Split, Unplug, Zap } from 'lucide-react';
 import { memo } from 'react';
 import { selectInTopology } from '../../state/navigation.ts';
-import { VersionChip } from '../../ui/chip.tsx';
+import { Chip, VersionChip } from '../../ui/chip.tsx';
 import type { BoxNode, ServiceData, ServiceNode, TrafficData, TrafficEdge } from './flow-items.ts';
 
 const locks = { open: LockOpen, half: LockKeyhole, closed: Lock };
@@ -39,9 +39,11 @@ export const ServiceCard = memo(function ServiceCard({ id, data, selected }: Nod
         </span>
         {data.versions.length > 1 && (
           <span className="service-versions">
-            {data.versions.slice(0, 3).map((version) => (
-              <VersionChip key={version} version={version} versions={data.versions} />
-            ))}
+            {data.versions.length > 2 ? (
+              <Chip title={data.versions.join(', ')}>{data.versions.length} versions</Chip>
+            ) : (
+              data.versions.map((version) => <VersionChip key={version} version={version} versions={data.versions} />)
+            )}
           </span>
         )}
       </button>

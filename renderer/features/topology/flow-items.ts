@@ -162,8 +162,11 @@ function nodeLine(node: TopologyNode, metric: Metric): string {
   if (node.kind === 'caller') return 'not in the mesh';
   if (node.tcp && node.requestsPerSecond === null)
     return `${node.tcp.connections} conn · ${formatBytesPerSecond(node.tcp.bytesPerSecond)}`;
-  if (node.kind === 'service' && node.mesh === 'detached') return 'not attached';
-  if (node.requestsPerSecond === null) return node.kind === 'outside' ? 'outside the mesh' : 'no traffic';
+  // Beside version chips there is room for one short word.
+  if (node.kind === 'service' && node.mesh === 'detached')
+    return node.versions.length > 1 ? 'detached' : 'not attached';
+  if (node.requestsPerSecond === null)
+    return node.kind === 'outside' ? 'outside the mesh' : node.versions.length > 1 ? 'idle' : 'no traffic';
   const second = metric === 'errors' ? `${formatPercent(node.errorPercent)} err` : formatMs(node.p95Ms);
   if (node.versions.length > 1) return formatRateShort(node.requestsPerSecond);
   return node.p95Ms === null

@@ -97,7 +97,7 @@ function WorkloadsPane({ node }: { node: TopologyNode }) {
                     className={`dot ${mesh === 'attached' ? 'ok' : mesh === 'degraded' ? 'warn' : 'off'}`}
                     title={mesh}
                   />
-                  <span className="ellipsis" style={{ maxWidth: 150 }} title={name}>
+                  <span className="ellipsis" style={{ maxWidth: 190 }} title={name}>
                     {name}
                   </span>
                   {version && <VersionChip version={version} versions={node.versions} />}
