@@ -22,8 +22,13 @@ export function ExportView() {
   const { client } = useAccess();
   const splits = useMesh((data) => data.splitsChange);
   const faults = useMesh((data) => data.faults.map(({ id, enabled, percent }) => `${id}${enabled}${percent}`).join());
-  const preview = useQuery(`preview#${splits}${faults}`, () => client.call('export.preview', { targets: [target] }));
+  const shape = useMesh((data) =>
+    data.workloads.map(({ service, version, mesh }) => `${service}${version}${mesh}`).join(),
+  );
+  const preview = useQuery(`preview#${splits}${faults}${shape}`, () => client.call('export.preview', { targets: [target] }));
   const result = preview.data?.find((one) => one.target === target) ?? null;
+  // Without anything to map there are still a kustomization and a report, which say nothing.
+  const nothing = result !== null && result.findings.length === 0;
   return (
     <View
       title="Export"
@@ -31,7 +36,7 @@ export function ExportView() {
         <>
           <span className="hint">Istio: VirtualService, DestinationRule, PeerAuthentication</span>
           <span className="push" />
-          <WriteButton disabled={!result || result.files.length === 0} />
+          <WriteButton disabled={!result || nothing} />
         </>
       }
     >
@@ -39,12 +44,12 @@ export function ExportView() {
         <ErrorState title="There is no preview" error={preview.error} onRetry={preview.reload} />
       )}
       {!preview.data && !preview.error && <Loading label="Making the preview" lines={6} />}
-      {result?.files.length === 0 && (
+      {nothing && (
         <EmptyState icon={ArrowUpFromLine} title="Nothing to export yet">
           Attach workloads, split traffic or inject a fault: what you set up here becomes files for a production mesh.
         </EmptyState>
       )}
-      {result && result.files.length > 0 && <Preview result={result} />}
+      {result && !nothing && <Preview result={result} />}
     </View>
   );
 }
