@@ -25,7 +25,9 @@ export function ExportView() {
   const shape = useMesh((data) =>
     data.workloads.map(({ service, version, mesh }) => `${service}${version}${mesh}`).join(),
   );
-  const preview = useQuery(`preview#${splits}${faults}${shape}`, () => client.call('export.preview', { targets: [target] }));
+  const preview = useQuery(`preview#${splits}${faults}${shape}`, () =>
+    client.call('export.preview', { targets: [target] }),
+  );
   const result = preview.data?.find((one) => one.target === target) ?? null;
   // Without anything to map there are still a kustomization and a report, which say nothing.
   const nothing = result !== null && result.findings.length === 0;
