@@ -28,12 +28,16 @@ export interface FaultBookOptions {
 }
 
 interface Active {
+  /** `from->to`. */
+  readonly edge: string;
   readonly expiresAtMs: number | null;
   readonly p95BeforeMs: number | null;
   readonly timer: NodeJS.Timeout | null;
 }
 
 const ackTimeoutMs = 1_000;
+/** Over which the latency before a fault is taken. */
+const beforeSeconds = 30;
 
 /**
  * Faults: definitions are resources (FaultInjection) and stay; whether one is switched on is kept in memory only, so
@@ -43,6 +47,11 @@ const ackTimeoutMs = 1_000;
 export class FaultBook implements MeshFaults {
   readonly #options: FaultBookOptions;
   readonly #active = new Map<string, Active>();
+  /** Of faults that were switched off: the figure before them, which the edge has again only some time later. */
+  readonly #before = new Map<
+    string,
+    { readonly edge: string; readonly p95Ms: number | null; readonly offAtMs: number }
+  >();
 
   constructor(options: FaultBookOptions) {
     this.#options = options;
@@ -179,7 +188,7 @@ export class FaultBook implements MeshFaults {
 
   #switchOn(fault: FaultDefinition): void {
     const { clock, telemetry, markers } = this.#options;
-    const before = telemetry.window(this.#rings(fault.from, fault.to), 30).sum;
+    const p95BeforeMs = this.#p95Before(fault);
     telemetry.resetFault(fault.id);
     const expire = () => {
       this.#switchOff(fault.id);
@@ -189,7 +198,7 @@ export class FaultBook implements MeshFaults {
     const timer = fault.durationMs === null ? null : setTimeout(expire, fault.durationMs);
     timer?.unref();
     const expiresAtMs = fault.durationMs === null ? null : clock.nowMs() + fault.durationMs;
-    this.#active.set(fault.id, { expiresAtMs, p95BeforeMs: before.latency.percentileMs(95), timer });
+    this.#active.set(fault.id, { edge: edgeOf(fault), expiresAtMs, p95BeforeMs, timer });
     markers.add('fault', `${describeFault(fault)} on`);
   }
 
@@ -198,7 +207,18 @@ export class FaultBook implements MeshFaults {
     if (active === undefined) return;
     if (active.timer !== null) clearTimeout(active.timer);
     this.#active.delete(id);
+    this.#before.set(id, { edge: active.edge, p95Ms: active.p95BeforeMs, offAtMs: this.#options.clock.nowMs() });
     this.#options.markers.add('fault', `${id} off`);
+  }
+
+  /** p95 of the edge without the fault; the same as last time while its requests are still in the window. */
+  #p95Before(fault: FaultDefinition): number | null {
+    const { clock, telemetry } = this.#options;
+    const { id, from, to } = fault;
+    const earlier = this.#before.get(id);
+    if (earlier?.edge === edgeOf(fault) && clock.nowMs() - earlier.offAtMs < beforeSeconds * 1_000)
+      return earlier.p95Ms;
+    return telemetry.window(this.#rings(from, to), beforeSeconds).sum.latency.percentileMs(95);
   }
 
   async #publish(): Promise<void> {
@@ -236,6 +256,8 @@ export class FaultBook implements MeshFaults {
     };
   }
 }
+
+const edgeOf = ({ from, to }: FaultDefinition): string => `${from ?? '*'}->${to}`;
 
 /** `delay 400 ms for 30 %`. */
 export function describeFault(fault: Pick<FaultDefinition, 'action' | 'percent'>): string {
