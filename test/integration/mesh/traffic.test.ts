@@ -121,9 +121,6 @@ describe('a fault', () => {
     const [view] = mesh.faults.list();
     expect(view).toMatchObject({ seen: 4, hits: 2, effect: { p95BeforeMs: null, errorPercentNow: 25 } });
     expect(view?.effect.p95NowMs).toBeGreaterThan(375);
-    // Switched off and on again, the slow requests of its own are not taken for the time before it.
-    await mesh.faults.toggle(id, false);
-    expect((await mesh.faults.toggle(id, true)).effect.p95BeforeMs).toBeNull();
     expect(mesh.topology(30).edges[0]).toMatchObject({
       id: 'web.shop->orders.shop',
       badges: [{ kind: 'fault', text: 'delay 400 ms for 50 %', faultId: id }],
@@ -131,6 +128,9 @@ describe('a fault', () => {
     expect(mesh.series({ from: 'web.shop', to: 'orders.shop', seconds: 60 }).markers).toMatchObject([
       { kind: 'fault' },
     ]);
+    // Switched off and on again, the slow requests of its own are not taken for the time before it.
+    await mesh.faults.toggle(id, false);
+    expect((await mesh.faults.toggle(id, true)).effect.p95BeforeMs).toBeNull();
   });
 
   it('on an edge that spoke TCP, or to a TCP service, is refused', async () => {
