@@ -302,9 +302,11 @@ describe.skipIf(engineProblem !== null || chromium === null)('running containers
     await button(`Actions of ${shop.name('orders')}`).click();
     await page().getByRole('menuitem', { name: 'Shell', exact: true }).click();
     await eventually('a prompt', async () => /[#$] *$/.test((await terminalText()).trimEnd()));
-    await page().keyboard.type('echo hello-$((40+2))');
-    await page().keyboard.press('Enter');
-    await eventually('the answer', async () => /hello-42/.test(await terminalText()));
+    const input = page().locator('.xterm-helper-textarea').last();
+    await input.focus();
+    await input.pressSequentially('echo hello-$((40+2))');
+    await input.press('Enter');
+    await eventually('the answer', async () => /hello-42/.test(await terminalText()), 20_000);
     await page().getByLabel('Search in the terminal').fill('hello-42');
     await eventually('the match is selected', async () => (await page().locator('.xterm-selection div').count()) > 0);
     await shoot('shell');

@@ -128,7 +128,9 @@ export async function startDesktop(executablePath: string, args: readonly string
     cwd: root,
     env: { ...inherited, ...env, ...(display.name ? { DISPLAY: display.name } : {}) } as Record<string, string>,
   });
-  collect(application.process(), output);
+  // Kept, because the application cannot be asked for it any more once it has ended.
+  const child = application.process();
+  collect(child, output);
   const page = await application.firstWindow();
   const pageErrors = watchErrors(page);
   await page.waitForLoadState('domcontentloaded');
@@ -140,7 +142,6 @@ export async function startDesktop(executablePath: string, args: readonly string
     pageErrors,
     output,
     close: async () => {
-      const child = application.process();
       const ended = child.exitCode === null ? once(child, 'exit') : Promise.resolve();
       // Closing the window is what a user does; the process ends once the control plane has.
       if (child.exitCode === null && child.signalCode === null) {
