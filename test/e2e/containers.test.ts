@@ -306,7 +306,11 @@ describe.skipIf(engineProblem !== null || chromium === null)('running containers
     await input.focus();
     await input.pressSequentially('echo hello-$((40+2))');
     await input.press('Enter');
-    await eventually('the answer', async () => /hello-42/.test(await terminalText()), 20_000);
+    await eventually('the answer', async () => {
+      const text = await terminalText();
+      if (!/hello-42/.test(text)) throw new Error(`the terminal shows: ${text}`);
+      return true;
+    });
     await page().getByLabel('Search in the terminal').fill('hello-42');
     await eventually('the match is selected', async () => (await page().locator('.xterm-selection div').count()) > 0);
     await shoot('shell');

@@ -190,7 +190,24 @@ function connectTerminal(terminal: Terminal, client: ContractClient, of: Termina
     early.clear();
     return undefined;
   }, warn);
-  const input = terminal.onData((data) => id !== null && void client.call('terminal.input', { id, data }).catch(warn));
+  // One call at a time: calls that run side by side can arrive in another order than the keys were pressed.
+  let typed = '';
+  let sending = false;
+  const send = async () => {
+    if (sending) return;
+    sending = true;
+    while (typed !== '' && id !== null) {
+      const data = typed;
+      typed = '';
+      await client.call('terminal.input', { id, data }).catch(warn);
+    }
+    sending = false;
+  };
+  const input = terminal.onData((data) => {
+    if (id === null) return;
+    typed += data;
+    void send();
+  });
   const resize = terminal.onResize(
     ({ cols, rows }) => id !== null && void client.call('terminal.resize', { id, columns: cols, rows }).catch(warn),
   );
