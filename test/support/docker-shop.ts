@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import Docker from 'dockerode';
+import { deframe } from '../../core/control-plane/runtime/docker/deframe.ts';
 import { ensureTestImage } from './docker-image.ts';
 import { httpService, loadGenerator } from './docker-programs.ts';
 import { eventually } from './eventually.ts';
@@ -212,15 +213,4 @@ export class DockerShop {
     await Promise.all(left.map(({ Id }) => this.docker.getContainer(Id).remove({ force: true, v: true })));
     await this.#network?.remove();
   }
-}
-
-/** The engine frames stdout and stderr of a container without a terminal: 8 bytes before each piece. */
-function deframe(framed: Buffer): string {
-  let text = '';
-  for (let at = 0; at + 8 <= framed.length; ) {
-    const length = framed.readUInt32BE(at + 4);
-    text += framed.toString('utf8', at + 8, at + 8 + length);
-    at += 8 + length;
-  }
-  return text;
 }

@@ -1,6 +1,7 @@
 /** Runs `rules.sh` in a network namespace, in a container that lives just as long. */
 import type Docker from 'dockerode';
 import { MeshError } from '../../../contract/errors.ts';
+import { deframe } from './deframe.ts';
 import { engineMessage } from './engine-error.ts';
 import { type Purpose, removeContainer, rulesContainer } from './own-containers.ts';
 
@@ -11,17 +12,6 @@ export interface RulesRun {
   /** For messages: the workload's name. */
   readonly name: string;
 }
-
-const decode = (output: Buffer): string => {
-  // The engine frames stdout and stderr: 8 bytes (stream, 0, 0, 0, length) before each piece.
-  let text = '';
-  for (let at = 0; at + 8 <= output.length; ) {
-    const length = output.readUInt32BE(at + 4);
-    text += output.toString('utf8', at + 8, at + 8 + length);
-    at += 8 + length;
-  }
-  return text.trim();
-};
 
 /** What `rules.sh` printed. Rejects with REDIRECT_FAILED and its words when it refused. */
 export async function runRules(docker: Docker, action: 'install' | 'remove' | 'show', run: RulesRun): Promise<string> {
@@ -39,7 +29,7 @@ export async function runRules(docker: Docker, action: 'install' | 'remove' | 's
   try {
     await container.start();
     const { StatusCode: status } = (await container.wait()) as { StatusCode: number };
-    const printed = decode((await container.logs({ stdout: true, stderr: true })) as unknown as Buffer);
+    const printed = deframe((await container.logs({ stdout: true, stderr: true })) as unknown as Buffer).trim();
     if (status !== 0) return fail(printed === '' ? `rules.sh ended with status ${status}` : printed);
     return printed;
   } catch (error) {
