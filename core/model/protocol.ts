@@ -4,6 +4,33 @@ import { z } from 'zod';
 export const PortProtocol = z.enum(['auto', 'http', 'http2', 'grpc', 'tls', 'tcp']);
 export type PortProtocol = z.infer<typeof PortProtocol>;
 
+/**
+ * The PROXY protocol at a port (HAProxy, doc/proxy-protocol.txt). `accept`: connections from outside the mesh begin with a
+ * header, either version, and are refused without; `send`: the application gets one, with the client's real address.
+ */
+export const ProxyProtocol = z.strictObject({
+  accept: z.boolean(),
+  send: z.enum(['v1', 'v2']).nullable(),
+});
+export type ProxyProtocol = z.infer<typeof ProxyProtocol>;
+
+const proxyProtocolWords: Readonly<Record<string, Partial<ProxyProtocol>>> = {
+  accept: { accept: true },
+  'send-v1': { send: 'v1' },
+  'send-v2': { send: 'v2' },
+};
+
+/** `accept`, `send-v1`, `send-v2`, or `accept` and one of the others with a comma between; `null` for anything else. */
+export function parseProxyProtocol(text: string): ProxyProtocol | null {
+  const asked: { accept: boolean; send: ProxyProtocol['send'] } = { accept: false, send: null };
+  for (const word of text.split(',')) {
+    const change = proxyProtocolWords[word.trim()];
+    if (change === undefined || (change.send !== undefined && asked.send !== null)) return null;
+    Object.assign(asked, change);
+  }
+  return asked;
+}
+
 /** What was seen on a connection. HTTP/2 passes as `tcp` until the sidecar speaks it. */
 export const SeenProtocol = z.enum(['http/1.1', 'tcp']);
 export type SeenProtocol = z.infer<typeof SeenProtocol>;

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { MtlsMode } from './identity.ts';
-import { PortProtocol } from './protocol.ts';
+import { PortProtocol, ProxyProtocol } from './protocol.ts';
 
 const Port = z.number().int().min(1).max(65_535);
 
@@ -134,7 +134,15 @@ export const SidecarConfig = z.strictObject({
   listeners: ListenerConfig,
   inbound: z.strictObject({
     mtls: MtlsMode,
-    ports: z.array(z.strictObject({ port: Port, protocol: PortProtocol, mtls: MtlsMode })),
+    ports: z.array(
+      z.strictObject({
+        port: Port,
+        protocol: PortProtocol,
+        mtls: MtlsMode,
+        /** Absent: the PROXY protocol plays no part at this port. */
+        proxyProtocol: ProxyProtocol.optional(),
+      }),
+    ),
   }),
   services: z.array(ServiceConfig),
   faults: z.array(FaultConfig),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PortProtocol } from './protocol.ts';
+import { PortProtocol, ProxyProtocol } from './protocol.ts';
 
 /**
  * A workload is one running instance: a container or a host process. Its service, namespace and version come from
@@ -16,6 +16,8 @@ export const WorkloadPort = z.strictObject({
    * loopback address, so each listens on a port of its own. Absent: `port`.
    */
   servicePort: z.number().int().min(1).max(65_535).optional(),
+  /** Absent: the PROXY protocol plays no part at this port. */
+  proxyProtocol: ProxyProtocol.optional(),
 });
 export type WorkloadPort = z.infer<typeof WorkloadPort>;
 

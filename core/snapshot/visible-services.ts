@@ -240,14 +240,14 @@ export function compileInbound(snapshot: MeshSnapshot, workload: SnapshotWorkloa
   const { discovered, attached } = workload;
   const mtls = workloadMtls(discovered, snapshot.resources.peerAuthentications, snapshot.rootNamespace);
   const inForce = (mode: MtlsMode): MtlsMode => (mode === 'STRICT' && !attached ? 'PERMISSIVE' : mode);
-  const protocols = new Map(discovered.ports.map(({ port, protocol }) => [port, protocol]));
-  const ports = [...new Set([...protocols.keys(), ...mtls.ports.keys()])].sort((a, b) => a - b);
+  const known = new Map(discovered.ports.map((listed) => [listed.port, listed]));
+  const ports = [...new Set([...known.keys(), ...mtls.ports.keys()])].sort((a, b) => a - b);
   return {
     mtls: inForce(mtls.mode),
-    ports: ports.map((port) => ({
-      port,
-      protocol: protocols.get(port) ?? 'auto',
-      mtls: inForce(mtls.ports.get(port) ?? mtls.mode),
-    })),
+    ports: ports.map((port) => {
+      const { protocol = 'auto', proxyProtocol } = known.get(port) ?? {};
+      const mode = inForce(mtls.ports.get(port) ?? mtls.mode);
+      return { port, protocol, mtls: mode, ...(proxyProtocol === undefined ? {} : { proxyProtocol }) };
+    }),
   };
 }

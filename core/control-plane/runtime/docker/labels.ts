@@ -15,6 +15,8 @@ export const override = {
   ignore: 'dev.meshdesk.ignore',
   /** `dev.meshdesk.protocol.8080=http` */
   protocolPrefix: 'dev.meshdesk.protocol.',
+  /** `dev.meshdesk.proxy-protocol.8080=accept,send-v2` */
+  proxyProtocolPrefix: 'dev.meshdesk.proxy-protocol.',
 } as const;
 
 export const compose = {

@@ -6,7 +6,7 @@
  *   version    label, else `v2` at the end of that name (`payments-v2`), else the image's tag unless it says nothing
  */
 import type Docker from 'dockerode';
-import { PortProtocol } from '../../../model/protocol.ts';
+import { PortProtocol, parseProxyProtocol } from '../../../model/protocol.ts';
 import type { DiscoveredWorkload, RunState, WorkloadAddress, WorkloadPort } from '../../../model/workload.ts';
 import { compose, override } from './labels.ts';
 
@@ -50,21 +50,25 @@ function toRunState(state: Docker.ContainerInspectInfo['State']): RunState {
 function toPorts(info: Docker.ContainerInspectInfo): WorkloadPort[] {
   const labels = info.Config.Labels ?? {};
   const exposed = { ...info.Config.ExposedPorts, ...info.NetworkSettings.Ports };
-  const declared = Object.keys(labels)
-    .filter((key) => key.startsWith(override.protocolPrefix))
-    .map((key) => `${key.slice(override.protocolPrefix.length)}/tcp`);
+  const declared = [override.protocolPrefix, override.proxyProtocolPrefix].flatMap((prefix) =>
+    Object.keys(labels)
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => `${key.slice(prefix.length)}/tcp`),
+  );
   const ports: WorkloadPort[] = [];
   for (const key of new Set([...Object.keys(exposed), ...declared])) {
     const [number, transport] = key.split('/');
     const port = Number(number);
     if (transport !== 'tcp' || !Number.isInteger(port) || port < 1 || port > 65_535) continue;
     const said = PortProtocol.safeParse(labels[`${override.protocolPrefix}${port}`]);
+    const proxyProtocol = parseProxyProtocol(labels[`${override.proxyProtocolPrefix}${port}`] ?? '');
     const published = info.NetworkSettings.Ports?.[key]?.[0]?.HostPort;
     const fallback: PortProtocol = tcpPorts.has(port) ? 'tcp' : 'auto';
     ports.push({
       port,
       protocol: said.success ? said.data : fallback,
       publishedPort: published === undefined || published === '' ? null : Number(published),
+      ...(proxyProtocol === null ? {} : { proxyProtocol }),
     });
   }
   return ports.sort((a, b) => a.port - b.port);
