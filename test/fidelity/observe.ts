@@ -1,0 +1,81 @@
+import type { Agent } from 'node:http';
+import { request } from 'node:http';
+import type { Ask } from './scenario.ts';
+import { printOrder } from './scenario.ts';
+import { type Attempt, askHeader, orderHeader, type Upstreams } from './upstreams.ts';
+
+/** What could be seen of one request, without what is allowed to differ (ids, dates, the proxies' own headers). */
+export interface Observation {
+  /** 0: the connection ended without an answer. */
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly attempts: readonly Attempt[];
+}
+
+/** Where a proxy takes requests in absolute form. */
+export interface Side {
+  readonly name: 'istio' | 'meshdesk';
+  readonly proxyPort: number;
+  readonly agent: Agent;
+}
+
+let asked = 0;
+
+/** Sends a request through one side. */
+export async function observe(side: Side, upstreams: Upstreams, host: string, ask: Ask): Promise<Observation> {
+  asked += 1;
+  const id = `${side.name}-${asked}`;
+  const answer = await send(side, host, ask, id);
+  return { ...answer, attempts: upstreams.take(id).map(toComparable) };
+}
+
+function send(side: Side, host: string, ask: Ask, id: string): Promise<Omit<Observation, 'attempts'>> {
+  const { method = 'GET', path = '/', headers = {}, body, order } = ask;
+  const authority = `${host}.shop.svc.cluster.local`;
+  const sent = {
+    host: authority,
+    ...headers,
+    [askHeader]: id,
+    ...(order === undefined ? {} : { [orderHeader]: printOrder(order) }),
+    ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+  };
+  return new Promise((resolve) => {
+    const lost = () => resolve({ status: 0, body: '', headers: {} });
+    const target = `http://${authority}${path}`;
+    const options = { host: '127.0.0.1', port: side.proxyPort, path: target, method, headers: sent, agent: side.agent };
+    const going = request(options, (response) => {
+      const parts: Buffer[] = [];
+      response.on('data', (part: Buffer) => parts.push(part));
+      response.on('error', lost);
+      response.on('end', () => {
+        const text = Buffer.concat(parts).toString();
+        resolve({ status: response.statusCode ?? 0, body: text, headers: answerHeaders(response.headers) });
+      });
+    });
+    going.setTimeout(20_000, () => going.destroy());
+    going.on('error', lost);
+    going.end(body);
+  });
+}
+
+/** Set by one of the proxies, or by the transport; what a configured rule adds is never among them. */
+const ownOfAnswers =
+  /^(server|date|connection|keep-alive|transfer-encoding|content-length|content-type|x-envoy-.*|x-mesh-.*|x-request-id|allow)$/;
+const ownOfRequests =
+  /^(connection|transfer-encoding|content-length|x-envoy-.*|x-forwarded-.*|x-request-id|x-b3-.*|traceparent|tracestate|x-mesh-.*|x-ask|x-do|host)$/;
+
+function answerHeaders(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
+  return pick(headers, ownOfAnswers);
+}
+
+function toComparable(attempt: Attempt): Attempt {
+  return { ...attempt, headers: pick(attempt.headers, ownOfRequests) };
+}
+
+function pick(headers: NodeJS.Dict<string | string[]>, own: RegExp): Record<string, string> {
+  const kept = Object.entries(headers).filter(([name, value]) => value !== undefined && !own.test(name));
+  return Object.fromEntries(
+    kept.map(([name, value]) => [name, [value].flat().join(', ')] as const).sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
+}

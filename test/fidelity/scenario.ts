@@ -1,0 +1,55 @@
+/**
+ * `test/fidelity/`: does a Meshdesk sidecar do what a real Istio does? The same YAML, the same upstreams and the same
+ * requests go through both; what can be observed is compared.
+ *
+ *   scenario     one service of its own (`{host}`), resources for it, and requests to it
+ *   world        many scenarios loaded at once, in both
+ *   observation  what a client and the upstreams saw of one request
+ *   difference   two observations that do not agree; explained ones are listed in docs/fidelity.md by their key
+ */
+
+/** What the upstream is told to do with a request, in the header `x-do`. */
+export interface UpstreamOrder {
+  /** Status to answer with; default 200. */
+  readonly status?: number;
+  /** The order is for the first N attempts of this request only; later ones are answered with 200. */
+  readonly times?: number;
+  readonly delayMs?: number;
+  /** Closes the connection with RST instead of answering. */
+  readonly reset?: boolean;
+  /** Headers of the answer. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Ask {
+  readonly method?: string;
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly order?: UpstreamOrder;
+  /** More than once: shares of outcomes are compared statistically instead of answer by answer. */
+  readonly repeat?: number;
+  /** One after the other on one connection; for stickiness: which version answered must be the same within the series. */
+  readonly sticky?: boolean;
+}
+
+export interface Scenario {
+  /** The field it is about, e.g. `VirtualService.http.match.uri.prefix: ends inside a segment`. */
+  readonly name: string;
+  /** Resources with `{host}` for the short name of the scenario's service, in namespace shop. */
+  readonly yaml: string;
+  /** Versions the service has, an endpoint each; default v1 and v2. */
+  readonly versions?: readonly string[];
+  readonly asks: readonly Ask[];
+}
+
+export const defaultVersions: readonly string[] = ['v1', 'v2'];
+
+/** Text of an order, and back. */
+export function printOrder(order: UpstreamOrder): string {
+  return JSON.stringify(order);
+}
+
+export function parseOrder(text: string | undefined): UpstreamOrder {
+  return text === undefined ? {} : (JSON.parse(text) as UpstreamOrder);
+}

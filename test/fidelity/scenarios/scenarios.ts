@@ -1,0 +1,7 @@
+import type { Scenario } from '../scenario.ts';
+import { forwarding } from './forwarding.ts';
+import { matching } from './matching.ts';
+import { resilience } from './resilience.ts';
+
+/** Every hand-written scenario. */
+export const scenarios: readonly Scenario[] = [...matching, ...forwarding, ...resilience];

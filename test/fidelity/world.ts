@@ -1,0 +1,44 @@
+import type { Ask, Scenario } from './scenario.ts';
+import { defaultVersions } from './scenario.ts';
+import type { Upstreams } from './upstreams.ts';
+
+/** A scenario with the host name it got. */
+export interface PlacedScenario {
+  readonly name: string;
+  readonly host: string;
+  readonly versions: readonly string[];
+  readonly yaml: string;
+  readonly asks: readonly Ask[];
+}
+
+export interface World {
+  readonly scenarios: readonly PlacedScenario[];
+}
+
+/** Gives every scenario a service of its own. @param prefix makes the names differ from those of other worlds */
+export function toWorld(scenarios: readonly Scenario[], prefix: string): World {
+  return {
+    scenarios: scenarios.map(({ name, yaml, versions = defaultVersions, asks }, index) => {
+      const host = `${prefix}${index}`;
+      return { name, host, versions, asks, yaml: yaml === '' ? '' : `---\n${yaml.replaceAll('{host}', host)}\n` };
+    }),
+  };
+}
+
+/** The service as Istio gets it without Kubernetes: port 80, an endpoint per version on loopback. */
+export function serviceEntry(host: string, versions: readonly string[], upstreams: Upstreams): string {
+  const endpoints = versions.map(
+    (version) =>
+      `    - { address: 127.0.0.1, ports: { http: ${upstreams.portOf(version)} }, labels: { version: "${version}" } }\n`,
+  );
+  return `apiVersion: networking.istio.io/v1beta1
+kind: ServiceEntry
+metadata: { name: ${host}, namespace: shop }
+spec:
+  hosts: [${host}.shop.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  endpoints:
+${endpoints.join('')}`;
+}
