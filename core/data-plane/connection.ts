@@ -34,6 +34,8 @@ export interface DownstreamContext {
   readonly forwardProxy: boolean;
   /** Set when the connection was mesh mTLS. */
   readonly peerSpiffeId: string | null;
+  /** Server name of the application's own TLS that passes through (SNI, lower-case); absent: none was seen. */
+  readonly serverName?: string;
 }
 
 /** Takes over a connection; `head` are the bytes that detection has read already. */

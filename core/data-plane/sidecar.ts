@@ -62,7 +62,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const http = createHttpHandler({ config, connector, telemetry, clock, random, newId: randomUUID, faultsAllowed });
   const tcp = new TcpHandler({ config, connector, edge, random, logger });
   const terminator = new MeshTerminator(identity, () => configuration.compiled.source.trustDomain);
-  const intake = new Intake({ config, http, tcp, terminator, edge, logger });
+  const intake = new Intake({ config, http, http2: null, tcp, terminator, edge, logger });
   const listeners = new ListenerSet({
     accept: (socket, context) => intake[context.direction](socket, context),
     loadLookup: loadOriginalDestinationLookup,

@@ -1,13 +1,17 @@
 import { parseClientHello } from './client-hello.ts';
 
-/** What the first bytes of a connection say. HTTP/2 is `tcp` until the sidecar speaks it. */
+/** What the first bytes of a connection say. `h2`: HTTP/2 with prior knowledge. */
 export type FirstBytes =
   | { readonly kind: 'http' }
+  | { readonly kind: 'h2' }
   | { readonly kind: 'tcp' }
-  | { readonly kind: 'tls'; readonly alpn: readonly string[] };
+  | { readonly kind: 'tls'; readonly alpn: readonly string[]; readonly serverName: string | null };
 
 const http: FirstBytes = { kind: 'http' };
 const tcp: FirstBytes = { kind: 'tcp' };
+const h2: FirstBytes = { kind: 'h2' };
+/** RFC 9113, 3.4. `PRI` is a method nobody else may use. */
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 /** The longest registered method is UPDATEREDIRECTREF, 17. */
 const maxMethodBytes = 20;
 const space = 0x20;
@@ -18,7 +22,7 @@ export function classifyFirstBytes(head: Buffer): FirstBytes | null {
   if (head.length === 0) return null;
   const hello = parseClientHello(head);
   if (hello === 'more') return null;
-  if (hello !== 'not-tls') return { kind: 'tls', alpn: hello.alpn };
+  if (hello !== 'not-tls') return { kind: 'tls', alpn: hello.alpn, serverName: hello.serverName };
   return classifyPlain(head);
 }
 
@@ -34,6 +38,10 @@ function classifyPlain(head: Buffer): FirstBytes | null {
   if (target.length === 0) return null;
   if (method === 'CONNECT') return isTargetByte(target[0] ?? 0) ? http : tcp;
   if (target[0] === slash) return http;
+  if (method === 'PRI') {
+    const known = Math.min(head.length, preface.length);
+    if (preface.compare(head, 0, known, 0, known) === 0) return known === preface.length ? h2 : null;
+  }
   if (method === 'OPTIONS') {
     const star = startsWith(target, '* ');
     if (star !== 'no') return star === 'yes' ? http : null;

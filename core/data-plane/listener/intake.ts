@@ -11,8 +11,8 @@
  * It must not parse more than the first bytes, and it opens no connection.
  */
 import type { Socket } from 'node:net';
-import { type MtlsMode, meshAlpn } from '../../model/identity.ts';
-import type { PortProtocol } from '../../model/protocol.ts';
+import { meshAlpn } from '../../model/identity.ts';
+import type { ProxyProtocol } from '../../model/protocol.ts';
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { ConnectionHandler, DownstreamContext } from '../connection.ts';
 import type { CompiledConfig } from '../http/compiled-config.ts';
@@ -20,20 +20,27 @@ import type { Logger } from '../logger.ts';
 import type { QuietConnection } from '../tcp/quiet-connection.ts';
 import { type ConnectionRecorder, type TcpHandler, toUnknownEdge } from '../tcp/tcp-handler.ts';
 import { handshakeTimeoutMs, type MeshTerminator } from '../tls/mesh-terminator.ts';
+import { decide, type Expectation, type Sight, type Wait, waitFor } from './detection.ts';
 import type { FirstBytes } from './first-bytes.ts';
 import { quietClientMs, readFirstBytes, stalledClientMs } from './read-first-bytes.ts';
+import { readProxyHeader } from './read-proxy-header.ts';
 
-/** Never inspected: Istio's list (25, 53, 3306, 27017) and, of Linkerd's opaque ports, the databases one meets on a desk. */
-const alwaysTcpPorts: ReadonlySet<number> = new Set([25, 53, 587, 3306, 5432, 6379, 11_211, 27_017]);
-/** A client may be silent for this long at a port that takes mesh TLS only. */
-const strictlySilentMs = handshakeTimeoutMs;
 const noBytes = Buffer.alloc(0);
+const tlsRecord = 0x16;
+const meshProtocols: ReadonlySet<string> = new Set(Object.values(meshAlpn));
+const silentMs: Readonly<Record<Exclude<Wait, 'none'>, number>> = {
+  brief: quietClientMs,
+  handshake: handshakeTimeoutMs,
+  client: Number.POSITIVE_INFINITY,
+};
 
 export interface IntakeOptions {
   readonly config: () => CompiledConfig;
   readonly http: ConnectionHandler;
-  readonly tcp: TcpHandler;
-  readonly terminator: MeshTerminator;
+  /** HTTP/2 with prior knowledge; `null`: it passes as TCP. */
+  readonly http2: ConnectionHandler | null;
+  readonly tcp: ConnectionHandler & Pick<TcpHandler, 'serveQuiet'>;
+  readonly terminator: Pick<MeshTerminator, 'terminate'>;
   readonly edge: (key: ReturnType<typeof toUnknownEdge>) => ConnectionRecorder;
   readonly logger: Logger;
 }
@@ -46,79 +53,98 @@ export class Intake {
   }
 
   outbound(socket: Socket, context: DownstreamContext): void {
-    const { http, tcp } = this.#options;
-    if (context.forwardProxy) {
-      http.serve(socket, noBytes, context);
-      return;
-    }
-    const protocol = this.#outboundProtocol(context);
-    if (protocol === 'tcp' || protocol === 'tls') {
-      tcp.serve(socket, noBytes, context);
-      return;
-    }
-    const quietMs = protocol === 'http' ? Number.POSITIVE_INFINITY : quietClientMs;
-    this.#detect(socket, context, quietMs, (kind) =>
-      kind.kind === 'http' ? (head) => http.serve(socket, head, context) : null,
-    );
+    if (context.forwardProxy) this.#options.http.serve(socket, noBytes, context);
+    else this.#begin(socket, context, this.#outboundExpectation(context));
   }
 
   inbound(socket: Socket, context: DownstreamContext): void {
+    const { source } = this.#options.config();
     const port = context.target?.servicePort ?? context.originalDestination?.port ?? 0;
-    const { mtls, protocol } = inboundPort(this.#options.config().source, port);
-    const isOpaque = protocol === 'tcp' || protocol === 'tls' || (protocol === 'auto' && alwaysTcpPorts.has(port));
-    if (isOpaque && mtls === 'DISABLE') {
-      this.#options.tcp.serve(socket, noBytes, context);
+    const listed = inboundPort(source, context);
+    const expectation: Expectation = {
+      direction: 'inbound',
+      declared: listed?.protocol ?? 'auto',
+      mtls: listed?.mtls ?? source.inbound.mtls,
+      port,
+    };
+    if (listed?.proxyProtocol?.accept === true) this.#acceptProxied(socket, context, expectation);
+    else this.#begin(socket, context, expectation);
+  }
+
+  /** Plaintext begins with a PROXY header. Other sidecars send none: whoever begins with TLS has to be one of them. */
+  #acceptProxied(socket: Socket, context: DownstreamContext, expectation: Expectation): void {
+    readProxyHeader(socket, {
+      onHeader: ({ source }) => {
+        const remote = source ?? context.remote;
+        this.#begin(socket, { ...context, remote }, expectation);
+      },
+      onAbsent: (firstByte) => {
+        if (firstByte === tlsRecord) this.#begin(socket, context, { ...expectation, mtls: 'STRICT' });
+        else this.#refuse(socket, context, 'no PROXY header, which is asked for at this port');
+      },
+      onRefused: (reason) => this.#refuse(socket, context, reason),
+    });
+  }
+
+  #begin(socket: Socket, context: DownstreamContext, expectation: Expectation): void {
+    const { tcp } = this.#options;
+    const { wait } = waitFor(expectation);
+    if (wait === 'none') {
+      tcp.serve(socket, noBytes, context);
       return;
     }
-    const quietMs = protocol === 'http' ? Number.POSITIVE_INFINITY : quietClientMs;
-    const isStrict = mtls === 'STRICT';
-    this.#detect(socket, context, isStrict ? strictlySilentMs : quietMs, (kind) => {
-      if (mtls !== 'DISABLE' && isMesh(kind)) return (head) => this.#terminate(socket, head, context);
-      if (isStrict) return () => this.#refuse(socket, context, 'plaintext to a port that takes mesh mTLS only');
-      return kind.kind === 'http' && !isOpaque ? (head) => this.#options.http.serve(socket, head, context) : null;
-    });
-  }
-
-  /** `decide`: who serves a connection that begins like this; `null`: it is TCP. */
-  #detect(
-    socket: Socket,
-    context: DownstreamContext,
-    quietMs: number,
-    decide: (kind: FirstBytes) => ((head: Buffer) => void) | null,
-  ): void {
-    const { tcp } = this.#options;
     let quiet: QuietConnection | null = null;
     const stopReading = readFirstBytes(socket, {
-      quietMs,
+      quietMs: silentMs[wait],
       stalledMs: stalledClientMs,
       onDetected: (kind, head) => {
-        const serve = decide(kind);
-        if (serve !== null) {
-          quiet?.release();
-          serve(head);
-        } else if (quiet !== null) {
+        const seen =
+          kind.kind === 'tls' && kind.serverName !== null ? { ...context, serverName: kind.serverName } : context;
+        const { verdict, because } = decide(expectation, toSight(kind));
+        const handler = this.#handlerOf(verdict);
+        if (handler === tcp && quiet !== null) {
           quiet.join(head);
-        } else {
-          tcp.serve(socket, head, context);
+          return;
         }
+        quiet?.release();
+        if (handler !== null) handler.serve(socket, head, seen);
+        else if (verdict === 'terminate') this.#terminate(socket, head, context);
+        else this.#refuse(socket, context, because);
       },
       onQuiet: () => {
-        // At a strict port nothing but TLS is welcome, and in TLS the client speaks first: no server to connect.
-        const refuse = quietMs === strictlySilentMs ? decide({ kind: 'tcp' }) : null;
-        if (refuse === null) quiet = tcp.serveQuiet(socket, context, stopReading);
-        else refuse(stopReading());
+        const { verdict, because } = decide(expectation, 'quiet');
+        if (verdict === 'ask-server') {
+          quiet = tcp.serveQuiet(socket, context, stopReading);
+          return;
+        }
+        stopReading();
+        this.#refuse(socket, context, because);
       },
     });
   }
 
-  #outboundProtocol(context: DownstreamContext): PortProtocol {
+  #handlerOf(verdict: ReturnType<typeof decide>['verdict']): ConnectionHandler | null {
+    const { http, http2, tcp } = this.#options;
+    switch (verdict) {
+      case 'http':
+        return http;
+      case 'h2':
+        return http2 ?? tcp;
+      case 'tcp':
+        return tcp;
+      default:
+        return null;
+    }
+  }
+
+  #outboundExpectation(context: DownstreamContext): Expectation {
     const config = this.#options.config();
     const asked = context.originalDestination;
     const located = asked === null ? null : config.endpointAt(asked.host, asked.port);
     const service = context.service === null ? located?.service : config.serviceByKey(context.service.key)?.config;
     const port = context.service?.port ?? located?.port ?? asked?.port ?? 0;
     const declared = service?.ports.find((listed) => listed.port === port)?.protocol ?? 'auto';
-    return declared === 'auto' && alwaysTcpPorts.has(port) ? 'tcp' : declared;
+    return { direction: 'outbound', declared, port, mtls: 'DISABLE' };
   }
 
   #terminate(socket: Socket, head: Buffer, context: DownstreamContext): void {
@@ -141,10 +167,20 @@ export class Intake {
   }
 }
 
-function isMesh(kind: FirstBytes): boolean {
-  return kind.kind === 'tls' && kind.alpn.some((name) => name === meshAlpn.http || name === meshAlpn.tcp);
+function toSight(kind: FirstBytes): Sight {
+  if (kind.kind !== 'tls') return kind.kind;
+  return kind.alpn.some((name) => meshProtocols.has(name)) ? 'mesh-tls' : 'tls';
 }
 
-function inboundPort(config: SidecarConfig, port: number): { mtls: MtlsMode; protocol: PortProtocol } {
-  return config.inbound.ports.find((listed) => listed.port === port) ?? { mtls: config.inbound.mtls, protocol: 'auto' };
+type InboundPort = SidecarConfig['inbound']['ports'][number];
+
+/** What is configured for the application's port that a connection came to. */
+export function inboundPort(config: SidecarConfig, context: DownstreamContext): InboundPort | null {
+  const port = context.target?.servicePort ?? context.originalDestination?.port;
+  return config.inbound.ports.find((listed) => listed.port === port) ?? null;
+}
+
+/** The header to put in front of connections to the application; `null`: none. */
+export function proxyProtocolOf(config: SidecarConfig, context: DownstreamContext): ProxyProtocol['send'] {
+  return context.direction === 'inbound' ? (inboundPort(config, context)?.proxyProtocol?.send ?? null) : null;
 }
