@@ -1,27 +1,37 @@
-/** A local test image made of this machine's own Node (and redis-server, when it is installed): nothing has to be pulled. */
+/** Local test images made of this machine's own programs: nothing has to be pulled. Built once, named by content. */
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
-import { collectHostRootfs } from '../../core/control-plane/runtime/docker/image/host-rootfs.ts';
+import { collectHostRootfs, type RootfsEntry } from '../../core/control-plane/runtime/docker/image/host-rootfs.ts';
 import { addRootfs } from '../../core/control-plane/runtime/docker/image/image-context.ts';
 import { hasImage } from '../../core/control-plane/runtime/docker/image/sidecar-image.ts';
 
-const dockerfile = 'FROM scratch\nCOPY rootfs/ /\nENV PATH=/usr/sbin:/usr/bin:/sbin:/bin\n';
-
-/** Tag of the image; built once and kept for later runs. */
+/** An image of Node, and of redis-server when it is installed. */
 export async function ensureTestImage(docker: Docker): Promise<string> {
-  const entries = collectHostRootfs(['redis-server', 'redis-cli']);
-  const hash = createHash('sha256');
+  return await ensureRootfsImage(docker, 'meshdesk-test/node', collectHostRootfs(['redis-server', 'redis-cli']));
+}
+
+/** Tag of an image of these entries and `texts` (content by path); built once and kept for later runs. */
+export async function ensureRootfsImage(
+  docker: Docker,
+  repository: string,
+  entries: readonly RootfsEntry[],
+  texts: Readonly<Record<string, string>> = {},
+  workdir = '/',
+): Promise<string> {
+  const dockerfile = `FROM scratch\nCOPY rootfs/ /\nENV PATH=/usr/sbin:/usr/bin:/sbin:/bin\nWORKDIR ${workdir}\n`;
+  const hash = createHash('sha256').update(dockerfile).update(JSON.stringify(texts));
   for (const entry of entries) {
     hash.update(entry.path).update(entry.kind === 'file' ? `${statSync(entry.source).size}` : entry.target);
   }
-  const tag = `meshdesk-test/node:${hash.digest('hex').slice(0, 12)}`;
+  const tag = `${repository}:${hash.digest('hex').slice(0, 12)}`;
   if (await hasImage(docker, tag)) return tag;
   const tar = pack();
   const filled = (async () => {
     tar.entry({ name: 'Dockerfile' }, dockerfile);
     await addRootfs(tar, entries);
+    for (const [path, text] of Object.entries(texts)) tar.entry({ name: `rootfs${path}` }, text);
     tar.finalize();
   })();
   const output = await docker.buildImage(tar as unknown as NodeJS.ReadableStream, { t: tag, rm: true, forcerm: true });

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import Docker from 'dockerode';
+import { pack } from 'tar-stream';
 import { deframe } from '../../core/control-plane/runtime/docker/deframe.ts';
 import { ensureTestImage } from './docker-image.ts';
 import { httpService, loadGenerator } from './docker-programs.ts';
@@ -26,9 +27,15 @@ export interface ContainerSpec {
   readonly labels?: Readonly<Record<string, string>>;
   readonly aliases?: readonly string[];
   readonly port?: number;
+  /** More ports the image would declare. */
+  readonly ports?: readonly number[];
   /** Also publishes `port` on a free port of this machine's loopback. */
   readonly publish?: boolean;
   readonly networkMode?: string;
+  /** User name or uid; default: root. */
+  readonly user?: string;
+  /** Content of files that are put into the container before it starts, by absolute path. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 export class DockerShop {
@@ -36,8 +43,13 @@ export class DockerShop {
   readonly run = `mt${randomBytes(3).toString('hex')}`;
   readonly project = `${this.run}-shop`;
   readonly containers = new Map<string, Docker.Container>();
+  readonly #ensureImage: (docker: Docker) => Promise<string>;
   #image = '';
   #network: Docker.Network | null = null;
+
+  constructor(ensureImage: (docker: Docker) => Promise<string> = ensureTestImage) {
+    this.#ensureImage = ensureImage;
+  }
 
   /** Full container name of a short one. */
   name(short: string): string {
@@ -51,7 +63,7 @@ export class DockerShop {
   }
 
   async prepare(): Promise<void> {
-    this.#image = await ensureTestImage(this.docker);
+    this.#image = await this.#ensureImage(this.docker);
     this.#network = await this.docker.createNetwork({ Name: this.project, CheckDuplicate: true });
   }
 
@@ -114,13 +126,15 @@ export class DockerShop {
 
   async add(spec: ContainerSpec): Promise<Docker.Container> {
     const network = spec.networkMode ?? this.project;
+    const ports = [...(spec.port === undefined ? [] : [spec.port]), ...(spec.ports ?? [])];
     const container = await this.docker.createContainer({
       name: this.name(spec.name),
       Image: this.#image,
       Cmd: [...spec.command],
       Env: Object.entries(spec.env ?? {}).map(([key, value]) => `${key}=${value}`),
       Labels: { 'meshdesk-test': this.run, ...spec.labels },
-      ...(spec.port === undefined ? {} : { ExposedPorts: { [`${spec.port}/tcp`]: {} } }),
+      ...(spec.user === undefined ? {} : { User: spec.user }),
+      ExposedPorts: Object.fromEntries(ports.map((port) => [`${port}/tcp`, {}])),
       HostConfig: {
         NetworkMode: network,
         ...(spec.publish === true
@@ -132,6 +146,7 @@ export class DockerShop {
         : {}),
     });
     this.containers.set(spec.name, container);
+    if (spec.files !== undefined) await container.putArchive(toArchive(spec.files), { path: '/' });
     await container.start();
     return container;
   }
@@ -213,4 +228,11 @@ export class DockerShop {
     await Promise.all(left.map(({ Id }) => this.docker.getContainer(Id).remove({ force: true, v: true })));
     await this.#network?.remove();
   }
+}
+
+function toArchive(files: Readonly<Record<string, string>>): NodeJS.ReadableStream {
+  const tar = pack();
+  for (const [path, content] of Object.entries(files)) tar.entry({ name: path.slice(1), mode: 0o644 }, content);
+  tar.finalize();
+  return tar as unknown as NodeJS.ReadableStream;
 }

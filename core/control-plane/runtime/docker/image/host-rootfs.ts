@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, isAbsolute, join } from 'node:path';
 import { MeshError } from '../../../../contract/errors.ts';
 import { findInPath, findNode } from '../../node-program.ts';
 
@@ -68,7 +68,10 @@ function required(name: string, found: string | null): string {
   );
 }
 
-/** Entries sorted by path. Throws IMAGE_BUILD_FAILED when this machine lacks Node, a shell or iptables. */
+/**
+ * Entries sorted by path. `extra`: names or paths of more programs; those that are not here are left out. Throws
+ * IMAGE_BUILD_FAILED when this machine lacks Node, a shell or iptables.
+ */
 export function collectHostRootfs(extra: readonly string[] = []): RootfsEntry[] {
   const rootfs = new Rootfs();
   rootfs.addProgram('node', required('node', findNode()));
@@ -76,8 +79,8 @@ export function collectHostRootfs(extra: readonly string[] = []): RootfsEntry[] 
   rootfs.addProgram('sleep', required('sleep', findInPath('sleep')));
   required('iptables (iptables-restore)', findInPath('iptables-restore'));
   for (const name of [...optionalPrograms, ...extra]) {
-    const found = findInPath(name);
-    if (found !== null) rootfs.addProgram(name, found);
+    const found = isAbsolute(name) ? name : findInPath(name);
+    if (found !== null) rootfs.addProgram(basename(name), found);
   }
   for (const dir of pluginDirs.filter((path) => existsSync(path))) {
     for (const file of readdirSync(dir).filter((name) => plugin.test(name))) rootfs.addFile(join(dir, file));
