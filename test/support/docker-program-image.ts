@@ -9,7 +9,17 @@ import { dockerProblem } from './docker-mesh.ts';
 
 const postgresRoot = '/usr/lib/postgresql';
 const postgresPrograms = ['postgres', 'initdb', 'psql', 'pgbench'];
-const programs = ['redis-server', 'redis-cli', 'redis-benchmark', 'nginx', 'curl', 'sha256sum', 'wc', 'timeout'];
+const programs = [
+  'redis-server',
+  'redis-cli',
+  'redis-benchmark',
+  'nginx',
+  'curl',
+  'h2load',
+  'sha256sum',
+  'wc',
+  'timeout',
+];
 /** Of what PostgreSQL loads when it runs, what a fresh database cluster needs. */
 const postgresLibraries = ['plpgsql.so', 'dict_snowball.so'];
 const zones = ['UTC', 'Etc/UTC', 'GMT'];

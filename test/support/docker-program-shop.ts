@@ -88,7 +88,15 @@ export class ProgramShop extends DockerShop {
       redis: ['redis-cli', '-h', 'redis', 'ping'],
       nginx: ['curl', '-s', '-o', '/dev/null', 'http://nginx/'],
     };
-    for (const name of servers) await this.answers(name, probes[name]);
+    for (const name of servers) {
+      try {
+        await this.answers(name, probes[name]);
+      } catch (error) {
+        throw new Error(`${name} printed: ${await this.logs(this.docker.getContainer(this.id(name)))}`, {
+          cause: error,
+        });
+      }
+    }
   }
 
   async answers(what: string, command: readonly string[]): Promise<void> {
