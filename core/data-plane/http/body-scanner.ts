@@ -1,5 +1,5 @@
 import { type BodyKind, type BodyScanner, maxTrailerBytes } from './codec.ts';
-import { isFieldValue, isToken } from './octets.ts';
+import { equalsIgnoringCase, isFieldValue, isToken, toOctets } from './octets.ts';
 
 const maxSizeDigits = 12;
 const maxExtensionBytes = 1024;
@@ -19,6 +19,23 @@ const state = {
   finalLf: 11,
 } as const;
 
+/**
+ * RFC 9110 section 6.5.1: what frames, addresses or authorizes a message comes too late in its trailers; a server behind us
+ * that took it from there would read another message than we did.
+ */
+const neverTrailers = [
+  'transfer-encoding',
+  'content-length',
+  'host',
+  'connection',
+  'upgrade',
+  'te',
+  'trailer',
+  'expect',
+  'authorization',
+].map(toOctets);
+const longestName = 17;
+
 /** See `BodyScanner` in codec.ts. Chunked coding: RFC 9112 section 7.1, without blanks around the size. */
 class Scanner implements BodyScanner {
   done = true;
@@ -31,6 +48,9 @@ class Scanner implements BodyScanner {
   #left = 0;
   /** Digits of the size, bytes of the extension, or bytes of the trailers so far. */
   #counted = 0;
+  /** The trailer's name as far as it could be one of `neverTrailers`. */
+  readonly #name = new Uint8Array(longestName);
+  #nameLength = 0;
 
   begin(kind: BodyKind, length: number, decode: boolean): void {
     this.#kind = kind;
@@ -129,10 +149,12 @@ class Scanner implements BodyScanner {
     switch (this.#state) {
       case state.trailerStart:
         this.#state = octet === 13 ? state.finalLf : state.trailerName;
-        return octet === 13 || (isToken[octet] === 1 && this.#count() <= maxTrailerBytes);
+        this.#nameLength = 0;
+        return octet === 13 || this.#stepName(octet);
       case state.trailerName:
-        if (octet === 58) this.#state = state.trailerValue;
-        return (octet === 58 || isToken[octet] === 1) && this.#count() <= maxTrailerBytes;
+        if (octet !== 58) return this.#stepName(octet);
+        this.#state = state.trailerValue;
+        return !this.#isForbidden() && this.#count() <= maxTrailerBytes;
       case state.trailerValue:
         if (octet === 13) this.#state = state.trailerLf;
         return (octet === 13 || isFieldValue[octet] === 1) && this.#count() <= maxTrailerBytes;
@@ -143,6 +165,17 @@ class Scanner implements BodyScanner {
         this.done = octet === 10;
         return this.done;
     }
+  }
+
+  #stepName(octet: number): boolean {
+    // Longer names are told apart by their length alone.
+    if (this.#nameLength < longestName) this.#name[this.#nameLength] = octet;
+    this.#nameLength += 1;
+    return isToken[octet] === 1 && this.#count() <= maxTrailerBytes;
+  }
+
+  #isForbidden(): boolean {
+    return neverTrailers.some((word) => word.length === this.#nameLength && equalsIgnoringCase(this.#name, 0, word));
   }
 
   #count(): number {

@@ -191,6 +191,8 @@ export class HeaderLines implements HeadFields {
   }
 
   #finish(bytes: Buffer): FieldsResult {
+    // RFC 9112 section 9.3: close wins over keep-alive, in HTTP/1.0 too.
+    if (this.close) this.keepAlive = false;
     if (this.#nominates) this.#dropNominated(bytes);
     if (this.#upgradeIndex >= 0 && this.#connectionUpgrade) {
       this.upgrade = true;

@@ -72,6 +72,10 @@ const broken: readonly (readonly [name: string, text: string])[] = [
   ['a trailer that ends with a line feed only', '0\r\nX: 1\n\r\n'],
   ['an end that is a line feed only', '0\r\n\n'],
   ['an end that is no line feed', '0\r\n\rX'],
+  ['a Content-Length as a trailer', '0\r\nContent-Length: 5\r\n\r\n'],
+  ['a Transfer-Encoding as the second trailer', '0\r\nX: 1\r\ntransfer-encoding: chunked\r\n\r\n'],
+  ['a Host as a trailer', '0\r\nHOST: a\r\n\r\n'],
+  ['an Authorization as a trailer', '0\r\nAuthorization: a\r\n\r\n'],
   ['overlong trailers', `0\r\nX: ${'a'.repeat(maxTrailerBytes)}\r\n\r\n`],
 ];
 

@@ -118,6 +118,7 @@ const accepted: readonly (readonly [name: string, text: string, expected: object
   ['chunked in any case', post('transfer-encoding: CHUNKED\r\n'), { chunked: true }],
   ['chunked with blanks around', post('transfer-encoding: \t chunked \t\r\n'), { chunked: true }],
   ['Connection: close among others', get('Connection: x-a, close\r\n'), { close: true }],
+  ['close beside keep-alive', get('Connection: keep-alive, close\r\n'), { close: true, keepAlive: false }],
   ['Connection: Keep-Alive', get('Connection: Keep-Alive\r\n'), { keepAlive: true }],
   ['Expect: 100-Continue', post('Expect: 100-Continue\r\n'), { expectContinue: true }],
   ['an Expect of HTTP/1.0, unheeded', get('Expect: 100-continue\r\n', 'POST / HTTP/1.0'), { expectContinue: false }],

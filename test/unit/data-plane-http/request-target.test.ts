@@ -28,6 +28,10 @@ describe('parseTarget', () => {
     ['http://user@a/', 'GET'],
     ['http://a#b', 'GET'],
     ['a:80', 'GET'],
+    ['http://a,b/', 'GET'],
+    ['http://"a"/', 'GET'],
+    ['http://<a>', 'GET'],
+    ['http://a|b?c', 'OPTIONS'],
   ])('refuses %s of %s', (target, method) => {
     expect(parseTarget(target, method)).toBeNull();
   });
@@ -47,7 +51,10 @@ describe('parseAuthority', () => {
     expect(parseAuthority(text)).toEqual({ host, port });
   });
 
-  test.each(['a:b', 'a:0', 'a:65536', 'a:123456', 'a:80:90', '::1', '[::1', 'a]'])('refuses %s', (text) => {
-    expect(parseAuthority(text)).toBeNull();
-  });
+  test.each(['a:b', 'a:0', 'a:65536', 'a:123456', 'a:80:90', '::1', '[::1', 'a]', '[a]', '[127.0.0.1]', '[]'])(
+    'refuses %s',
+    (text) => {
+      expect(parseAuthority(text)).toBeNull();
+    },
+  );
 });
