@@ -11,6 +11,7 @@ export default defineConfig({
     projects: [
       project('unit', { testTimeout: 5_000 }),
       project('contract', { testTimeout: 10_000 }),
+      project('conformance', { testTimeout: 30_000, hookTimeout: 30_000 }),
       project('integration', { testTimeout: 30_000, hookTimeout: 30_000 }),
       project('docker', { testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false }),
       project('e2e', { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }),

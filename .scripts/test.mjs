@@ -1,6 +1,6 @@
 /**
  * `npm test [-- NAME...]`: makes the checkout ready, builds it, runs the tests and ends with one line,
- * `N passed, N failed, N skipped`. A NAME is a project (unit contract integration docker e2e) or part of a file's path.
+ * `N passed, N failed, N skipped`. A NAME is a project (unit contract conformance integration docker e2e) or part of a file's path.
  * Tests that need something this machine lacks are skipped with the reason; MESHDESK_REQUIRE=docker,browser,electron,istio
  * makes a lack a failure.
  */
@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path';
 import { bootstrap, root, run, SetupError } from './bootstrap.mjs';
 
-const projects = ['unit', 'contract', 'integration', 'docker', 'e2e'];
+const projects = ['unit', 'contract', 'conformance', 'integration', 'docker', 'e2e'];
 const say = (line) => console.error(`meshdesk: ${line}`);
 const report = join(root, '.build', 'test-results.json');
 

@@ -1,0 +1,78 @@
+/**
+ * The ways a request takes through sidecars: the real program in this process, listeners on loopback, nothing known about
+ * what is inside. Every path ends at the same kind of upstream.
+ *
+ *   outbound  client -> sidecar -> upstream
+ *   inbound   client -> sidecar of the upstream -> upstream
+ *   pair      client -> sidecar -> mutual TLS -> sidecar of the upstream -> upstream
+ */
+import type { SidecarConfig } from '../../../core/model/sidecar-config.ts';
+import { TestCa } from '../test-ca.ts';
+import { emptyConfig, freePort, serviceOf, TestSidecar } from '../test-sidecar.ts';
+
+export const pathNames = ['outbound', 'inbound', 'pair'] as const;
+export type PathName = (typeof pathNames)[number];
+
+export interface SidecarPath {
+  /** Where clients connect. */
+  readonly port: number;
+  readonly sidecars: readonly TestSidecar[];
+  close(): Promise<void>;
+}
+
+const servicePort = 8_080;
+const at = (port: number) => ({ host: '127.0.0.1', port });
+
+function outboundConfig(listenPort: number, upstreamPort: number, mesh: boolean): SidecarConfig {
+  const endpoint = { mesh, ports: [{ port: servicePort, targetPort: upstreamPort }] };
+  return emptyConfig('web', 1, {
+    listeners: {
+      kind: 'explicit',
+      inbound: [],
+      outbound: [{ listen: at(listenPort), service: 'orders.shop', port: servicePort }],
+      httpProxy: null,
+    },
+    services: [serviceOf('orders', servicePort, [endpoint], 'http')],
+  });
+}
+
+function inboundConfig(listenPort: number, upstreamPort: number, mtls: 'DISABLE' | 'STRICT'): SidecarConfig {
+  return emptyConfig('orders', 1, {
+    listeners: {
+      kind: 'explicit',
+      inbound: [{ listen: at(listenPort), target: at(upstreamPort), port: servicePort }],
+      outbound: [],
+      httpProxy: null,
+    },
+    inbound: { mtls, ports: [{ port: servicePort, protocol: 'http', mtls }] },
+  });
+}
+
+async function configured(sidecar: TestSidecar, config: SidecarConfig): Promise<TestSidecar> {
+  const answer = await sidecar.control.push(config);
+  if (answer.type !== 'ack') throw new Error(`the sidecar refused its configuration: ${JSON.stringify(answer)}`);
+  return sidecar;
+}
+
+export async function openPath(name: PathName, upstreamPort: number): Promise<SidecarPath> {
+  const sidecars: TestSidecar[] = [];
+  const start = async (config: SidecarConfig, options: Parameters<typeof TestSidecar.start>[0] = {}) => {
+    sidecars.push(await configured(await TestSidecar.start(options), config));
+  };
+  const port = await freePort();
+  if (name === 'outbound') await start(outboundConfig(port, upstreamPort, false));
+  if (name === 'inbound') await start(inboundConfig(port, upstreamPort, 'DISABLE'));
+  if (name === 'pair') {
+    const ca = await TestCa.create();
+    const innerPort = await freePort();
+    await start(inboundConfig(innerPort, upstreamPort, 'STRICT'), { ca, name: 'orders' });
+    await start(outboundConfig(port, innerPort, true), { ca, name: 'web' });
+  }
+  return {
+    port,
+    sidecars,
+    close: async () => {
+      for (const sidecar of sidecars) await sidecar.close();
+    },
+  };
+}
