@@ -1,0 +1,194 @@
+import type { RequestHead, ResponseHead } from '../http/codec.ts';
+import { equalsIgnoringCase, toOctets } from '../http/octets.ts';
+import { maxReserveBytes, type Wire } from '../wire/wire.ts';
+import { blockBound, HpackEncoder } from './hpack-encoder.ts';
+import { flag, frameHeaderBytes, frameType, maxFrameBytes } from './protocol.ts';
+import type { FieldBlock } from './stream.ts';
+
+const name = {
+  method: Buffer.from(':method'),
+  scheme: Buffer.from(':scheme'),
+  path: Buffer.from(':path'),
+  authority: Buffer.from(':authority'),
+  status: Buffer.from(':status'),
+  te: Buffer.from('te'),
+};
+const value = { http: Buffer.from('http'), https: Buffer.from('https'), trailers: Buffer.from('trailers') };
+const word = {
+  transferEncoding: toOctets('transfer-encoding'),
+  upgrade: toOctets('upgrade'),
+  http2Settings: toOctets('http2-settings'),
+};
+const blocks = Buffer.allocUnsafeSlow(maxReserveBytes);
+
+/** Composes frames in place, where the wire will send them from. */
+export class FrameWriter {
+  readonly encoder = new HpackEncoder();
+  readonly #wire: Wire;
+  /** What the peer takes; we never use more than the default, so that content of many streams mixes. */
+  readonly #maxFrame = maxFrameBytes;
+  /** False while the wire asks to wait. */
+  flowing = true;
+
+  constructor(wire: Wire) {
+    this.#wire = wire;
+  }
+
+  raw(bytes: Buffer): void {
+    this.flowing = this.#wire.send(bytes, 0, bytes.length) && this.flowing;
+  }
+
+  settings(pairs: readonly (readonly [id: number, value: number])[]): void {
+    const length = pairs.length * 6;
+    let at = this.#begin(length, frameType.settings, 0, 0);
+    for (const [id, number] of pairs) {
+      this.#wire.output.writeUInt16BE(id, at);
+      this.#wire.output.writeUInt32BE(number, at + 2);
+      at += 6;
+    }
+    this.#commit(at);
+  }
+
+  settingsAck(): void {
+    this.#commit(this.#begin(0, frameType.settings, flag.ack, 0));
+  }
+
+  ping(payload: Buffer, start: number, isAck: boolean): void {
+    const at = this.#begin(8, frameType.ping, isAck ? flag.ack : 0, 0);
+    payload.copy(this.#wire.output, at, start, start + 8);
+    this.#commit(at + 8);
+  }
+
+  rstStream(stream: number, code: number): void {
+    const at = this.#begin(4, frameType.rstStream, 0, stream);
+    writeNumber(this.#wire.output, at, code);
+    this.#commit(at + 4);
+  }
+
+  windowUpdate(stream: number, octets: number): void {
+    const at = this.#begin(4, frameType.windowUpdate, 0, stream);
+    writeNumber(this.#wire.output, at, octets);
+    this.#commit(at + 4);
+  }
+
+  goaway(lastStream: number, code: number, debug: string): void {
+    const at = this.#begin(8 + debug.length, frameType.goaway, 0, 0);
+    const { output } = this.#wire;
+    writeNumber(output, at, lastStream);
+    writeNumber(output, at + 4, code);
+    output.write(debug, at + 8, 'latin1');
+    this.#commit(at + 8 + debug.length);
+  }
+
+  data(stream: number, bytes: Buffer, start: number, end: number, isLast: boolean): void {
+    const at = this.#begin(end - start, frameType.data, isLast ? flag.endStream : 0, stream);
+    bytes.copy(this.#wire.output, at, start, end);
+    this.#commit(at + end - start);
+  }
+
+  request(stream: number, bytes: Buffer, head: RequestHead, isHttps: boolean, isLast: boolean): void {
+    const at = this.#wire.reserve(blockRoom(head.end - head.start, head.count)) + frameHeaderBytes;
+    const { encoder } = this;
+    encoder.begin(this.#wire.output, at);
+    encoder.field(name.method, 0, name.method.length, bytes, head.start, head.methodEnd);
+    const scheme = isHttps ? value.https : value.http;
+    encoder.field(name.scheme, 0, name.scheme.length, scheme, 0, scheme.length);
+    encoder.field(name.path, 0, name.path.length, bytes, head.targetStart, head.targetEnd);
+    const { hostIndex } = head;
+    if (hostIndex >= 0) {
+      const start = head.valueStart[hostIndex] ?? 0;
+      encoder.field(name.authority, 0, name.authority.length, bytes, start, head.valueEnd[hostIndex] ?? 0);
+    }
+    this.#encodeLines(bytes, head, hostIndex);
+    if (head.teTrailers) encoder.field(name.te, 0, 2, value.trailers, 0, value.trailers.length);
+    this.#commitBlock(stream, at, encoder.end(), isLast);
+  }
+
+  response(stream: number, bytes: Buffer, head: ResponseHead, isLast: boolean): void {
+    const at = this.#wire.reserve(blockRoom(head.end - head.start, head.count)) + frameHeaderBytes;
+    const { encoder } = this;
+    encoder.begin(this.#wire.output, at);
+    const start = head.start + 'HTTP/1.1 '.length;
+    encoder.field(name.status, 0, name.status.length, bytes, start, start + 3);
+    this.#encodeLines(bytes, head, -1);
+    this.#commitBlock(stream, at, encoder.end(), isLast);
+  }
+
+  trailers(stream: number, block: FieldBlock): void {
+    const at = this.#wire.reserve(blockRoom(block.end - block.fieldsStart, block.count)) + frameHeaderBytes;
+    this.encoder.begin(this.#wire.output, at);
+    this.#encodeLines(block.bytes, block, -1);
+    this.#commitBlock(stream, at, this.encoder.end(), true);
+  }
+
+  #encodeLines(bytes: Buffer, head: Omit<FieldBlock, 'bytes' | 'start'>, except: number): void {
+    const { nameStart, nameEnd, valueStart, valueEnd, dropped } = head;
+    for (let index = 0; index < head.count; index += 1) {
+      if (index === except || dropped[index] === 1) continue;
+      const start = nameStart[index] ?? 0;
+      const end = nameEnd[index] ?? 0;
+      if (isOfHttp1(bytes, start, end - start)) continue;
+      this.encoder.field(bytes, start, end, bytes, valueStart[index] ?? 0, valueEnd[index] ?? 0);
+    }
+  }
+
+  /** The block is in place behind room for one frame header; a long one is cut into CONTINUATION frames. */
+  #commitBlock(stream: number, start: number, end: number, isLast: boolean): void {
+    const endStream = isLast ? flag.endStream : 0;
+    const { output } = this.#wire;
+    const length = end - start;
+    if (length <= this.#maxFrame) {
+      writeHeader(output, start - frameHeaderBytes, length, frameType.headers, endStream | flag.endHeaders, stream);
+      this.#commit(end);
+      return;
+    }
+    output.copy(blocks, 0, start, end);
+    let to = start - frameHeaderBytes;
+    for (let from = 0; from < length; from += this.#maxFrame) {
+      const part = Math.min(this.#maxFrame, length - from);
+      const flags = (from === 0 ? endStream : 0) | (from + part === length ? flag.endHeaders : 0);
+      writeHeader(output, to, part, from === 0 ? frameType.headers : frameType.continuation, flags, stream);
+      blocks.copy(output, to + frameHeaderBytes, from, from + part);
+      to += frameHeaderBytes + part;
+    }
+    this.#commit(to);
+  }
+
+  #begin(length: number, type: number, flags: number, stream: number): number {
+    const at = this.#wire.reserve(frameHeaderBytes + length);
+    writeHeader(this.#wire.output, at, length, type, flags, stream);
+    return at + frameHeaderBytes;
+  }
+
+  #commit(end: number): void {
+    if (!this.#wire.commit(end)) this.flowing = false;
+  }
+}
+
+/** Fields that only an HTTP/1.1 connection has; the codec has marked the others. */
+function isOfHttp1(bytes: Buffer, start: number, length: number): boolean {
+  if (length === 17) return equalsIgnoringCase(bytes, start, word.transferEncoding);
+  if (length === 7) return equalsIgnoringCase(bytes, start, word.upgrade);
+  return length === 14 && equalsIgnoringCase(bytes, start, word.http2Settings);
+}
+
+function blockRoom(octets: number, fields: number): number {
+  const bound = blockBound(octets, fields + 5);
+  return Math.min(maxReserveBytes, bound + frameHeaderBytes * (2 + Math.floor(bound / maxFrameBytes)));
+}
+
+function writeHeader(out: Buffer, at: number, length: number, type: number, flags: number, stream: number): void {
+  out[at] = length >> 16;
+  out[at + 1] = length >> 8;
+  out[at + 2] = length;
+  out[at + 3] = type;
+  out[at + 4] = flags;
+  writeNumber(out, at + 5, stream);
+}
+
+function writeNumber(out: Buffer, at: number, number: number): void {
+  out[at] = number >>> 24;
+  out[at + 1] = number >>> 16;
+  out[at + 2] = number >>> 8;
+  out[at + 3] = number;
+}

@@ -1,0 +1,43 @@
+import { errorCode, maxFrameBytes, maxWindow, setting } from './protocol.ts';
+
+export interface SettingsRefusal {
+  readonly code: number;
+  readonly rule: string;
+}
+
+/** What the peer has announced, RFC 9113 section 6.5.2. Settings that are not known are ignored. */
+export class PeerSettings {
+  maxConcurrentStreams = Number.POSITIVE_INFINITY;
+  initialWindow = 65_535;
+  headerTableBytes = 4_096;
+
+  /** Takes a payload, a multiple of six octets long. */
+  apply(bytes: Buffer, start: number, end: number, fromServer: boolean): SettingsRefusal | null {
+    for (let at = start; at < end; at += 6) {
+      const value = bytes.readUInt32BE(at + 2);
+      switch (bytes.readUInt16BE(at)) {
+        case setting.headerTableSize:
+          this.headerTableBytes = value;
+          break;
+        case setting.enablePush:
+          if (value > 1 || (fromServer && value === 1)) {
+            return { code: errorCode.protocolError, rule: 'an invalid SETTINGS_ENABLE_PUSH' };
+          }
+          break;
+        case setting.maxConcurrentStreams:
+          this.maxConcurrentStreams = value;
+          break;
+        case setting.initialWindowSize:
+          if (value > maxWindow) return { code: errorCode.flowControlError, rule: 'an initial window above 2^31-1' };
+          this.initialWindow = value;
+          break;
+        case setting.maxFrameSize:
+          if (value < maxFrameBytes || value > 0xffffff) {
+            return { code: errorCode.protocolError, rule: 'an invalid SETTINGS_MAX_FRAME_SIZE' };
+          }
+          break;
+      }
+    }
+    return null;
+  }
+}

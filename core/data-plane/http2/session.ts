@@ -1,0 +1,470 @@
+/**
+ * HTTP/2, RFC 9113, with a codec of our own: node:http2 is several times too slow for a proxy.
+ *
+ *   session   one connection, either role: life cycle, streams, flow control of what is sent
+ *   stream    one request with its response
+ *   block     the coded header fields of a head or of trailers
+ *
+ * The canonical head of a message is HTTP/1.1's (../http/codec.ts); blocks are decoded into it and coded from it, and what
+ * HTTP/1.1 could not say without doubt is malformed here. A session owns its wire. It opens no connection, knows no routes and
+ * starts no timers: `tick` is called about once a second.
+ */
+import { maxHeadBytes, type RequestHead, type ResponseHead } from '../http/codec.ts';
+import { highWaterBytes, type Wire, type WireOwner } from '../wire/wire.ts';
+import { FloodGuard, floodCost, floodGain } from './flood-guard.ts';
+import { FrameHandler } from './frame-handler.ts';
+import type { FrameHost } from './frame-host.ts';
+import { FrameReader } from './frame-reader.ts';
+import { FrameWriter } from './frame-writer.ts';
+import { PeerSettings } from './peer-settings.ts';
+import {
+  connectionWindow,
+  defaultWindow,
+  errorCode,
+  maxConcurrentStreams,
+  maxFrameBytes,
+  maxWindow,
+  nameOfError,
+  preface,
+  setting,
+  streamWindow,
+} from './protocol.ts';
+import { ReceiveCredit } from './receive-credit.ts';
+import type { RequestLines } from './request-lines.ts';
+import { type FieldBlock, Http2Stream, type RequestTaker, type StreamHost, type StreamOwner } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
+
+export interface SessionOptions {
+  readonly role: 'server' | 'client';
+  /** Server: takes each request by setting the stream's owner, or resets it. */
+  readonly onRequest?: RequestTaker;
+  /** Client: no request may be opened any more; those under way go on. */
+  readonly onGoaway?: () => void;
+  /** Client: `canOpen` has become true again. */
+  readonly onRoom?: () => void;
+  /** The wire is gone; every stream has been told. `reason` is '' for an orderly end. */
+  readonly onClosed: (reason: string) => void;
+  readonly monotonicMs: () => number;
+}
+
+/** A peer must acknowledge SETTINGS, finish a header block and answer a PING within this time. */
+const answerTimeoutMs = 10_000;
+/** After a last frame, how long the peer may take to read it. */
+const lingerMs = 1_000;
+/** What a peer that does not read may make us queue. */
+const maxQueuedBytes = 4 * highWaterBytes;
+const pingPayload = Buffer.from('meshdesk');
+const never = Number.POSITIVE_INFINITY;
+
+export class Http2Session implements WireOwner, StreamHost, FrameHost {
+  readonly isServer: boolean;
+  readonly streams: StreamTable;
+  readonly writer: FrameWriter;
+  readonly peer = new PeerSettings();
+  readonly flood: FloodGuard;
+  readonly receiveCredit = new ReceiveCredit();
+  stopped = false;
+  readonly #wire: Wire;
+  readonly #options: SessionOptions;
+  readonly #handler = new FrameHandler(this);
+  readonly #reader = new FrameReader(this.#handler);
+  /** Streams with queued content and a window of their own, in turn. */
+  readonly #sending: Http2Stream[] = [];
+  #sendWindow = defaultWindow;
+  #prefaceLeft: number;
+  #settingsAckedBy = never;
+  #pongBy = never;
+  #closeAt = never;
+  #drain: 'no' | 'announced' | 'final' = 'no';
+  #goawayReceived = false;
+  #wasFull = false;
+  #peerEnded = false;
+  #closed = false;
+  #reason = '';
+
+  /** Takes the wire over; `start` follows. */
+  constructor(wire: Wire, options: SessionOptions) {
+    this.#wire = wire;
+    this.#options = options;
+    this.isServer = options.role === 'server';
+    this.writer = new FrameWriter(wire);
+    this.streams = new StreamTable(this.isServer);
+    this.flood = new FloodGuard(options.monotonicMs);
+    this.#prefaceLeft = this.isServer ? preface.length : 0;
+    wire.owner = this;
+  }
+
+  nowMs(): number {
+    return this.#options.monotonicMs();
+  }
+
+  /** Sends the preface; `early` are bytes that were read before the session had the wire. */
+  start(early: Buffer): void {
+    if (!this.isServer) this.writer.raw(preface);
+    this.writer.settings([
+      ...(this.isServer ? [] : [[setting.enablePush, 0] as const]),
+      [setting.maxConcurrentStreams, this.isServer ? maxConcurrentStreams : 0],
+      [setting.initialWindowSize, streamWindow],
+      [setting.maxHeaderListSize, maxHeadBytes],
+    ]);
+    this.writer.windowUpdate(0, connectionWindow - defaultWindow);
+    this.#settingsAckedBy = this.nowMs() + answerTimeoutMs;
+    if (early.length > 0) this.onBytes(early, 0, early.length);
+  }
+
+  /** True when a request may be opened now (client). */
+  get canOpen(): boolean {
+    return (
+      !this.stopped &&
+      !this.#goawayReceived &&
+      this.#drain === 'no' &&
+      this.#wire.writable &&
+      this.streams.size < this.peer.maxConcurrentStreams &&
+      this.streams.nextId < maxWindow
+    );
+  }
+
+  /** False when no request will ever be opened again. */
+  get usable(): boolean {
+    return !this.stopped && !this.#goawayReceived && this.#wire.writable && this.streams.nextId < maxWindow;
+  }
+
+  get activeStreams(): number {
+    return this.streams.size;
+  }
+
+  // --- client ------------------------------------------------------------------------------------------------------
+
+  /** Opens a request; only while `canOpen`. */
+  open(
+    bytes: Buffer,
+    head: RequestHead,
+    owner: StreamOwner,
+    options: { isLast: boolean; isHttps: boolean },
+  ): Http2Stream {
+    const id = this.streams.nextId;
+    this.streams.nextId += 2;
+    const stream = new Http2Stream(id, this, this.peer.initialWindow, streamWindow, false);
+    stream.owner = owner;
+    stream.isHeadRequest = isHead(bytes, head);
+    stream.localEnded = options.isLast;
+    this.streams.add(stream);
+    this.writer.request(id, bytes, head, options.isHttps, options.isLast);
+    this.flood.earn(floodGain.answer);
+    return stream;
+  }
+
+  // --- server ------------------------------------------------------------------------------------------------------
+
+  /** Sends a response's head, interim ones (1xx) included. */
+  respond(stream: Http2Stream, bytes: Buffer, head: ResponseHead, isLast: boolean): void {
+    if (stream.closed || stream.localEnded) return;
+    this.writer.response(stream.id, bytes, head, isLast);
+    this.flood.earn(floodGain.answer);
+    if (isLast) this.#endLocal(stream);
+  }
+
+  /** No new requests; the connection ends when those under way are done. The client is told in time to open another. */
+  drain(): void {
+    if (this.#drain !== 'no' || this.stopped) return;
+    if (!this.isServer) {
+      this.#drain = 'final';
+      this.#endIfDone();
+      return;
+    }
+    this.#drain = 'announced';
+    this.writer.goaway(maxWindow, errorCode.noError, '');
+    this.writer.ping(pingPayload, 0, false);
+    this.#pongBy = Math.min(this.#pongBy, this.nowMs() + lingerMs);
+  }
+
+  /** Ends the connection with all its streams. */
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#reason = reason;
+    this.#wire.destroy();
+  }
+
+  /** About once a second. */
+  tick(nowMs: number): void {
+    if (this.#closed) return;
+    if (nowMs >= this.#closeAt) this.#wire.destroy();
+    if (this.stopped) return;
+    const { block } = this.#handler;
+    if (block.stream !== 0 && nowMs - block.sinceMs > answerTimeoutMs) {
+      this.fail(errorCode.protocolError, 'a header block that does not end');
+    } else if (nowMs >= this.#settingsAckedBy) {
+      this.fail(errorCode.settingsTimeout, 'SETTINGS that are not acknowledged');
+    } else if (nowMs >= this.#pongBy) {
+      if (this.#drain === 'announced') this.pong(pingPayload, 0);
+      else this.fail(errorCode.noError, 'a PING that is not answered');
+    }
+  }
+
+  /** Asks whether the peer is still there; it has `answerTimeoutMs`. */
+  probe(): void {
+    if (this.#pongBy !== never || this.stopped) return;
+    this.writer.ping(pingPayload, 0, false);
+    this.#pongBy = this.nowMs() + answerTimeoutMs;
+  }
+
+  // --- wire --------------------------------------------------------------------------------------------------------
+
+  onBytes(bytes: Buffer, start: number, end: number): void {
+    if (this.stopped) return;
+    let at = start;
+    while (this.#prefaceLeft > 0 && at < end) {
+      if (bytes[at] !== preface[preface.length - this.#prefaceLeft]) {
+        this.fail(errorCode.protocolError, 'no HTTP/2 connection preface');
+        return;
+      }
+      this.#prefaceLeft -= 1;
+      at += 1;
+    }
+    this.#reader.read(bytes, at, end);
+    if (this.#wire.queuedBytes > maxQueuedBytes) this.close('a peer that does not read what it asks for');
+  }
+
+  onEnd(): void {
+    this.#peerEnded = true;
+    for (const stream of this.streams.all()) {
+      if (!stream.remoteEnded) this.#lose(stream, errorCode.cancel, !this.isServer);
+    }
+    if (this.streams.size === 0) this.#finish();
+  }
+
+  onDrain(): void {
+    this.writer.flowing = true;
+    this.#pump();
+  }
+
+  onClose(error: Error | null): void {
+    this.#closed = true;
+    this.stopped = true;
+    if (this.#reason === '' && error !== null) this.#reason = error.message;
+    this.#loseAll();
+    this.#options.onClosed(this.#reason);
+  }
+
+  // --- for streams -------------------------------------------------------------------------------------------------
+
+  writeContent(stream: Http2Stream, bytes: Buffer, start: number, end: number, isLast: boolean): number {
+    let at = start;
+    while (at < end && this.writer.flowing) {
+      const room = Math.min(this.#sendWindow, stream.sendWindow, maxFrameBytes);
+      if (room <= 0) return at;
+      const to = Math.min(end, at + room);
+      this.#sendWindow -= to - at;
+      stream.sendWindow -= to - at;
+      this.writer.data(stream.id, bytes, at, to, isLast && to === end);
+      at = to;
+      if (at === end && isLast) this.#endLocal(stream);
+    }
+    if (start === end && isLast) {
+      this.writer.data(stream.id, bytes, start, end, true);
+      this.#endLocal(stream);
+    }
+    return at;
+  }
+
+  writeTrailers(stream: Http2Stream, trailers: FieldBlock): void {
+    this.writer.trailers(stream.id, trailers);
+    this.#endLocal(stream);
+  }
+
+  schedule(stream: Http2Stream): void {
+    if (stream.scheduled || stream.sendWindow <= 0) return;
+    stream.scheduled = true;
+    this.#sending.push(stream);
+  }
+
+  credit(stream: Http2Stream, octets: number): void {
+    stream.uncredited += octets;
+    if (stream.uncredited < streamWindow / 2 || stream.remoteEnded || stream.closed) return;
+    stream.receiveWindow += stream.uncredited;
+    this.writer.windowUpdate(stream.id, stream.uncredited);
+    stream.uncredited = 0;
+  }
+
+  hold(octets: number): void {
+    this.receiveCredit.hold(octets);
+    if (octets > 0 || this.stopped) return;
+    const back = this.receiveCredit.take();
+    if (back > 0) this.writer.windowUpdate(0, back);
+  }
+
+  reset(stream: Http2Stream, code: number): void {
+    this.streams.rememberReset(stream.id);
+    if (!this.stopped) this.writer.rstStream(stream.id, code);
+    this.#remove(stream);
+  }
+
+  // --- for the frame handler ---------------------------------------------------------------------------------------
+
+  fail(code: number, rule: string): void {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.#reason = `${nameOfError(code)}: ${rule}`;
+    this.writer.goaway(this.streams.lastOpened, code, rule);
+    this.#finish();
+    this.#loseAll();
+  }
+
+  refuseStream(id: number, code: number): void {
+    this.streams.rememberReset(id);
+    this.writer.rstStream(id, code);
+  }
+
+  failStream(stream: Http2Stream, code: number): void {
+    if (!this.flood.spend(floodCost.refused)) {
+      this.fail(errorCode.enhanceYourCalm, 'too many streams that break the rules');
+      return;
+    }
+    this.reset(stream, code);
+    this.#lose(stream, code, false);
+  }
+
+  takeRequest(id: number, head: RequestLines, ended: boolean): void {
+    if (this.#drain === 'final' || this.#peerEnded || this.streams.size >= maxConcurrentStreams) {
+      if (this.flood.spend(floodCost.refused)) this.refuseStream(id, errorCode.refusedStream);
+      else this.fail(errorCode.enhanceYourCalm, 'too many requests at a time');
+      return;
+    }
+    const stream = new Http2Stream(id, this, this.peer.initialWindow, streamWindow, true);
+    stream.isHeadRequest = head.isHead;
+    stream.contentLeft = ended ? 0 : head.contentLength;
+    stream.remoteEnded = ended;
+    this.streams.add(stream);
+    this.#options.onRequest?.(stream, head, ended);
+    if (stream.owner === null && !stream.closed) stream.reset(errorCode.refusedStream);
+  }
+
+  endRemote(stream: Http2Stream): void {
+    stream.remoteEnded = true;
+    if (stream.localEnded) this.#remove(stream);
+    stream.takeEnd();
+  }
+
+  resetByPeer(stream: Http2Stream, code: number): void {
+    this.#remove(stream);
+    this.#lose(stream, code, code === errorCode.refusedStream, 'peer');
+  }
+
+  goawayByPeer(lastStream: number, code: number): void {
+    const isFirst = !this.#goawayReceived;
+    this.#goawayReceived = true;
+    if (code !== errorCode.noError) this.#reason = `the peer ended the connection: ${nameOfError(code)}`;
+    if (!this.isServer) {
+      for (const stream of this.streams.all()) {
+        if (stream.id > lastStream) {
+          this.#remove(stream);
+          this.#lose(stream, errorCode.refusedStream, true, 'peer');
+        }
+      }
+      if (isFirst) this.#options.onGoaway?.();
+    }
+    this.#endIfDone();
+  }
+
+  settingsChanged(windowChange: number): void {
+    this.writer.encoder.setLimit(this.peer.headerTableBytes);
+    this.writer.settingsAck();
+    if (windowChange !== 0) {
+      for (const stream of this.streams.all()) {
+        stream.sendWindow += windowChange;
+        if (stream.sendWindow > maxWindow) {
+          this.fail(errorCode.flowControlError, 'a stream window above 2^31-1');
+          return;
+        }
+        if (stream.queuedBytes > 0) this.schedule(stream);
+      }
+      this.#pump();
+    }
+    this.#tellRoom();
+  }
+
+  settingsAcked(): void {
+    this.#settingsAckedBy = never;
+  }
+
+  pong(bytes: Buffer, start: number): void {
+    if (bytes.compare(pingPayload, 0, 8, start, start + 8) !== 0) return;
+    this.#pongBy = never;
+    if (this.#drain !== 'announced') return;
+    this.#drain = 'final';
+    this.writer.goaway(this.streams.lastOpened, errorCode.noError, '');
+    this.#endIfDone();
+  }
+
+  windowGrown(stream: Http2Stream | null, octets: number): void {
+    if (stream !== null) {
+      stream.sendWindow += octets;
+      if (stream.queuedBytes > 0) this.schedule(stream);
+    } else if (this.#sendWindow + octets > maxWindow) {
+      this.fail(errorCode.flowControlError, 'a connection window above 2^31-1');
+      return;
+    } else {
+      this.#sendWindow += octets;
+    }
+    this.#pump();
+  }
+
+  // --- within ------------------------------------------------------------------------------------------------------
+
+  /** One frame of each stream in turn, as long as windows and wire allow. */
+  #pump(): void {
+    while (this.#sendWindow > 0 && this.writer.flowing && !this.stopped) {
+      const stream = this.#sending.shift();
+      if (stream === undefined) return;
+      stream.scheduled = false;
+      if (!stream.closed && stream.flush(maxFrameBytes)) this.schedule(stream);
+    }
+  }
+
+  #endLocal(stream: Http2Stream): void {
+    stream.localEnded = true;
+    if (stream.remoteEnded) this.#remove(stream);
+  }
+
+  #remove(stream: Http2Stream): void {
+    stream.closed = true;
+    this.#wasFull ||= this.streams.size >= this.peer.maxConcurrentStreams;
+    this.streams.delete(stream.id);
+    this.#tellRoom();
+    this.#endIfDone();
+  }
+
+  #tellRoom(): void {
+    if (!this.#wasFull || !this.canOpen) return;
+    this.#wasFull = false;
+    this.#options.onRoom?.();
+  }
+
+  #lose(stream: Http2Stream, code: number, unprocessed: boolean, origin: 'peer' | 'connection' = 'connection'): void {
+    const { owner } = stream;
+    stream.owner = null;
+    stream.drop();
+    this.streams.delete(stream.id);
+    owner?.onReset(stream, code, origin, unprocessed);
+  }
+
+  #loseAll(): void {
+    for (const stream of this.streams.all()) this.#lose(stream, errorCode.cancel, false);
+  }
+
+  #endIfDone(): void {
+    const isOver = this.#drain === 'final' || this.#peerEnded || (this.#goawayReceived && !this.isServer);
+    if (isOver && this.streams.size === 0 && !this.stopped) this.#finish();
+  }
+
+  /** FIN after what is queued; then a while to read it, as a reset could overtake it. */
+  #finish(): void {
+    this.stopped = true;
+    this.#wire.end();
+    this.#closeAt = this.nowMs() + lingerMs;
+  }
+}
+
+function isHead(bytes: Buffer, head: RequestHead): boolean {
+  return head.methodEnd - head.start === 4 && bytes.toString('latin1', head.start, head.methodEnd) === 'HEAD';
+}
