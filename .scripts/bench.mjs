@@ -6,6 +6,8 @@ import { bootstrap, root, run, SetupError } from './bootstrap.mjs';
 
 const say = (line) => console.error(`meshdesk: ${line}`);
 const entry = 'test/bench/main.ts';
+/** Those that need more of the product than its sidecar. */
+const productCases = ['start-up', 'attach', 'toggle', 'added-latency', 'many-workloads'];
 
 async function buildProgram(source, fileName, emptyOutDir) {
   const { build: viteBuild } = await import('vite');
@@ -31,9 +33,11 @@ await run(async () => {
   bootstrap(say);
   if (!existsSync(join(root, entry))) throw new SetupError(`there is no ${entry}.`);
   const { build } = await import('./build.mjs');
-  await build(['sidecar', 'sample', 'renderer', 'cli'], say);
+  const asked = process.argv.slice(2).filter((each) => /^[a-z]/.test(each));
+  const sidecarOnly = asked.length > 0 && asked.every((each) => !productCases.includes(each));
+  await build(sidecarOnly ? ['sidecar'] : ['sidecar', 'sample', 'renderer', 'cli'], say);
   await buildProgram(entry, 'main.mjs', true);
-  for (const name of ['load-worker', 'stand-in-sidecars'])
+  for (const name of ['load-worker', 'stand-in-sidecars', 'load-generator', 'bench-upstream'])
     await buildProgram(`test/bench/${name}.ts`, `${name}.mjs`, false);
   const result = spawnSync(process.execPath, [join(root, '.build/bench/main.mjs'), ...process.argv.slice(2)], {
     cwd: root,

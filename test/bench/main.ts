@@ -7,20 +7,22 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
+import { readArguments, usage } from './arguments.ts';
 import { addedLatencyCase } from './cases/added-latency.ts';
 import { attachCase } from './cases/attach.ts';
 import { manyWorkloadsCase } from './cases/many-workloads.ts';
+import { plainHopCase } from './cases/plain-hop.ts';
 import { startUpCase } from './cases/start-up.ts';
 import { toggleCase } from './cases/toggle.ts';
 import type { BenchResult } from './result.ts';
 
-const cases = [startUpCase, attachCase, toggleCase, addedLatencyCase, manyWorkloadsCase];
+const cases = [plainHopCase, startUpCase, attachCase, toggleCase, addedLatencyCase, manyWorkloadsCase];
 const resultsDir = join(process.cwd(), 'test', 'bench', 'results');
 
-const asked = process.argv.slice(2);
+const { cases: asked, options } = readArguments(process.argv.slice(2));
 const unknown = asked.filter((name) => !cases.some((each) => each.name === name));
 if (unknown.length > 0) {
-  console.error(`unknown case ${unknown.join(', ')}; cases: ${cases.map(({ name }) => name).join(' ')}`);
+  console.error(`unknown case ${unknown.join(', ')}; cases: ${cases.map(({ name }) => name).join(' ')}\n${usage}`);
   process.exit(2);
 }
 
@@ -35,8 +37,12 @@ for (const each of cases.filter(({ name }) => asked.length === 0 || asked.includ
     console.log(`${each.name}: skipped, no container engine answers`);
     continue;
   }
+  if (each.needs === 'linux' && process.platform !== 'linux') {
+    console.log(`${each.name}: skipped, it pins processes to cores and reads /proc, which needs Linux`);
+    continue;
+  }
   console.log(`${each.name}:`);
-  results.push(...(await each.run((line) => console.log(`  ${line}`))));
+  results.push(...(await each.run((line) => console.log(`  ${line}`), options)));
 }
 
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };

@@ -4,11 +4,20 @@ export interface BenchResult {
   readonly program: string;
   readonly rounds: number;
   readonly connections?: number;
+  readonly sizeBytes?: number;
   readonly ratePerSecond?: number;
   readonly requestsPerSecond?: number;
   readonly failures?: number;
+  readonly firstFailure?: string;
   readonly p50Us?: number;
   readonly p99Us?: number;
+  readonly p999Us?: number;
+  readonly cpuUsPerRequest?: number;
+  /** Rate to nginx's of the same round, median of rounds; its spread is half the distance between the quartiles. */
+  readonly ratioToNginx?: number;
+  readonly ratioSpread?: number;
+  /** Rounds in which other processes took more of the machine than a fair comparison allows. */
+  readonly disturbed?: number;
   /** Ratio to the direct call of the same round, median of rounds. */
   readonly p50Ratio?: number;
   readonly p99Ratio?: number;
@@ -18,19 +27,35 @@ export interface BenchResult {
   readonly maxMs?: number;
 }
 
+export interface BenchOptions {
+  readonly quick: boolean;
+  /** Empty: what the case does by itself. */
+  readonly programs: readonly string[];
+  readonly connections: readonly number[];
+  readonly rounds: number | null;
+  readonly seconds: number | null;
+}
+
 export interface BenchCase {
   readonly name: string;
-  readonly needs: 'docker' | 'nothing';
-  run(say: (line: string) => void): Promise<readonly BenchResult[]>;
+  readonly needs: 'docker' | 'linux' | 'nothing';
+  run(say: (line: string) => void, options: BenchOptions): Promise<readonly BenchResult[]>;
 }
 
 export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** Linear between neighbours; NaN without values. */
+export function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const [low, high] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle], sorted[middle]];
-  return ((low ?? Number.NaN) + (high ?? Number.NaN)) / 2;
+  const at = (sorted.length - 1) * share;
+  const low = sorted[Math.floor(at)] ?? Number.NaN;
+  const high = sorted[Math.ceil(at)] ?? Number.NaN;
+  return low + (high - low) * (at - Math.floor(at));
 }
 
 export const max = (values: readonly number[]): number =>
   values.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
 export const toMb = (bytes: number): number => Math.round(bytes / 100_000) / 10;
+export const round = (value: number, digits = 0): number => Math.round(value * 10 ** digits) / 10 ** digits;
