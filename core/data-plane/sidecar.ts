@@ -17,6 +17,8 @@ import { Intake } from './listener/intake.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import { loadOriginalDestinationLookup } from './listener/original-destination.ts';
 import { createLogger, type Logger, type LogLevel, toMessage } from './logger.ts';
+import { Overload } from './overload/overload.ts';
+import { OverloadWatch } from './overload/overload-watch.ts';
 import { TcpHandler } from './tcp/tcp-handler.ts';
 import { ProcessFigures } from './telemetry/process-figures.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
@@ -24,6 +26,7 @@ import { UnseenConnections } from './telemetry/unseen-connections.ts';
 import { MeshTerminator } from './tls/mesh-terminator.ts';
 import { createUpstreamConnector } from './tls/upstream-connector.ts';
 import { WorkloadIdentity } from './tls/workload-identity.ts';
+import { UdpCounter } from './udp/udp-counter.ts';
 
 export interface SidecarOptions {
   /** Path of the control stream's Unix socket, or a Windows named pipe. */
@@ -54,18 +57,34 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
 
   const figures = new ProcessFigures();
   const unseen = new UnseenConnections(() => configuration.source?.listeners ?? null);
-  const telemetry = new Telemetry({ clock, processFigures: () => figures.take(listeners.connections, unseen.latest) });
+  const udp = new UdpCounter(() => configuration.source?.listeners ?? null);
+  const overload = new Overload();
+  const telemetry = new Telemetry({
+    clock,
+    processFigures: () => {
+      const counted = udp.take();
+      return figures.take({
+        connections: listeners.connections,
+        unseenConnections: unseen.latest,
+        overload: overload.take(),
+        ...(counted === null ? {} : { udp: counted }),
+      });
+    },
+  });
 
   const config = () => configuration.compiled;
   const edge = telemetry.edge.bind(telemetry);
   const faultsAllowed = () => lease.isValid;
-  const http = createHttpHandler({ config, connector, telemetry, clock, random, newId: randomUUID, faultsAllowed });
+  const parts = { config, connector, telemetry, clock, random, newId: randomUUID, faultsAllowed, admission: overload };
+  const http = createHttpHandler(parts);
   const tcp = new TcpHandler({ config, connector, edge, random, logger });
   const terminator = new MeshTerminator(identity, () => configuration.compiled.source.trustDomain);
   const intake = new Intake({ config, http, http2: null, tcp, terminator, edge, logger });
+  const admission = new OverloadWatch(overload, () => tcp.bufferedBytes);
   const listeners = new ListenerSet({
     accept: (socket, context) => intake[context.direction](socket, context),
     loadLookup: loadOriginalDestinationLookup,
+    admission,
     logger,
   });
   const configuration = new Configuration(listeners);
@@ -82,8 +101,8 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   if (state !== null) await resume(state, configuration, identity, logger);
   identity.onChange = () => void save();
 
-  const parts = { clock, lease, identity, configuration, listeners, drain, telemetry, unseen, logger, save };
-  const control = new ControlServer(toEffects(options.program, parts), logger);
+  const effects = { clock, lease, identity, configuration, listeners, drain, telemetry, unseen, udp, logger, save };
+  const control = new ControlServer(toEffects(options.program, effects), logger);
   forwardLog = (level, message) => control.log(level, message);
   await control.listen(options.socketPath);
   logger.info(`control stream on ${options.socketPath}`);
@@ -97,6 +116,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
       http.closeAll();
       tcp.closeAll();
       figures.close();
+      admission.close();
     },
   };
 }
@@ -110,16 +130,18 @@ interface Parts {
   readonly drain: Drain;
   readonly telemetry: Telemetry;
   readonly unseen: UnseenConnections;
+  readonly udp: UdpCounter;
   readonly logger: Logger;
   readonly save: () => Promise<void>;
 }
 
 /** What each message of the control plane does, part by part. */
 function toEffects(program: string, parts: Parts): ControlEffects {
-  const { clock, lease, identity, configuration, listeners, drain, telemetry, unseen, logger, save } = parts;
+  const { clock, lease, identity, configuration, listeners, drain, telemetry, unseen, udp, logger, save } = parts;
   return {
     program,
     revision: () => configuration.revision,
+    config: () => configuration.source,
     certificateSerial: () => identity.serial,
     beginLease: (leaseMs, nowMs) => {
       clock.adjust(nowMs);
@@ -147,6 +169,7 @@ function toEffects(program: string, parts: Parts): ControlEffects {
     },
     takeReport: () => {
       unseen.refresh();
+      udp.refresh();
       return telemetry.takeReport();
     },
   };

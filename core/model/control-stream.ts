@@ -10,8 +10,10 @@
  *                                   <-     certificate.csr {id, csrPem}
  *     certificate.issued {id, ...}  ->
  *                                   <-     certificate.installed {id, serial}
- *     push {revision, config}       ->
+ *     push {config}                 ->
  *                                   <-     ack {revision} | nack {revision, code, message}
+ *     push.change {base, config...} ->     the services that differ from revision `base`, which must be in force
+ *                                   <-     ack, or nack BASE_MISMATCH: then the whole configuration follows
  *     heartbeat {nowMs}             ->     every leaseMs / 3; renews the lease of faults
  *                                   <-     telemetry {...}  every second
  *     drain {deadlineMs, tcp}       ->     <- drain.progress {http, tcp} ... <- drained {http, tcp}
@@ -23,6 +25,8 @@ import { TelemetryReport } from './telemetry-report.ts';
 export const controlStreamVersion = 1;
 /** A fault lives this long without a heartbeat of the control plane. */
 export const defaultLeaseMs = 6_000;
+/** Code of the NACK to a change whose base is not in force. */
+export const baseMismatch = 'BASE_MISMATCH';
 /** Largest message either side accepts. */
 export const maxControlMessageBytes = 16 * 1024 * 1024;
 
@@ -37,6 +41,13 @@ export const ToSidecar = z.discriminatedUnion('type', [
   }),
   z.strictObject({ type: type('heartbeat'), nowMs: z.number() }),
   z.strictObject({ type: type('push'), config: SidecarConfig }),
+  /** See `ConfigChange`. */
+  z.strictObject({
+    type: type('push.change'),
+    base: z.number().int(),
+    config: SidecarConfig,
+    removed: z.array(z.string()),
+  }),
   z.strictObject({ type: type('certificate.request'), id: z.string(), spiffeId: z.string() }),
   z.strictObject({
     type: type('certificate.issued'),

@@ -152,14 +152,15 @@ export class FakeRuntime implements Runtime {
   }
 
   #watch(name: string, message: FakeSidecar['received'][number]): void {
-    if (message.type !== 'push') {
+    if (message.type !== 'push' && message.type !== 'push.change') {
       if (message.type === 'drain' || message.type === 'undrain') this.log.push(`${message.type} ${name}`);
       return;
     }
     const before = this.#meshed.get(name) ?? new Map<string, boolean>();
-    const now = new Map(
-      message.config.services.flatMap(({ endpoints }) => endpoints.map((e) => [e.name, e.mesh] as const)),
-    );
+    const now = new Map([
+      ...(message.type === 'push.change' ? before : []),
+      ...message.config.services.flatMap(({ endpoints }) => endpoints.map((e) => [e.name, e.mesh] as const)),
+    ]);
     for (const [peer, mesh] of now) {
       if (peer !== name && mesh !== (before.get(peer) ?? false)) {
         this.log.push(`${name} uses ${mesh ? 'mTLS' : 'plaintext'} with ${peer}`);

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { FromSidecar, ToSidecar } from '../../core/model/control-stream.ts';
+import { applyConfigChange } from '../../core/model/config-change.ts';
+import { baseMismatch, FromSidecar, ToSidecar } from '../../core/model/control-stream.ts';
 import type { SidecarConfig } from '../../core/model/sidecar-config.ts';
 import type { TelemetryReport } from '../../core/model/telemetry-report.ts';
 import { createCsr } from './create-csr.ts';
@@ -105,6 +106,16 @@ export class FakeSidecar {
     });
   }
 
+  #take(config: SidecarConfig, reply: (answer: unknown) => void): void {
+    if (this.ackMode === 'nack') {
+      reply({ type: 'nack', revision: config.revision, code: 'BAD', message: 'cannot apply' });
+      return;
+    }
+    this.configs.push(config);
+    this.#held.push(config.revision);
+    if (this.ackMode === 'ack') this.releaseAcks();
+  }
+
   async #answer(socket: WebSocket, message: Incoming): Promise<void> {
     const reply = (answer: unknown) => socket.send(JSON.stringify(FromSidecar.parse(answer)));
     switch (message.type) {
@@ -120,14 +131,14 @@ export class FakeSidecar {
         });
         break;
       case 'push':
-        if (this.ackMode === 'nack') {
-          reply({ type: 'nack', revision: message.config.revision, code: 'BAD', message: 'cannot apply' });
-        } else {
-          this.configs.push(message.config);
-          this.#held.push(message.config.revision);
-          if (this.ackMode === 'ack') this.releaseAcks();
-        }
+        this.#take(message.config, reply);
         break;
+      case 'push.change': {
+        const base = this.configs.findLast(({ revision }) => revision === this.revision);
+        if (base?.revision === message.base) this.#take(applyConfigChange(base, message), reply);
+        else reply({ type: 'nack', revision: message.config.revision, code: baseMismatch, message: 'another base' });
+        break;
+      }
       case 'certificate.request':
         if (this.certificateMode === 'fail')
           reply({ type: 'certificate.failed', id: message.id, message: 'no entropy' });

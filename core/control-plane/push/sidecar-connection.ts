@@ -7,7 +7,14 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { z } from 'zod';
 import { MeshError } from '../../contract/errors.ts';
-import { controlStreamVersion, FromSidecar, maxControlMessageBytes, ToSidecar } from '../../model/control-stream.ts';
+import { toConfigChange } from '../../model/config-change.ts';
+import {
+  baseMismatch,
+  controlStreamVersion,
+  FromSidecar,
+  maxControlMessageBytes,
+  ToSidecar,
+} from '../../model/control-stream.ts';
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { TelemetryReport } from '../../model/telemetry-report.ts';
 import type { Clock } from '../../shared/clock.ts';
@@ -59,6 +66,9 @@ export class SidecarConnection {
   readonly #queue: PushQueue;
   readonly #heartbeat: NodeJS.Timeout;
   #pushTimer: NodeJS.Timeout | null = null;
+  /** Sent and not answered; acknowledged last on this connection. */
+  #sent: SidecarConfig | null = null;
+  #inForce: SidecarConfig | null = null;
   #heardSinceBeat = true;
   #silentBeats = 0;
   #certificateCount = 0;
@@ -181,7 +191,8 @@ export class SidecarConnection {
   #send(message: z.input<typeof ToSidecar>): void {
     if (this.#closed || this.#socket.readyState !== WebSocket.OPEN) return;
     // A configuration is large, made by our own compiler, and validated where it arrives.
-    this.#socket.send(JSON.stringify(message.type === 'push' ? message : ToSidecar.parse(message)));
+    const isConfiguration = message.type === 'push' || message.type === 'push.change';
+    this.#socket.send(JSON.stringify(isConfiguration ? message : ToSidecar.parse(message)));
   }
 
   #sendPush(config: SidecarConfig): void {
@@ -190,8 +201,11 @@ export class SidecarConnection {
       this.#answerTimeoutMs,
     );
     this.#pushTimer.unref();
+    this.#sent = config;
+    const change = this.#inForce === null ? null : toConfigChange(this.#inForce, config);
     try {
-      this.#send({ type: 'push', config });
+      if (change === null) this.#send({ type: 'push', config });
+      else this.#send({ type: 'push.change', ...change, removed: [...change.removed] });
     } catch (error) {
       // A configuration that does not fit the stream is a bug of the compiler: the sidecar keeps its last good one.
       this.#clearPushTimer();
@@ -239,11 +253,17 @@ export class SidecarConnection {
     switch (message.type) {
       case 'ack':
         this.#clearPushTimer();
+        if (this.#sent?.revision === message.revision) this.#inForce = this.#sent;
         this.#events.onAck(message.revision);
         this.#queue.answered(message.revision);
         break;
       case 'nack':
         this.#clearPushTimer();
+        if (message.code === baseMismatch && this.#sent !== null) {
+          this.#inForce = null;
+          this.#sendPush(this.#sent);
+          break;
+        }
         this.#events.onNack(message);
         this.#queue.answered(message.revision);
         break;

@@ -1,4 +1,5 @@
-import { controlStreamVersion, type FromSidecar, ToSidecar } from '../../model/control-stream.ts';
+import { applyConfigChange } from '../../model/config-change.ts';
+import { baseMismatch, controlStreamVersion, type FromSidecar, ToSidecar } from '../../model/control-stream.ts';
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { TelemetryReport } from '../../model/telemetry-report.ts';
 import { type Logger, type LogLevel, toMessage } from '../logger.ts';
@@ -9,6 +10,8 @@ import type { DrainRequest } from './drain.ts';
 export interface ControlEffects {
   readonly program: string;
   revision(): number | null;
+  /** The configuration in force. */
+  config(): SidecarConfig | null;
   certificateSerial(): string | null;
   beginLease(leaseMs: number, nowMs: number): void;
   heartbeat(nowMs: number): void;
@@ -99,6 +102,8 @@ export class ControlSession {
         return effects.heartbeat(message.nowMs);
       case 'push':
         return this.#push(message.config);
+      case 'push.change':
+        return this.#pushChange(message);
       case 'certificate.request':
         return this.#request(message.id, message.spiffeId);
       case 'certificate.issued':
@@ -146,6 +151,14 @@ export class ControlSession {
       this.#logger.warn(`revision ${config.revision} was refused: ${toMessage(error)}`);
       this.#send({ type: 'nack', revision: config.revision, code, message: toMessage(error) });
     }
+  }
+
+  #pushChange(change: Extract<ToSidecar, { type: 'push.change' }>): Promise<void> | void {
+    const base = this.#effects.config();
+    if (base?.revision === change.base) return this.#push(applyConfigChange(base, change));
+    const { revision } = change.config;
+    const message = `revision ${change.base} is not in force here, ${base?.revision ?? 'none'} is`;
+    this.#send({ type: 'nack', revision, code: baseMismatch, message });
   }
 
   async #request(id: string, spiffeId: string): Promise<void> {

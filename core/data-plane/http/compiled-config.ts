@@ -26,6 +26,8 @@ export interface CompiledConfig {
   readonly faults: ReadonlyMap<string, CompiledFault>;
 }
 
+const noFaults: readonly CompiledFault[] = [];
+
 /**
  * Compiles a configuration. With `previous`, a fault that did not change goes on in its sequence of draws; otherwise a
  * mesh that changes often would always see the beginning of it. Throws on a route that cannot be compiled.
@@ -35,9 +37,12 @@ export function compileConfig(source: SidecarConfig, previous: CompiledConfig | 
   for (const config of source.faults) faults.set(config.id, carryOver(config, previous?.faults.get(config.id)));
   const byKey = new Map<string, CompiledService>();
   const byHost = new Map<string, CompiledService[]>();
+  const byService = new Map<string, CompiledFault[]>();
+  for (const fault of faults.values()) append(byService, fault.config.service, fault);
   for (const config of source.services) {
-    const inScope = [...faults.values()].filter((fault) => fault.config.service === config.key);
-    const service = compileService(config, inScope);
+    const inScope = byService.get(config.key) ?? noFaults;
+    const known = previous?.serviceByKey(config.key) ?? null;
+    const service = known !== null && isUpToDate(known, config, inScope) ? known : compileService(config, inScope);
     byKey.set(config.key, service);
     for (const host of config.hosts) append(byHost, host, service);
   }
@@ -66,6 +71,13 @@ export function compileConfig(source: SidecarConfig, previous: CompiledConfig | 
       return only === undefined ? null : { ...only, port };
     },
   };
+}
+
+/** A change of the configuration leaves the services it does not touch as the objects they were. */
+function isUpToDate(known: CompiledService, config: ServiceConfig, faults: readonly CompiledFault[]): boolean {
+  const { config: before, faults: faultsBefore } = known;
+  if (before !== config || faultsBefore.length !== faults.length) return false;
+  return faults.every((fault, index) => fault === faultsBefore[index]);
 }
 
 function carryOver(config: FaultConfig, before: CompiledFault | undefined): CompiledFault {

@@ -22,6 +22,8 @@ export interface HttpEndpoint extends ChosenEndpoint {
 /** One service as this sidecar sees it; everything that depends on the configuration only is worked out once. */
 export interface CompiledService {
   readonly config: ServiceConfig;
+  /** All faults of this service. */
+  readonly faults: readonly CompiledFault[];
   /** First matching route (`null`: none matches); absent when the service has no routes. */
   readonly matchRoute: ((request: RequestView) => HttpRoute | null) | null;
   /** Faults of the whole service and of this route; the same empty list when there are none. */
@@ -72,6 +74,7 @@ export function compileService(config: ServiceConfig, faults: readonly CompiledF
   };
   return {
     config,
+    faults,
     matchRoute: config.routes.length === 0 ? null : compileRoutes(config.routes),
     faultsOf(route) {
       if (faults.length === 0) return noFaults;

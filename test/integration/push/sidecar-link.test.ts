@@ -147,6 +147,62 @@ describe('push', () => {
   });
 });
 
+describe('a change', () => {
+  const service = (name: string, port: number): SidecarConfig['services'][number] => ({
+    key: `${name}.shop`,
+    name,
+    namespace: 'shop',
+    hosts: [name],
+    ports: [{ port, protocol: 'auto' }],
+    subsets: [],
+    routes: [],
+    endpoints: [],
+  });
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  const large = (revision: number, portOfC: number, without = '') => ({
+    ...config(revision),
+    services: names.filter((name) => name !== without).map((name) => service(name, name === 'c' ? portOfC : 80)),
+  });
+
+  it('of one service among many travels alone', async () => {
+    await link.open();
+    link.push(large(1, 80));
+    expect(await link.waitForAck(1, 2_000)).toBe(true);
+    link.push(large(2, 81, 'e'));
+    expect(await link.waitForAck(2, 2_000)).toBe(true);
+    const change = sidecar.received.at(-1);
+    expect(change).toMatchObject({ type: 'push.change', base: 1, removed: ['e.shop'] });
+    expect(change?.type === 'push.change' && change.config.services.map(({ key }) => key)).toEqual(['c.shop']);
+    expect(sidecar.configs.at(-1)).toEqual(large(2, 81, 'e'));
+  });
+
+  it('is followed by the whole configuration when its base is not in force', async () => {
+    await link.open();
+    link.push(large(1, 80));
+    expect(await link.waitForAck(1, 2_000)).toBe(true);
+    sidecar.revision = 0;
+    link.push(large(2, 81));
+    expect(await link.waitForAck(2, 2_000)).toBe(true);
+    expect(sidecar.received.slice(-2).map(({ type }) => type)).toEqual(['push.change', 'push']);
+    expect(sidecar.configs.at(-1)).toEqual(large(2, 81));
+    expect(events.log.filter((line) => line.startsWith('nack'))).toEqual([]);
+  });
+
+  it('after a refused one is a change of what is still in force', async () => {
+    await link.open();
+    link.push(large(1, 80));
+    expect(await link.waitForAck(1, 2_000)).toBe(true);
+    sidecar.ackMode = 'nack';
+    link.push(large(2, 81));
+    await eventually('the refusal', () => events.log.includes('nack 2 BAD'));
+    sidecar.ackMode = 'ack';
+    link.push(large(3, 82));
+    expect(await link.waitForAck(3, 2_000)).toBe(true);
+    expect(sidecar.received.at(-1)).toMatchObject({ type: 'push.change', base: 1 });
+    expect(sidecar.configs.at(-1)).toEqual(large(3, 82));
+  });
+});
+
 describe('a lost connection', () => {
   it('is dialled again; a new process gets the configuration anew', async () => {
     await link.open();

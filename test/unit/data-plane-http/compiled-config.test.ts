@@ -145,3 +145,25 @@ describe('faults', () => {
     expect(restarted.slice(40)).toEqual(restarted.slice(0, 20));
   });
 });
+
+describe('the next configuration', () => {
+  const fault: FaultConfig = {
+    ...{ id: 'f', service: 'orders.shop', route: null, action: { kind: 'delay', delayMs: 1 } },
+    ...{ percent: 50, seed: 1, expiresAtMs: null },
+  };
+  const [orders, payments] = [service('orders', 'shop', []), service('payments', 'shop', [])];
+
+  test('keeps what was worked out for services that did not change', () => {
+    const before = compileConfig(config([orders, payments]));
+    const after = compileConfig(config([orders, service('payments', 'shop', [])]), before);
+    expect(after.serviceByKey('orders.shop')).toBe(before.serviceByKey('orders.shop'));
+    expect(after.serviceByKey('payments.shop')).not.toBe(before.serviceByKey('payments.shop'));
+  });
+
+  test('works a service out anew when its faults changed', () => {
+    const before = compileConfig(config([orders, payments]));
+    const after = compileConfig(config([orders, payments], [fault]), before);
+    expect(after.serviceByKey('orders.shop')?.faultsOf(null)).toHaveLength(1);
+    expect(after.serviceByKey('payments.shop')).toBe(before.serviceByKey('payments.shop'));
+  });
+});

@@ -24,6 +24,7 @@ function createSession() {
   const effects: ControlEffects = {
     program: 'test',
     revision: () => null,
+    config: () => null,
     certificateSerial: () => null,
     beginLease: () => undefined,
     heartbeat: () => undefined,
