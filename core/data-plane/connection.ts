@@ -50,12 +50,21 @@ export interface ConnectionHandler {
   closeAll(): void;
 }
 
+export interface MeshTls {
+  /** The protocol to speak. */
+  readonly alpn: string;
+  /** Protocols that the caller can speak, best first, when more than one; the socket's `alpnProtocol` is the peer's choice. */
+  readonly offers?: readonly string[];
+  readonly spiffeId: string;
+  readonly serverName: string;
+}
+
 /** Where to connect, and how. */
 export interface UpstreamTarget {
   readonly host: string;
   readonly port: number;
   /** Mesh mTLS with this ALPN, accepting only this SPIFFE ID; `null`: plaintext. */
-  readonly tls: { readonly alpn: string; readonly spiffeId: string; readonly serverName: string } | null;
+  readonly tls: MeshTls | null;
   /** Source address to use (inbound to the application: 127.0.0.6 / ::6 as in Istio is not needed with uid exemption). */
   readonly localAddress?: string;
 }
@@ -105,6 +114,13 @@ export interface TelemetrySink {
     durationMs: number;
     mtls: boolean;
   }): void;
+}
+
+/** Whether there is room for one more request; each that was let in is given back exactly once. */
+export interface RequestAdmission {
+  /** False: answer it 503 with flag `OM`. */
+  requestBegan(): boolean;
+  requestEnded(): void;
 }
 
 /** An endpoint with the port to connect to. */

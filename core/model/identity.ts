@@ -16,8 +16,11 @@ export function parseSpiffeId(uri: string): { trustDomain: string; namespace: st
   return { trustDomain, namespace, serviceAccount };
 }
 
-/** ALPN of sidecar-to-sidecar TLS: says "this is the mesh" and which protocol is inside. */
-export const meshAlpn = { http: 'meshdesk-http/1.1', tcp: 'meshdesk-tcp' } as const;
+/**
+ * ALPN of sidecar-to-sidecar TLS: says "this is the mesh" and which protocol is inside. `mux` carries many HTTP requests
+ * (docs/mux.md); `http` one after the other, and is what every sidecar knows.
+ */
+export const meshAlpn = { mux: 'meshdesk-mux/1', http: 'meshdesk-http/1.1', tcp: 'meshdesk-tcp' } as const;
 
 export const MtlsMode = z.enum(['DISABLE', 'PERMISSIVE', 'STRICT']);
 export type MtlsMode = z.infer<typeof MtlsMode>;

@@ -2,15 +2,27 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { meshAlpn } from '../../model/identity.ts';
 import { rememberTransport } from '../reset-connection.ts';
+import { sessionLifetimeMs } from './session-tickets.ts';
 import { isOfTrustDomain, spiffeIdFromNames } from './spiffe.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
 /** A client that does not finish its handshake within this time is closed. */
 export const handshakeTimeoutMs = 10_000;
+/** Handshakes under way at once. Above it the oldest goes, when it has had `stalledHandshakeMs`; else the newest. */
+const maxHandshakes = 1_024;
+const stalledHandshakeMs = 1_000;
+const meshProtocols: ReadonlyMap<string, MeshProtocol> = new Map([
+  [meshAlpn.mux, 'mux'],
+  [meshAlpn.http, 'http'],
+  [meshAlpn.tcp, 'tcp'],
+]);
+
+/** What is inside a mesh connection. */
+export type MeshProtocol = keyof typeof meshAlpn;
 
 export interface MeshConnection {
   readonly socket: TLSSocket;
-  readonly protocol: 'http' | 'tcp';
+  readonly protocol: MeshProtocol;
   readonly peerSpiffeId: string;
 }
 
@@ -21,28 +33,42 @@ interface Waiting {
 
 interface Handshake extends Waiting {
   readonly transport: Socket;
+  readonly startedAtMs: number;
+}
+
+export interface MeshTerminatorOptions {
+  /** Offered to clients, best first; a client of another version chooses what both know. Default: all. */
+  readonly protocols?: readonly MeshProtocol[];
+  readonly maxHandshakes?: number;
 }
 
 /**
  * The server side of mesh mTLS: TLS 1.3 only, a client certificate of the trust bundle with a SPIFFE ID of the trust
- * domain, and one of our ALPN protocols. A rotation changes what new handshakes use; open connections live on.
+ * domain, and one of our ALPN protocols. A rotation changes what new handshakes use; open connections live on, sessions
+ * (tickets) of before are not resumed: each generation encrypts them with a key of its own.
  */
 export class MeshTerminator {
   readonly #identity: WorkloadIdentity;
   readonly #trustDomain: () => string;
   readonly #server: Server;
+  readonly #maxHandshakes: number;
+  /** By the ends of the connection, oldest first. */
   readonly #waiting = new Map<string, Handshake>();
   #generation = -1;
 
-  constructor(identity: WorkloadIdentity, trustDomain: () => string) {
+  constructor(identity: WorkloadIdentity, trustDomain: () => string, options: MeshTerminatorOptions = {}) {
+    const { protocols = ['mux', 'http', 'tcp'] } = options;
     this.#identity = identity;
     this.#trustDomain = trustDomain;
+    this.#maxHandshakes = options.maxHandshakes ?? maxHandshakes;
     this.#server = createServer({
-      ALPNProtocols: [meshAlpn.http, meshAlpn.tcp],
+      ALPNProtocols: protocols.map((name) => meshAlpn[name]),
       requestCert: true,
-      rejectUnauthorized: true,
+      // Checked in `#whyNot`: Node would close the connection of an untrusted client without a word to anybody.
+      rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
       handshakeTimeout: handshakeTimeoutMs,
+      sessionTimeout: sessionLifetimeMs / 1_000,
       allowHalfOpen: true,
     });
     this.#server.on('secureConnection', (socket) => this.#onSecure(socket));
@@ -57,8 +83,14 @@ export class MeshTerminator {
       waiting.refuse('this sidecar has no certificate yet');
       return;
     }
+    if (!this.#hasRoom()) {
+      socket.destroy();
+      waiting.refuse(`${this.#maxHandshakes} handshakes are under way`);
+      return;
+    }
     if (this.#generation !== this.#identity.generation) {
       this.#generation = this.#identity.generation;
+      // Brings new ticket keys too.
       this.#server.setSecureContext({
         key: material.keyPem,
         cert: material.chainPem.join('\n'),
@@ -67,7 +99,7 @@ export class MeshTerminator {
       });
     }
     const id = toId(socket);
-    const handshake = { ...waiting, transport: socket };
+    const handshake = { ...waiting, transport: socket, startedAtMs: performance.now() };
     this.#waiting.set(id, handshake);
     socket.once('close', () => {
       if (this.#waiting.get(id) === handshake) this.#waiting.delete(id);
@@ -84,15 +116,38 @@ export class MeshTerminator {
       socket.destroy();
       return;
     }
-    const peer = spiffeIdFromNames(socket.getPeerCertificate().subjectaltname);
-    if (peer === null || !isOfTrustDomain(peer, this.#trustDomain())) {
+    // The certificate is looked at every time: in a resumed session Node reports `authorized` for a client without one.
+    const certificate = socket.getPeerCertificate();
+    const peer = spiffeIdFromNames(certificate.subjectaltname);
+    const reason = this.#whyNot(socket, peer, certificate.valid_to);
+    const protocol = meshProtocols.get(socket.alpnProtocol || '');
+    if (peer === null || reason !== null || protocol === undefined) {
       socket.destroy();
-      waiting.refuse(`${peer ?? 'a certificate without SPIFFE ID'} is not of trust domain ${this.#trustDomain()}`);
+      waiting.refuse(reason ?? 'no protocol of the mesh was agreed on');
       return;
     }
     rememberTransport(socket, waiting.transport);
-    const protocol = socket.alpnProtocol === meshAlpn.http ? 'http' : 'tcp';
     waiting.accept({ socket, protocol, peerSpiffeId: peer });
+  }
+
+  #whyNot(socket: TLSSocket, peer: string | null, validTo: string | undefined): string | null {
+    if (!socket.authorized) return `the client's certificate is not accepted: ${socket.authorizationError}`;
+    if (peer === null || !isOfTrustDomain(peer, this.#trustDomain())) {
+      return `${peer ?? 'a certificate without SPIFFE ID'} is not of trust domain ${this.#trustDomain()}`;
+    }
+    // OpenSSL does not look at the certificate of a resumed session again.
+    if (!(Date.parse(validTo ?? '') > Date.now())) return `the certificate of ${peer} has expired`;
+    return null;
+  }
+
+  #hasRoom(): boolean {
+    if (this.#waiting.size < this.#maxHandshakes) return true;
+    const [oldest] = this.#waiting;
+    if (oldest === undefined || performance.now() - oldest[1].startedAtMs < stalledHandshakeMs) return false;
+    this.#waiting.delete(oldest[0]);
+    oldest[1].transport.destroy();
+    oldest[1].refuse('a stalled handshake made room for another one');
+    return true;
   }
 
   #take(socket: TLSSocket): Handshake | undefined {

@@ -3,6 +3,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { type UpstreamConnector, UpstreamError, type UpstreamFailure, type UpstreamTarget } from '../connection.ts';
 import { toMessage } from '../logger.ts';
 import { rememberTransport } from '../reset-connection.ts';
+import { SessionTickets } from './session-tickets.ts';
 import { spiffeIdFromNames } from './spiffe.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
@@ -13,16 +14,22 @@ const keepAliveDelayMs = 60_000;
 
 /** Opens connections to endpoints: plaintext, or mesh mTLS that accepts exactly the endpoint's SPIFFE ID. */
 export function createUpstreamConnector(identity: WorkloadIdentity, timeoutMs = connectTimeoutMs): UpstreamConnector {
+  const mesh: MeshClient = { identity, tickets: new SessionTickets() };
   return {
     get generation() {
       return identity.generation;
     },
-    connect: (target, signal) => connect(identity, target, timeoutMs, signal),
+    connect: (target, signal) => connect(mesh, target, timeoutMs, signal),
   };
 }
 
+interface MeshClient {
+  readonly identity: WorkloadIdentity;
+  readonly tickets: SessionTickets;
+}
+
 function connect(
-  identity: WorkloadIdentity,
+  mesh: MeshClient,
   target: UpstreamTarget,
   timeoutMs: number,
   signal: AbortSignal | undefined,
@@ -32,7 +39,7 @@ function connect(
     if (signal?.aborted) return reject(cancelled(where));
     let socket: Socket;
     try {
-      socket = target.tls === null ? connectTcp(toDialOptions(target)) : dialMesh(identity, target, target.tls);
+      socket = target.tls === null ? connectTcp(toDialOptions(target)) : dialMesh(mesh, target, target.tls);
     } catch (error) {
       return reject(toUpstreamError(error, where));
     }
@@ -61,9 +68,12 @@ function connect(
     socket.on('error', onError);
     socket.on('close', onClose);
     socket.once(target.tls === null ? 'connect' : 'secureConnect', () => {
-      const seen = target.tls === null ? null : (socket as TLSSocket).alpnProtocol;
-      if (target.tls !== null && seen !== target.tls.alpn) {
-        return fail(failure('tls', `${where} did not agree to the mesh protocol ${target.tls.alpn}; is it a sidecar?`));
+      if (target.tls !== null) {
+        const offers = toOffers(target.tls);
+        if (!offers.includes((socket as TLSSocket).alpnProtocol || '')) {
+          const names = offers.join(' or ');
+          return fail(failure('tls', `${where} did not agree to the mesh protocol ${names}; is it a sidecar?`));
+        }
       }
       settle();
       resolve(socket);
@@ -83,19 +93,29 @@ function toDialOptions(target: UpstreamTarget) {
   };
 }
 
-function dialMesh(identity: WorkloadIdentity, target: UpstreamTarget, tls: NonNullable<UpstreamTarget['tls']>): Socket {
-  if (identity.context === null) {
+function dialMesh(
+  { identity, tickets }: MeshClient,
+  target: UpstreamTarget,
+  tls: NonNullable<UpstreamTarget['tls']>,
+): Socket {
+  const { context, generation } = identity;
+  if (context === null) {
     throw failure('tls', 'this sidecar has no certificate yet; the control plane issues one when it is connected');
   }
+  const offers = toOffers(tls);
+  const peer = { host: target.host, port: target.port, spiffeId: tls.spiffeId, offers };
+  const session = tickets.find(peer, generation, Date.now());
   const transport = connectTcp(toDialOptions(target));
   const socket = connectTls({
     socket: transport,
-    secureContext: identity.context,
-    ALPNProtocols: [tls.alpn],
+    secureContext: context,
+    ALPNProtocols: [...offers],
     servername: tls.serverName,
     minVersion: 'TLSv1.3',
     rejectUnauthorized: true,
-    // The chain is verified before; the host name plays no part, the SPIFFE ID decides.
+    ...(session === null ? {} : { session }),
+    // The chain is verified before; the host name plays no part, the SPIFFE ID decides. Not called when the session is
+    // resumed: see session-tickets.ts.
     checkServerIdentity: (_name, certificate) => {
       const id = spiffeIdFromNames(certificate.subjectaltname);
       return id === tls.spiffeId
@@ -103,8 +123,19 @@ function dialMesh(identity: WorkloadIdentity, target: UpstreamTarget, tls: NonNu
         : failure('tls', `the endpoint is ${id ?? 'without a SPIFFE ID'}, expected ${tls.spiffeId}`);
     },
   });
+  // Tickets come after the handshake, when the identity is known to be right; without it the connection is closed.
+  socket.on('session', (ticket: Buffer) => {
+    if (socket.destroyed || !socket.authorized || socket.isSessionReused()) return;
+    const validToMs = Date.parse(socket.getPeerCertificate().valid_to);
+    if (validToMs > 0) tickets.keep(peer, ticket, validToMs, generation, Date.now());
+  });
+  if (session !== null) socket.once('error', () => tickets.forget(peer));
   rememberTransport(socket, transport);
   return socket;
+}
+
+function toOffers({ alpn, offers }: NonNullable<UpstreamTarget['tls']>): readonly string[] {
+  return offers ?? [alpn];
 }
 
 function failure(kind: UpstreamFailure['kind'], message: string, cause?: unknown): UpstreamError {
