@@ -1,0 +1,23 @@
+import type { Socket } from 'node:net';
+import { canBeRaw, RawWire } from './raw-wire.ts';
+import { SocketWire } from './socket-wire.ts';
+import type { Wire, WireOwner } from './wire.ts';
+
+/** `raw` where Node's handles are what we know, else `socket`; `MESHDESK_WIRE` asks for one of them. */
+export type WireKind = 'raw' | 'socket';
+
+const asked = process.env['MESHDESK_WIRE'];
+let preferred: WireKind = asked === 'socket' ? 'socket' : 'raw';
+
+/** What `openWire` uses from now on; for tests and after a failed self-test. */
+export function preferWires(kind: WireKind): void {
+  preferred = kind;
+}
+
+/**
+ * Takes an open connection over: from now on nobody else may use the socket. Reading begins with the next tick; bytes and
+ * an end that the socket has seen already come first. The wire is the only one to close the socket.
+ */
+export function openWire(socket: Socket, owner: WireOwner, kind: WireKind = preferred): Wire {
+  return kind === 'raw' && canBeRaw(socket) ? new RawWire(socket, owner) : new SocketWire(socket, owner);
+}
