@@ -37,7 +37,7 @@ await run(async () => {
   const sidecarOnly = asked.length > 0 && asked.every((each) => !productCases.includes(each));
   await build(sidecarOnly ? ['sidecar'] : ['sidecar', 'sample', 'renderer', 'cli'], say);
   await buildProgram(entry, 'main.mjs', true);
-  for (const name of ['load-worker', 'stand-in-sidecars', 'load-generator', 'bench-upstream'])
+  for (const name of ['load-worker', 'stand-in-sidecars', 'load-generator', 'bench-upstream', 'proxy-program'])
     await buildProgram(`test/bench/${name}.ts`, `${name}.mjs`, false);
   const result = spawnSync(process.execPath, [join(root, '.build/bench/main.mjs'), ...process.argv.slice(2)], {
     cwd: root,

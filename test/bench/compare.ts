@@ -28,7 +28,7 @@ export async function startPeers(
   const started: StartedPeer[] = [];
   for (const peer of peers.filter(({ roles }) => roles.includes(role))) {
     if (options.programs.length > 0 && !options.programs.includes(peer.name)) continue;
-    const absent = peer.absent();
+    const absent = peer.absent(role);
     if (absent !== null) {
       say(`${peer.name}: not present (${absent})`);
       continue;

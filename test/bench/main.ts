@@ -11,12 +11,21 @@ import { readArguments, usage } from './arguments.ts';
 import { addedLatencyCase } from './cases/added-latency.ts';
 import { attachCase } from './cases/attach.ts';
 import { manyWorkloadsCase } from './cases/many-workloads.ts';
-import { plainHopCase } from './cases/plain-hop.ts';
 import { startUpCase } from './cases/start-up.ts';
+import { mtlsPairCase, plainHopCase, tcpSpliceCase } from './cases/throughput.ts';
 import { toggleCase } from './cases/toggle.ts';
 import type { BenchResult } from './result.ts';
 
-const cases = [plainHopCase, startUpCase, attachCase, toggleCase, addedLatencyCase, manyWorkloadsCase];
+const cases = [
+  plainHopCase,
+  mtlsPairCase,
+  tcpSpliceCase,
+  startUpCase,
+  attachCase,
+  toggleCase,
+  addedLatencyCase,
+  manyWorkloadsCase,
+];
 const resultsDir = join(process.cwd(), 'test', 'bench', 'results');
 
 const { cases: asked, options } = readArguments(process.argv.slice(2));

@@ -51,18 +51,27 @@ class BenchSidecar {
 }
 
 /** The outbound side: a listener that stands for the service, as a host process gets it. */
-function toClientConfig(port: number, endpoint: Parameters<typeof serviceOf>[2][number]): SidecarConfig {
+function toClientConfig(
+  port: number,
+  endpoint: Parameters<typeof serviceOf>[2][number],
+  protocol: 'auto' | 'tcp' = 'auto',
+): SidecarConfig {
   const outbound = [{ listen: { host: '127.0.0.1', port }, service: 'server.shop', port: servicePort }];
   return emptyConfig('client', 1, {
     listeners: { kind: 'explicit', inbound: [], outbound, httpProxy: null },
-    services: [serviceOf('server', servicePort, [endpoint])],
+    services: [serviceOf('server', servicePort, [endpoint], protocol)],
   });
 }
 
-async function startHop({ upstreamPort, dir }: PeerContext): Promise<RunningPeer> {
+async function startHop({ upstreamPort, dir }: PeerContext, protocol: 'auto' | 'tcp'): Promise<RunningPeer> {
   const port = await freePort();
   const endpoint = { ports: [{ port: servicePort, targetPort: upstreamPort }] };
-  const client = await BenchSidecar.start('client', dir, await TestCa.create(), toClientConfig(port, endpoint));
+  const client = await BenchSidecar.start(
+    'client',
+    dir,
+    await TestCa.create(),
+    toClientConfig(port, endpoint, protocol),
+  );
   return { port, pids: [client.pid], close: () => client.close() };
 }
 
@@ -99,7 +108,10 @@ async function startPair({ upstreamPort, dir }: PeerContext): Promise<RunningPee
 
 export const meshdesk: Peer = {
   name: 'meshdesk',
-  roles: ['hop', 'pair'],
+  roles: ['hop', 'pair', 'tcp', 'grpc'],
   absent: () => null,
-  start: (role: Role, context) => (role === 'hop' ? startHop(context) : startPair(context)),
+  start: (role: Role, context) => {
+    if (role === 'hop') return startHop(context, 'auto');
+    return role === 'tcp' ? startHop(context, 'tcp') : startPair(context);
+  },
 };

@@ -1,42 +1,125 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findInPath } from '../../../core/control-plane/runtime/node-program.ts';
 import { freePort } from '../../support/test-sidecar.ts';
-import { proxyCore, startPinned, untilListening } from '../machine/pinned-process.ts';
+import { type IdentityFiles, writeIdentities } from './identities.ts';
 import type { Peer, PeerContext, Role, RunningPeer } from './peer.ts';
+import { type ProxyCommand, startProxies } from './start-proxies.ts';
 
 const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+const streamModule = ['/usr/lib/nginx/modules/ngx_stream_module.so', '/usr/lib64/nginx/modules/ngx_stream_module.so'];
+const many = '1000000000';
+
+const frame = (dir: string, name: string, body: string, top = '') => `
+${top}
+daemon off; master_process off; pid ${dir}/${name}.pid; error_log ${dir}/${name}.log;
+events { worker_connections 16000; }
+${body}
+`;
 
 /** nginx closes connections after 1,000 requests by default; nobody else here does, so that is lifted. */
-const toConfig = (dir: string, port: number, upstreamPort: number) => `
-daemon off; master_process off; pid ${dir}/pid; error_log ${dir}/error.log;
-events { worker_connections 16000; }
+const httpBlock = (dir: string, name: string, server: string, upstream: number) => `
 http {
-  access_log off; keepalive_requests 1000000000;
-  ${temporary.map((name) => `${name}_temp_path ${dir}/${name};`).join(' ')}
-  upstream application { server 127.0.0.1:${upstreamPort}; keepalive 512; keepalive_requests 1000000000; }
-  server {
-    listen 127.0.0.1:${port} backlog=4096;
-    location / {
-      proxy_pass http://application; proxy_http_version 1.1;
-      proxy_set_header Connection ""; proxy_set_header Host $host; proxy_set_header X-Request-Id $request_id;
-    }
-  }
+  access_log off; keepalive_requests ${many};
+  ${temporary.map((each) => `${each}_temp_path ${dir}/${name}.${each};`).join(' ')}
+  upstream application { server 127.0.0.1:${upstream}; keepalive 512; keepalive_requests ${many}; }
+  server { ${server} }
 }
 `;
 
-async function start(_role: Role, { upstreamPort, dir }: PeerContext): Promise<RunningPeer> {
+const pass = (scheme: string, more = '') => `location / {
+  proxy_pass ${scheme}://application; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
+  ${more}
+}`;
+const insertId = 'proxy_set_header X-Request-Id $request_id;';
+
+const toUpstreamTls = (prefix: string, { ca, certificate, key }: IdentityFiles) => `
+  ${prefix}_ssl_certificate ${certificate}; ${prefix}_ssl_certificate_key ${key}; ${prefix}_ssl_trusted_certificate ${ca};
+  ${prefix}_ssl_verify off; ${prefix}_ssl_protocols TLSv1.3;
+`;
+
+const fromClientTls = ({ ca, certificate, key }: IdentityFiles) => `
+  ssl_certificate ${certificate}; ssl_certificate_key ${key}; ssl_client_certificate ${ca}; ssl_verify_client on;
+  ssl_protocols TLSv1.3;
+`;
+
+/** The proxies of a role, the application's side first: port, listener and what it does. */
+async function toServers(role: Role, { dir, upstreamPort }: PeerContext) {
   const port = await freePort();
-  const file = join(dir, 'nginx.conf');
-  await writeFile(file, toConfig(dir, port, upstreamPort));
-  const started = await startPinned(proxyCore, 'nginx', ['-c', file, '-e', join(dir, 'error.log')]);
-  await untilListening(port, started, 'nginx');
-  return { port, pids: [started.pid], close: started.close };
+  if (role === 'hop')
+    return [
+      {
+        name: 'hop',
+        port,
+        upstream: upstreamPort,
+        server: `listen 127.0.0.1:${port} backlog=4096; ${pass('http', insertId)}`,
+      },
+    ];
+  const { client, server } = await writeIdentities(dir);
+  const between = await freePort();
+  if (role === 'grpc') {
+    return [
+      {
+        name: 'server',
+        port: between,
+        upstream: upstreamPort,
+        server: `listen 127.0.0.1:${between} ssl http2; ${fromClientTls(server)} location / { grpc_pass grpc://application; }`,
+      },
+      {
+        name: 'client',
+        port,
+        upstream: between,
+        server: `listen 127.0.0.1:${port} http2; location / { grpc_pass grpcs://application; grpc_set_header X-Request-Id $request_id; ${toUpstreamTls('grpc', client)} }`,
+      },
+    ];
+  }
+  return [
+    {
+      name: 'server',
+      port: between,
+      upstream: upstreamPort,
+      server: `listen 127.0.0.1:${between} ssl backlog=4096; ${fromClientTls(server)} ${pass('http')}`,
+    },
+    {
+      name: 'client',
+      port,
+      upstream: between,
+      server: `listen 127.0.0.1:${port} backlog=4096; ${pass('https', insertId + toUpstreamTls('proxy', client))}`,
+    },
+  ];
 }
+
+async function start(role: Role, context: PeerContext): Promise<RunningPeer> {
+  const { dir, upstreamPort } = context;
+  const toCommand = async (name: string, port: number, config: string): Promise<ProxyCommand> => {
+    const file = join(dir, `${name}.conf`);
+    await writeFile(file, config);
+    return { command: 'nginx', args: ['-c', file, '-e', join(dir, `${name}.log`)], port };
+  };
+  if (role === 'tcp') {
+    const port = await freePort();
+    const body = `stream { server { listen 127.0.0.1:${port} backlog=4096; proxy_pass 127.0.0.1:${upstreamPort}; tcp_nodelay on; } }`;
+    return startProxies([await toCommand('tcp', port, frame(dir, 'tcp', body, `load_module ${streamPath()};`))]);
+  }
+  const servers = await toServers(role, context);
+  return startProxies(
+    await Promise.all(
+      servers.map(({ name, port, server, upstream }) =>
+        toCommand(name, port, frame(dir, name, httpBlock(dir, name, server, upstream))),
+      ),
+    ),
+  );
+}
+
+const streamPath = () => streamModule.find((path) => existsSync(path));
 
 export const nginx: Peer = {
   name: 'nginx',
-  roles: ['hop'],
-  absent: () => (findInPath('nginx') === null ? 'nginx is not installed' : null),
+  roles: ['hop', 'pair', 'tcp', 'grpc'],
+  absent: (role) => {
+    if (findInPath('nginx') === null) return 'nginx is not installed';
+    return role === 'tcp' && streamPath() === undefined ? "nginx's stream module is not installed" : null;
+  },
   start,
 };

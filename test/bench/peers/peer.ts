@@ -1,12 +1,14 @@
 /**
  * The programs that the bench compares, each configured to do the same work: one worker, pooled keep-alive connections to
- * the upstream, one header inserted into requests, no access log, defaults otherwise.
+ * the upstream, a request id inserted into requests, no access log, defaults otherwise.
  *
- * peer     one program in one role
- * hop      one proxy, plain HTTP/1.1 on both sides
- * pair     two proxies, mutual TLS 1.3 between them, plain HTTP/1.1 outside
+ * peer   one program, able to play some of the roles
+ * hop    one proxy, plain HTTP/1.1 on both sides
+ * pair   two proxies, mutual TLS 1.3 between them, plain HTTP/1.1 outside; between them HTTP/1.1 unless the name says h2
+ * tcp    one proxy that does not look into the bytes
+ * grpc   a pair whose client and application speak HTTP/2 with prior knowledge
  */
-export type Role = 'hop' | 'pair';
+export type Role = 'hop' | 'pair' | 'tcp' | 'grpc';
 
 export interface PeerContext {
   /** Where the application listens. */
@@ -26,7 +28,7 @@ export interface RunningPeer {
 export interface Peer {
   readonly name: string;
   readonly roles: readonly Role[];
-  /** Why it cannot run here; `null` when it can. */
-  absent(): string | null;
+  /** Why it cannot play the role here; `null` when it can. */
+  absent(role: Role): string | null;
   start(role: Role, context: PeerContext): Promise<RunningPeer>;
 }
