@@ -9,24 +9,22 @@
  */
 import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { z } from 'zod';
-import { toMessage } from './logger.ts';
+import { type LogLevel, toMessage } from './logger.ts';
 import { startSidecar } from './sidecar.ts';
 
 declare const __MESHDESK_VERSION__: string | undefined;
 
 /** SIGTERM: requests in flight get this long to end. */
 const shutdownGraceMs = 2_000;
-const id = z.coerce.number().int().positive().optional();
-const Environment = z.object({
-  MESHDESK_SOCKET: z.string().min(1),
-  MESHDESK_STATE: z.string().min(1).optional(),
-  MESHDESK_UID: id,
-  MESHDESK_GID: id,
-  MESHDESK_EXIT_WITH_PARENT: z.enum(['0', '1']).optional(),
-  MESHDESK_LOG: z.enum(['info', 'warn', 'error']).default('info'),
-});
-type Environment = z.infer<typeof Environment>;
+
+interface Environment {
+  readonly socket: string;
+  readonly state: string | undefined;
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  readonly exitWithParent: boolean;
+  readonly logLevel: LogLevel;
+}
 
 function write(line: string): void {
   process.stderr.write(line);
@@ -37,15 +35,38 @@ function fail(what: string, thrown: unknown): never {
   process.exit(1);
 }
 
+/** Names every variable that is wrong, then ends the process with status 2. */
 function readEnvironment(): Environment {
-  const read = Environment.safeParse(process.env);
-  if (read.success) return read.data;
-  for (const { path, message } of read.error.issues) write(`environment variable ${path.join('.')}: ${message}\n`);
+  const wrong: string[] = [];
+  const variable = <T>(name: string, expected: string, read: (text: string) => T | null): T | undefined => {
+    const text = process.env[name];
+    if (text === undefined) return undefined;
+    const value = read(text);
+    if (value === null) wrong.push(`environment variable ${name}: expected ${expected}, got '${text}'`);
+    return value ?? undefined;
+  };
+  const oneOf = <T extends string>(name: string, values: readonly T[]) =>
+    variable(name, values.join(', '), (text) => values.find((value) => value === text) ?? null);
+  const id = (name: string) =>
+    variable(name, 'a positive number', (text) => (/^[1-9]\d{0,9}$/.test(text) ? Number(text) : null));
+  const path = (name: string) => variable(name, 'a path', (text) => (text === '' ? null : text));
+  const socket = path('MESHDESK_SOCKET');
+  if (socket === undefined && wrong.length === 0) wrong.push('environment variable MESHDESK_SOCKET: is required');
+  const environment = {
+    socket: socket ?? '',
+    state: path('MESHDESK_STATE'),
+    uid: id('MESHDESK_UID'),
+    gid: id('MESHDESK_GID'),
+    exitWithParent: oneOf('MESHDESK_EXIT_WITH_PARENT', ['0', '1']) === '1',
+    logLevel: oneOf('MESHDESK_LOG', ['info', 'warn', 'error']) ?? 'info',
+  };
+  if (wrong.length === 0) return environment;
+  for (const line of wrong) write(`${line}\n`);
   process.exit(2);
 }
 
 /** The socket's folder belongs to who we become and to nobody else; then root is given up for good. */
-function dropPrivileges({ MESHDESK_SOCKET: socket, MESHDESK_UID: uid, MESHDESK_GID: gid }: Environment): void {
+function dropPrivileges({ socket, uid, gid }: Environment): void {
   if (uid === undefined || process.getuid?.() !== 0) return;
   const group = gid ?? uid;
   giveFolder(dirname(socket), uid, group);
@@ -66,7 +87,7 @@ function giveFolder(folder: string, uid: number, gid: number): void {
   }
 }
 
-function statePathOf({ MESHDESK_STATE: state, MESHDESK_SOCKET: socket }: Environment): string | null {
+function statePathOf({ state, socket }: Environment): string | null {
   if (state === 'off') return null;
   return state ?? (socket.startsWith('\\\\') ? null : `${socket}.state`);
 }
@@ -75,9 +96,9 @@ process.on('uncaughtException', (error) => fail('a bug in the sidecar', error));
 const environment = readEnvironment();
 dropPrivileges(environment);
 const sidecar = await startSidecar({
-  socketPath: environment.MESHDESK_SOCKET,
+  socketPath: environment.socket,
   statePath: statePathOf(environment),
-  logLevel: environment.MESHDESK_LOG,
+  logLevel: environment.logLevel,
   writeLog: write,
   program: `meshdesk-sidecar/${typeof __MESHDESK_VERSION__ === 'string' ? __MESHDESK_VERSION__ : 'dev'}`,
 }).catch((error: unknown) => fail('the sidecar could not start', error));
@@ -86,4 +107,4 @@ const end = () => {
   void sidecar.close(shutdownGraceMs).then(() => process.exit(0));
 };
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, end);
-if (environment.MESHDESK_EXIT_WITH_PARENT === '1') process.stdin.resume().once('close', end);
+if (environment.exitWithParent) process.stdin.resume().once('close', end);

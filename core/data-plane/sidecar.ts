@@ -17,6 +17,7 @@ import { Intake } from './listener/intake.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import { loadOriginalDestinationLookup } from './listener/original-destination.ts';
 import { createLogger, type Logger, type LogLevel, toMessage } from './logger.ts';
+import { limitsFor, openFilesLimit } from './overload/open-files.ts';
 import { Overload } from './overload/overload.ts';
 import { OverloadWatch } from './overload/overload-watch.ts';
 import { TcpHandler } from './tcp/tcp-handler.ts';
@@ -58,7 +59,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const figures = new ProcessFigures();
   const unseen = new UnseenConnections(() => configuration.source?.listeners ?? null);
   const udp = new UdpCounter(() => configuration.source?.listeners ?? null);
-  const overload = new Overload();
+  const overload = new Overload(limitsFor(openFilesLimit()));
   const telemetry = new Telemetry({
     clock,
     processFigures: () => {

@@ -20,6 +20,8 @@ export const EdgeKey = z.strictObject({
   port: z.number().int().min(0).max(65_535),
   protocol: SeenProtocol,
   mtls: z.boolean(),
+  /** Server name (SNI) of TLS that passes through to a peer outside the mesh. */
+  serverName: z.string().optional(),
 });
 export type EdgeKey = z.infer<typeof EdgeKey>;
 
@@ -54,6 +56,23 @@ export const RequestSample = z.strictObject({
 });
 export type RequestSample = z.infer<typeof RequestSample>;
 
+export const OverloadFigures = z.strictObject({
+  /** `shed`: new requests are answered 503, flag `OM`; `refuse`: new connections are reset as well. */
+  level: z.enum(['none', 'shed', 'refuse']),
+  /** What there is too much of; `null` at level `none`. */
+  reason: z.string().nullable(),
+  shedRequests: Count,
+  refusedConnections: Count,
+  /** Gauges: requests under way, and bytes sent by one side that the other has not taken yet. */
+  requests: Count,
+  bufferedBytes: Count,
+});
+export type OverloadFigures = z.infer<typeof OverloadFigures>;
+
+/** Datagrams of the network namespace, sidecar and loopback included. The kernel counts no bytes of UDP for those without privileges. */
+export const UdpFigures = z.strictObject({ packetsSent: Count, packetsReceived: Count });
+export type UdpFigures = z.infer<typeof UdpFigures>;
+
 export const TelemetryReport = z.strictObject({
   fromMs: z.number(),
   toMs: z.number(),
@@ -67,6 +86,9 @@ export const TelemetryReport = z.strictObject({
     connections: Count,
     /** Established connections of the namespace that do not pass this sidecar (opened before attach). */
     unseenConnections: Count.nullable(),
+    overload: OverloadFigures.optional(),
+    /** Since the last report; absent: unknown (no Linux, or nothing is redirected here). */
+    udp: UdpFigures.optional(),
   }),
 });
 export type TelemetryReport = z.infer<typeof TelemetryReport>;

@@ -39,7 +39,7 @@ export function resolveEdge(key: EdgeKey, reporterId: string, directory: Workloa
     (key.peerWorkload === null ? null : directory.byId(key.peerWorkload)) ??
     (key.peerAddress === null ? null : directory.byAddress(key.peerAddress, reporterId));
   if (key.direction === 'outbound') {
-    const to = key.peerService ?? peer?.service ?? `outside:${key.peerAddress ?? 'unknown'}`;
+    const to = key.peerService ?? peer?.service ?? `outside:${key.serverName ?? key.peerAddress ?? 'unknown'}`;
     return { from: reporter.service, to, version: peer !== null && peer.service === to ? peer.version : null };
   }
   if (key.peerSpiffeId !== null || peer?.attached === true) return null;

@@ -1,10 +1,11 @@
 import { applyConfigChange } from '../../model/config-change.ts';
-import { baseMismatch, controlStreamVersion, type FromSidecar, ToSidecar } from '../../model/control-stream.ts';
+import { baseMismatch, controlStreamVersion, type FromSidecar, type ToSidecar } from '../../model/control-stream.ts';
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { TelemetryReport } from '../../model/telemetry-report.ts';
 import { type Logger, type LogLevel, toMessage } from '../logger.ts';
 import { ConfigRefused } from './configuration.ts';
 import type { DrainRequest } from './drain.ts';
+import { readToSidecar } from './read-messages.ts';
 
 /** What messages of the control plane do to the sidecar. */
 export interface ControlEffects {
@@ -79,17 +80,17 @@ export class ControlSession {
 
   async #handleText(text: string): Promise<void> {
     const raw = parseJson(text);
-    const parsed = ToSidecar.safeParse(raw);
-    if (!parsed.success) {
-      const message = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+    const parsed = readToSidecar(raw);
+    if ('issues' in parsed) {
+      const message = parsed.issues;
       this.#send({ type: 'nack', revision: revisionOf(raw), code: 'MESSAGE_INVALID', message });
       if (!this.#isGreeted) this.#channel.close(protocolError, `the sidecar speaks version ${controlStreamVersion}`);
       return;
     }
-    if (parsed.data.type !== 'hello' && !this.#isGreeted) {
+    if (parsed.value.type !== 'hello' && !this.#isGreeted) {
       return this.#channel.close(protocolError, 'hello must be the first message');
     }
-    await this.#handle(parsed.data);
+    await this.#handle(parsed.value);
   }
 
   async #handle(message: ToSidecar): Promise<void> {

@@ -4,17 +4,7 @@
  * they need a living control plane.
  */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { z } from 'zod';
-import { SidecarConfig } from '../../model/sidecar-config.ts';
-
-const SavedState = z.strictObject({
-  formatVersion: z.literal(1),
-  config: SidecarConfig.nullable(),
-  identity: z
-    .strictObject({ keyPem: z.string(), chainPem: z.array(z.string()), trustBundlePem: z.array(z.string()) })
-    .nullable(),
-});
-export type SavedState = z.infer<typeof SavedState>;
+import { readSavedState, type SavedState } from './read-messages.ts';
 
 export class StateFile {
   readonly #path: string;
@@ -33,7 +23,9 @@ export class StateFile {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
       throw error;
     }
-    return SavedState.parse(JSON.parse(text));
+    const state = readSavedState(JSON.parse(text));
+    if ('issues' in state) throw new Error(state.issues);
+    return state.value;
   }
 
   /** Replaces the file in one step; calls are done one after the other. */

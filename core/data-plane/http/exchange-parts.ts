@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../shared/clock.ts';
 import type { Random } from '../../shared/random.ts';
-import type { EdgeRecorder, TelemetrySink } from '../connection.ts';
+import type { EdgeRecorder, RequestAdmission, TelemetrySink } from '../connection.ts';
 import type { HttpCodec } from './codec.ts';
 import type { AnsweredRequest } from './response-relay.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
@@ -15,6 +15,8 @@ export interface ExchangeParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly faultsAllowed: () => boolean;
+  /** Absent: there is always room. */
+  readonly admission?: RequestAdmission | undefined;
   /** Requests under way per endpoint key, for least-request balancing. */
   readonly activeRequests: Map<string, number>;
 }

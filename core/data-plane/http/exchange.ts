@@ -39,6 +39,7 @@ export class Exchange implements UpstreamUser {
   #retried = false;
   #discardsBody = false;
   #headFlushed = false;
+  #admitted = false;
 
   constructor(parts: ExchangeParts, client: ExchangeClient, request: OutgoingRequest, routing: Routing) {
     this.#parts = parts;
@@ -51,6 +52,11 @@ export class Exchange implements UpstreamUser {
 
   start(): void {
     const routing = this.#routing;
+    this.#admitted = this.#parts.admission?.requestBegan() ?? false;
+    if (this.#parts.admission !== undefined && !this.#admitted) {
+      this.#answer(503, 'OM', 'the sidecar is overloaded\n');
+      return;
+    }
     if (routing.kind === 'answer') {
       this.#answer(routing.status, routing.flag, routing.body);
       return;
@@ -343,6 +349,7 @@ export class Exchange implements UpstreamUser {
       this.#parts.pool.release(upstream, this.#relay.keepAliveSeconds, this.#log.endpoint?.target.tls !== null);
     }
     this.#dropUpstream();
+    if (this.#admitted) this.#parts.admission?.requestEnded();
     this.#log.close(status);
   }
 }

@@ -12,7 +12,7 @@
  */
 import type { Clock } from '../../shared/clock.ts';
 import type { Random } from '../../shared/random.ts';
-import type { ConnectionHandler, TelemetrySink, UpstreamConnector } from '../connection.ts';
+import type { ConnectionHandler, RequestAdmission, TelemetrySink, UpstreamConnector } from '../connection.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import { DownstreamConnection, type DownstreamParts } from './downstream-connection.ts';
 import { createHttpCodec } from './head-parser.ts';
@@ -29,6 +29,8 @@ export interface HttpHandlerOptions {
   readonly newId: () => string;
   /** False once the control plane's lease has lapsed: no fault is applied any more. */
   readonly faultsAllowed: () => boolean;
+  /** Absent: every request is let in. */
+  readonly admission?: RequestAdmission;
   /** While draining, a connection without a request for this long is closed. Default 3000. */
   readonly drainGraceMs?: number;
   /** After our FIN, how long we go on reading so that the client sees the end and no reset. Default 1000. */
@@ -58,6 +60,7 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     newId,
     faultsAllowed,
     lingerMs,
+    admission: options.admission,
     activeRequests: new Map(),
     isDraining: () => drainSinceMs !== null,
   };

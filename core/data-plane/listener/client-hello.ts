@@ -21,6 +21,8 @@ const handshakeRecord = 22;
 const clientHelloType = 1;
 const extensionServerName = 0;
 const extensionAlpn = 16;
+/** What may stand in reports and look-ups; anything else is no name of a service. */
+const hostName = /^[a-z0-9_.-]{1,253}$/;
 /** TLSPlaintext.length must not exceed 2^14 (RFC 8446, 5.1). */
 const maxRecordBytes = 1 << 14;
 
@@ -127,5 +129,6 @@ function parseServerName(data: Buffer): string | null {
   if (list === null) return null;
   const reader = new Reader(list);
   if (reader.number(1) !== 0) return null;
-  return reader.vector(2)?.toString('latin1').toLowerCase() ?? null;
+  const name = reader.vector(2)?.toString('latin1').toLowerCase() ?? '';
+  return hostName.test(name) ? name : null;
 }

@@ -12,16 +12,16 @@
  */
 import type { Socket } from 'node:net';
 import { meshAlpn } from '../../model/identity.ts';
-import type { ProxyProtocol } from '../../model/protocol.ts';
-import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { ConnectionHandler, DownstreamContext } from '../connection.ts';
 import type { CompiledConfig } from '../http/compiled-config.ts';
 import type { Logger } from '../logger.ts';
 import type { QuietConnection } from '../tcp/quiet-connection.ts';
-import { type ConnectionRecorder, type TcpHandler, toUnknownEdge } from '../tcp/tcp-handler.ts';
+import type { ConnectionRecorder, TcpHandler } from '../tcp/tcp-handler.ts';
+import { toUnknownEdge } from '../tcp/tcp-routing.ts';
 import { handshakeTimeoutMs, type MeshTerminator } from '../tls/mesh-terminator.ts';
 import { decide, type Expectation, type Sight, type Wait, waitFor } from './detection.ts';
 import type { FirstBytes } from './first-bytes.ts';
+import { inboundPort } from './inbound-port.ts';
 import { quietClientMs, readFirstBytes, stalledClientMs } from './read-first-bytes.ts';
 import { readProxyHeader } from './read-proxy-header.ts';
 
@@ -170,17 +170,4 @@ export class Intake {
 function toSight(kind: FirstBytes): Sight {
   if (kind.kind !== 'tls') return kind.kind;
   return kind.alpn.some((name) => meshProtocols.has(name)) ? 'mesh-tls' : 'tls';
-}
-
-type InboundPort = SidecarConfig['inbound']['ports'][number];
-
-/** What is configured for the application's port that a connection came to. */
-export function inboundPort(config: SidecarConfig, context: DownstreamContext): InboundPort | null {
-  const port = context.target?.servicePort ?? context.originalDestination?.port;
-  return config.inbound.ports.find((listed) => listed.port === port) ?? null;
-}
-
-/** The header to put in front of connections to the application; `null`: none. */
-export function proxyProtocolOf(config: SidecarConfig, context: DownstreamContext): ProxyProtocol['send'] {
-  return context.direction === 'inbound' ? (inboundPort(config, context)?.proxyProtocol?.send ?? null) : null;
 }

@@ -20,10 +20,18 @@ interface Wanted {
   readonly purpose: Purpose;
 }
 
+/** Whether there is room for one more connection; each that was let in is given back exactly once. */
+export interface ConnectionAdmission {
+  /** False: it is reset. */
+  opened(listener: string): boolean;
+  closed(listener: string): void;
+}
+
 export interface ListenerSetOptions {
   readonly accept: (socket: Socket, context: DownstreamContext) => void;
   /** Loads the lookup; called when the first transparent configuration arrives. */
   readonly loadLookup: () => OriginalDestinationLookup;
+  readonly admission: ConnectionAdmission;
   readonly logger: Logger;
 }
 
@@ -156,8 +164,16 @@ export class ListenerSet {
   }
 
   #onConnection(id: string, socket: Socket): void {
+    const { admission } = this.#options;
+    if (!admission.opened(id)) {
+      socket.resetAndDestroy();
+      return;
+    }
     this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      admission.closed(id);
+    });
     socket.on('error', () => socket.destroy());
     const early = this.#early.get(id);
     if (early === undefined) this.#serve(id, socket);

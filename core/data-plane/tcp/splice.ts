@@ -1,5 +1,4 @@
-import type { Socket } from 'node:net';
-import { resetConnection } from '../reset-connection.ts';
+import type { Wire, WireOwner } from '../wire/wire.ts';
 
 /** Counts bytes as they are forwarded: from the client to the server, and back. */
 export interface SpliceMeter {
@@ -7,64 +6,107 @@ export interface SpliceMeter {
   toClient(bytes: number): void;
 }
 
+/** A wire that has a splice as owner, which is given both wires afterwards. */
+export type OpenEnd = (owner: WireOwner) => Wire;
+
+/** A peer that takes nothing any more must not keep the connection for ever. */
+export const flushDeadlineMs = 5_000;
+const flushPollMs = 50;
+
 /**
  * Joins two connections. Each direction ends by itself (half-close), reads stop while the other side cannot take more,
  * and when one side breaks, what it had sent is delivered before the other side is reset. `done` is called once, when
- * both are closed. Both sockets must be paused or fresh and allow half-open; `head` are bytes already read from the client.
+ * both are closed.
  */
-export function splice(client: Socket, server: Socket, head: Buffer, meter: SpliceMeter, done: () => void): void {
-  let open = 2;
-  const onClose = () => {
-    open -= 1;
-    if (open === 0) done();
-  };
-  for (const socket of [client, server]) {
-    if (socket.closed) onClose();
-    else socket.once('close', onClose);
+export class Splice {
+  readonly client: Wire;
+  readonly server: Wire;
+  readonly #done: () => void;
+  #open = 2;
+
+  /** `head`: bytes already read from the client. */
+  constructor(openClient: OpenEnd, openServer: OpenEnd, head: Buffer, meter: SpliceMeter, done: () => void) {
+    this.#done = done;
+    const fromClient = new Direction(
+      (bytes) => meter.toServer(bytes),
+      () => this.#closed(),
+    );
+    const fromServer = new Direction(
+      (bytes) => meter.toClient(bytes),
+      () => this.#closed(),
+    );
+    this.client = openClient(fromClient);
+    this.server = openServer(fromServer);
+    fromClient.connect(this.client, this.server);
+    fromServer.connect(this.server, this.client);
+    if (head.length > 0) fromClient.onBytes(head, 0, head.length);
   }
-  if (head.length > 0) {
-    meter.toServer(head.length);
-    server.write(head);
+
+  /** Ends both so that neither takes it for a regular end; what is queued goes out first. */
+  breakOff(): void {
+    breakOffWire(this.client);
   }
-  forward(client, server, (bytes) => meter.toServer(bytes));
-  forward(server, client, (bytes) => meter.toClient(bytes));
+
+  #closed(): void {
+    this.#open -= 1;
+    if (this.#open === 0) this.#done();
+  }
 }
 
-function forward(from: Socket, to: Socket, count: (bytes: number) => void): void {
-  if (from.destroyed) {
-    breakOff(to);
-    return;
+/** What comes from one side and goes to the other. */
+class Direction implements WireOwner {
+  readonly #count: (bytes: number) => void;
+  readonly #closed: () => void;
+  #from: Wire | null = null;
+  #to: Wire | null = null;
+  #hasEnded = false;
+
+  constructor(count: (bytes: number) => void, closed: () => void) {
+    this.#count = count;
+    this.#closed = closed;
   }
-  from.on('data', (chunk: Buffer) => {
-    count(chunk.length);
-    if (!to.write(chunk)) from.pause();
-  });
-  to.on('drain', () => from.resume());
-  from.once('end', () => to.end());
-  from.once('error', () => breakOff(to));
-  from.once('close', () => {
+
+  connect(from: Wire, to: Wire): void {
+    this.#from = from;
+    this.#to = to;
+  }
+
+  onBytes(bytes: Buffer, start: number, end: number): void {
+    this.#count(end - start);
+    if (this.#to?.send(bytes, start, end) === false) this.#from?.pause();
+  }
+
+  onEnd(): void {
+    this.#hasEnded = true;
+    this.#to?.end();
+  }
+
+  /** The side that this one reads from has room again: what the other side sends may go on. */
+  onDrain(): void {
+    this.#to?.resume();
+  }
+
+  onClose(error: Error | null): void {
     // Closed without an end of its own: whoever destroyed it wants the other side to know.
-    if (!from.readableEnded) breakOff(to);
-    else if (!to.writableEnded) to.end();
-  });
-  if (from.readableEnded) to.end();
-  else if (to.writableNeedDrain) from.pause();
-  else from.resume();
+    if (this.#to !== null && (error !== null || !this.#hasEnded)) breakOffWire(this.#to);
+    this.#closed();
+  }
 }
 
 /** Ends a connection so that the peer does not take it for a regular end: what is queued goes out, then a reset. */
-export function breakOff(socket: Socket): void {
-  if (socket.destroyed) return;
-  if (socket.writableLength === 0 || socket.connecting) {
-    resetConnection(socket);
+export function breakOffWire(wire: Wire): void {
+  if (wire.closed) return;
+  wire.pause();
+  wire.flush();
+  if (wire.queuedBytes === 0) {
+    wire.reset();
     return;
   }
-  socket.pause();
-  socket.once('drain', () => resetConnection(socket));
-  // A peer that takes nothing any more must not keep the connection for ever.
-  const deadline = setTimeout(() => resetConnection(socket), flushDeadlineMs);
-  deadline.unref();
-  socket.once('close', () => clearTimeout(deadline));
+  const endsAtMs = performance.now() + flushDeadlineMs;
+  const timer = setInterval(() => {
+    if (wire.queuedBytes > 0 && !wire.closed && performance.now() < endsAtMs) return;
+    clearInterval(timer);
+    wire.reset();
+  }, flushPollMs);
+  timer.unref();
 }
-
-const flushDeadlineMs = 5_000;

@@ -2,27 +2,29 @@
  * TCP as it is: everything that is not HTTP, or was declared not to be. A connection is joined to one upstream
  * connection for its whole life, so the endpoint is chosen once, and counted on one edge.
  *
+ *   tcp-routing       where a connection goes
+ *   quiet-connection  a client that is silent: whoever speaks first decides
+ *   splice            two wires joined, with half-close, back-pressure, byte counts
+ *
  * Draining leaves connections alone (a database pool must live on until it ends or the deadline); `closeAll` ends them.
+ * It must not look into what is sent.
  */
 import type { Socket } from 'node:net';
-import { meshAlpn } from '../../model/identity.ts';
+import type { ProxyProtocol } from '../../model/protocol.ts';
 import type { Endpoint } from '../../model/sidecar-config.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
-import { pickEndpoint } from '../../policy/pick-endpoint.ts';
 import type { Random } from '../../shared/random.ts';
-import type {
-  ConnectionHandler,
-  DownstreamContext,
-  EdgeRecorder,
-  UpstreamConnector,
-  UpstreamTarget,
-} from '../connection.ts';
-import type { CompiledConfig, LocatedEndpoint } from '../http/compiled-config.ts';
-import { toTargetPort } from '../http/compiled-service.ts';
+import type { ConnectionHandler, DownstreamContext, EdgeRecorder, UpstreamConnector } from '../connection.ts';
+import type { CompiledConfig } from '../http/compiled-config.ts';
+import { proxyProtocolOf } from '../listener/inbound-port.ts';
+import { toProxyHeader } from '../listener/proxy-protocol.ts';
 import type { Logger } from '../logger.ts';
 import { toMessage } from '../logger.ts';
+import { resetConnection } from '../reset-connection.ts';
+import { openWire } from '../wire/open-wire.ts';
 import { QuietConnection } from './quiet-connection.ts';
-import { breakOff, splice } from './splice.ts';
+import { Splice } from './splice.ts';
+import { routeConnection, type TcpUpstream, toUnknownEdge } from './tcp-routing.ts';
 
 /** An edge on which a connection itself can fail. */
 export interface ConnectionRecorder extends EdgeRecorder {
@@ -38,23 +40,34 @@ export interface TcpHandlerOptions {
   readonly logger: Logger;
 }
 
-interface Upstream {
-  readonly target: UpstreamTarget;
-  readonly key: EdgeKey;
-  readonly endpointId: string | null;
+interface Upstream extends TcpUpstream {
+  /** What the application reads before anything of the client's; empty: nothing. */
+  readonly prologue: Buffer;
 }
+
+const nothing = Buffer.alloc(0);
 
 export class TcpHandler implements ConnectionHandler {
   readonly #options: TcpHandlerOptions;
-  readonly #clients = new Set<Socket>();
+  /** Not joined yet. */
+  readonly #waiting = new Set<Socket>();
+  readonly #joined = new Set<Splice>();
   readonly #perEndpoint = new Map<string, number>();
+  readonly #active = (endpoint: Endpoint) => this.#perEndpoint.get(endpoint.id) ?? 0;
 
   constructor(options: TcpHandlerOptions) {
     this.#options = options;
   }
 
   get active(): number {
-    return this.#clients.size;
+    return this.#waiting.size + this.#joined.size;
+  }
+
+  /** Sent by one side, not taken by the other yet. */
+  get bufferedBytes(): number {
+    let sum = 0;
+    for (const { client, server } of this.#joined) sum += client.queuedBytes + server.queuedBytes;
+    return sum;
   }
 
   serve(client: Socket, head: Buffer, context: DownstreamContext): void {
@@ -76,7 +89,7 @@ export class TcpHandler implements ConnectionHandler {
     return new QuietConnection({
       connecting: this.#connect(client, upstream, cancel),
       abort: () => {
-        this.#clients.delete(client);
+        this.#waiting.delete(client);
         cancel.abort();
       },
       serverSpoke: stopReading,
@@ -93,35 +106,40 @@ export class TcpHandler implements ConnectionHandler {
   }
 
   closeAll(): void {
-    for (const client of this.#clients) breakOff(client);
+    for (const client of this.#waiting) resetConnection(client);
+    for (const splice of [...this.#joined]) splice.breakOff();
   }
 
   #adopt(client: Socket, context: DownstreamContext): Upstream | null {
-    this.#clients.add(client);
-    client.once('close', () => this.#clients.delete(client));
-    // The splice hears of errors too; this one keeps those before it from being fatal.
+    this.#waiting.add(client);
+    client.once('close', () => this.#waiting.delete(client));
+    // The wire hears of errors too; this one keeps those before it from being fatal.
     client.on('error', () => client.destroy());
-    const upstream = this.#upstreamOf(context);
+    const config = this.#options.config();
+    const upstream = routeConnection(context, config, this.#active, this.#options.random);
     if (upstream === null) {
       this.#options.edge(toUnknownEdge(context)).flag('UH');
-      breakOff(client);
+      resetConnection(client);
+      return null;
     }
-    return upstream;
+    return { ...upstream, prologue: toPrologue(proxyProtocolOf(config.source, context), context, upstream) };
   }
 
   /** `null` when it failed, and the client was told by a reset, or when `cancel` was used. */
-  async #connect(client: Socket, { target, key }: Upstream, cancel: AbortController): Promise<Socket | null> {
+  async #connect(client: Socket, upstream: Upstream, cancel: AbortController): Promise<Socket | null> {
     const onClose = () => cancel.abort();
     client.once('close', onClose);
     try {
-      const server = await this.#options.connector.connect(target, cancel.signal);
+      const server = await this.#options.connector.connect(upstream.target, cancel.signal);
       server.on('error', () => server.destroy());
+      // At once: a server that speaks first waits for it.
+      if (upstream.prologue.length > 0) server.write(upstream.prologue);
       return server;
     } catch (error) {
       if (!cancel.signal.aborted) {
-        this.#options.edge(key).flag('UF');
+        this.#options.edge(upstream.key).flag('UF');
         this.#options.logger.warn(`a TCP connection could not be passed on: ${toMessage(error)}`);
-        breakOff(client);
+        resetConnection(client);
       }
       return null;
     } finally {
@@ -130,6 +148,11 @@ export class TcpHandler implements ConnectionHandler {
   }
 
   #join(client: Socket, server: Socket, head: Buffer, { key, endpointId }: Upstream): void {
+    if (client.destroyed || server.destroyed) {
+      resetConnection(client);
+      resetConnection(server);
+      return;
+    }
     const edge = this.#options.edge(key);
     edge.connectionOpened();
     this.#count(endpointId, 1);
@@ -137,10 +160,19 @@ export class TcpHandler implements ConnectionHandler {
       toServer: (bytes: number) => edge.bytes(bytes, 0),
       toClient: (bytes: number) => edge.bytes(0, bytes),
     };
-    splice(client, server, head, meter, () => {
-      edge.connectionClosed();
-      this.#count(endpointId, -1);
-    });
+    const splice = new Splice(
+      (owner) => openWire(client, owner),
+      (owner) => openWire(server, owner),
+      head,
+      meter,
+      () => {
+        this.#joined.delete(splice);
+        edge.connectionClosed();
+        this.#count(endpointId, -1);
+      },
+    );
+    this.#joined.add(splice);
+    this.#waiting.delete(client);
   }
 
   #count(endpointId: string | null, change: 1 | -1): void {
@@ -149,68 +181,9 @@ export class TcpHandler implements ConnectionHandler {
     if (count === 0) this.#perEndpoint.delete(endpointId);
     else this.#perEndpoint.set(endpointId, count);
   }
-
-  #upstreamOf(context: DownstreamContext): Upstream | null {
-    if (context.direction === 'inbound') return toInbound(context);
-    const config = this.#options.config();
-    if (context.service !== null) {
-      const service = config.serviceByKey(context.service.key)?.config;
-      const active = (endpoint: Endpoint) => this.#perEndpoint.get(endpoint.id) ?? 0;
-      const endpoint = service && pickEndpoint(service.endpoints, active, this.#options.random);
-      return service && endpoint ? toOutbound({ service, endpoint, port: context.service.port }) : null;
-    }
-    const asked = context.originalDestination;
-    if (asked === null) return null;
-    const located = config.endpointAt(asked.host, asked.port);
-    if (located !== null) return toOutbound(located);
-    const target = { host: asked.host, port: asked.port, tls: null };
-    return { target, key: toUnknownEdge(context), endpointId: null };
-  }
 }
 
-function toOutbound({ service, endpoint, port }: LocatedEndpoint): Upstream {
-  const { mesh, spiffeId } = endpoint;
-  return {
-    target: {
-      host: endpoint.address,
-      port: toTargetPort(endpoint, port),
-      tls: mesh ? { alpn: meshAlpn.tcp, spiffeId, serverName: service.key } : null,
-    },
-    key: {
-      direction: 'outbound',
-      peerService: service.key,
-      peerWorkload: endpoint.id,
-      peerAddress: endpoint.address,
-      peerSpiffeId: mesh ? spiffeId : null,
-      port,
-      protocol: 'tcp',
-      mtls: mesh,
-    },
-    endpointId: endpoint.id,
-  };
-}
-
-function toInbound(context: DownstreamContext): Upstream | null {
-  const application = context.target ?? context.originalDestination;
-  if (application === null) return null;
-  return {
-    target: { host: application.host, port: application.port, tls: null },
-    key: toUnknownEdge(context),
-    endpointId: null,
-  };
-}
-
-/** The edge to a peer of which only the address (and, with mTLS, the identity) is known. */
-export function toUnknownEdge(context: DownstreamContext): EdgeKey {
-  const isInbound = context.direction === 'inbound';
-  return {
-    direction: context.direction,
-    peerService: context.service?.key ?? null,
-    peerWorkload: null,
-    peerAddress: isInbound ? context.remote.host : (context.originalDestination?.host ?? null),
-    peerSpiffeId: context.peerSpiffeId,
-    port: context.service?.port ?? context.target?.servicePort ?? context.originalDestination?.port ?? 0,
-    protocol: 'tcp',
-    mtls: context.peerSpiffeId !== null,
-  };
+function toPrologue(version: ProxyProtocol['send'], context: DownstreamContext, { target }: TcpUpstream): Buffer {
+  if (version === null) return nothing;
+  return toProxyHeader(version, context.remote, context.originalDestination ?? target);
 }

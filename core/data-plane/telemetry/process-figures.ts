@@ -13,7 +13,7 @@ export class ProcessFigures {
     this.#delay.enable();
   }
 
-  take(connections: number, unseenConnections: number | null): TelemetryReport['process'] {
+  take(others: Omit<TelemetryReport['process'], 'rssBytes' | 'cpuUs' | 'eventLoopLagMs'>): TelemetryReport['process'] {
     const used = process.cpuUsage(this.#cpu);
     this.#cpu = process.cpuUsage();
     const lagMs = this.#delay.count === 0 ? 0 : this.#delay.max / 1e6 - resolutionMs;
@@ -22,8 +22,7 @@ export class ProcessFigures {
       rssBytes: process.memoryUsage.rss(),
       cpuUs: used.user + used.system,
       eventLoopLagMs: Math.max(0, Math.round(lagMs * 100) / 100),
-      connections,
-      unseenConnections,
+      ...others,
     };
   }
 

@@ -45,7 +45,15 @@ export class Telemetry implements TelemetrySink {
     const known = this.#edges.get(id);
     if (known !== undefined) return known;
     if (this.#edges.size < maxEdges) return this.#add(id, key);
-    const shared = { ...key, peerService: null, peerWorkload: null, peerAddress: null, peerSpiffeId: null, port: 0 };
+    const { serverName: _, ...unnamed } = key;
+    const shared = {
+      ...unnamed,
+      peerService: null,
+      peerWorkload: null,
+      peerAddress: null,
+      peerSpiffeId: null,
+      port: 0,
+    };
     const sharedId = toId(shared);
     return this.#edges.get(sharedId) ?? this.#add(sharedId, shared);
   }
@@ -105,5 +113,5 @@ export class Telemetry implements TelemetrySink {
 
 function toId(key: EdgeKey): string {
   const peer = `${key.peerService ?? ''} ${key.peerWorkload ?? ''} ${key.peerAddress ?? ''} ${key.peerSpiffeId ?? ''}`;
-  return `${key.direction} ${peer} ${key.port} ${key.protocol} ${key.mtls}`;
+  return `${key.direction} ${peer} ${key.port} ${key.protocol} ${key.mtls} ${key.serverName ?? ''}`;
 }

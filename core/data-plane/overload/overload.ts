@@ -1,0 +1,159 @@
+/**
+ * Keeps the sidecar alive under more than it can carry: watches what is scarce, and sheds before it runs out.
+ *
+ *   signal   one scarce thing and how much of it is used: connections, requests, bytes that wait, heap, memory, event loop
+ *   level    none; `shed`: new requests are answered 503 with flag `OM`, as Envoy's overload manager does; `refuse`: new
+ *            connections are reset as well. What is under way goes on, and the control stream always does
+ *
+ * A level is left only well below where it began, so that it does not flutter. The event loop alone never refuses
+ * connections: a machine that was asleep is not overloaded. Pure but for the clock and the readings it is given.
+ */
+import type { OverloadFigures } from '../../model/telemetry-report.ts';
+
+export type OverloadLevel = OverloadFigures['level'];
+
+export interface OverloadLimits {
+  /** Accepted and open, over all listeners and through one of them: one side must not starve the other. */
+  readonly connections: number;
+  readonly connectionsPerListener: number;
+  readonly requests: number;
+  /** Sent by one side, not taken by the other yet, over all connections. */
+  readonly bufferedBytes: number;
+  /** Share of the heap's limit, 0 to 1. */
+  readonly heapShare: number;
+  readonly rssBytes: number;
+  /** How late timers are, in every sample of `lagSamples` in a row. */
+  readonly lagMs: number;
+}
+
+export const defaultLimits: OverloadLimits = {
+  connections: 16_384,
+  connectionsPerListener: 12_288,
+  requests: 8_192,
+  bufferedBytes: 64 * 1024 * 1024,
+  heapShare: 0.9,
+  rssBytes: 400 * 1024 * 1024,
+  lagMs: 500,
+};
+
+/** What is measured from time to time; the rest is counted. */
+export interface OverloadReadings {
+  readonly bufferedBytes: number;
+  readonly heapShare: number;
+  readonly rssBytes: number;
+  readonly lagMs: number;
+}
+
+/** `shed` begins at this share of a limit, `refuse` at the limit itself, and either ends this much below. */
+const shedShare = 0.9;
+const hysteresis = 0.1;
+const lagSamples = 3;
+
+type Signal = 'connections' | 'requests' | 'buffered bytes' | 'heap' | 'memory' | 'event loop lag';
+
+export class Overload {
+  readonly #limits: OverloadLimits;
+  readonly #perListener = new Map<string, number>();
+  #readings: OverloadReadings = { bufferedBytes: 0, heapShare: 0, rssBytes: 0, lagMs: 0 };
+  #level: OverloadLevel = 'none';
+  #reason: Signal | null = null;
+  #connections = 0;
+  #requests = 0;
+  #late = 0;
+  #shedRequests = 0;
+  #refusedConnections = 0;
+
+  constructor(limits: OverloadLimits = defaultLimits) {
+    this.#limits = limits;
+  }
+
+  get level(): OverloadLevel {
+    return this.#level;
+  }
+
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** False: reset it. True: `closed` has to follow. */
+  opened(listener: string): boolean {
+    const here = this.#perListener.get(listener) ?? 0;
+    const isFull = this.#connections >= this.#limits.connections || here >= this.#limits.connectionsPerListener;
+    if (isFull || this.#level === 'refuse') {
+      this.#refusedConnections += 1;
+      return false;
+    }
+    this.#connections += 1;
+    this.#perListener.set(listener, here + 1);
+    this.#judge();
+    return true;
+  }
+
+  closed(listener: string): void {
+    this.#connections -= 1;
+    const left = (this.#perListener.get(listener) ?? 1) - 1;
+    if (left === 0) this.#perListener.delete(listener);
+    else this.#perListener.set(listener, left);
+    if (this.#level !== 'none') this.#judge();
+  }
+
+  /** False: answer it 503 with flag `OM`. True: `requestEnded` has to follow. */
+  requestBegan(): boolean {
+    if (this.#level !== 'none' || this.#requests >= this.#limits.requests) {
+      this.#shedRequests += 1;
+      return false;
+    }
+    this.#requests += 1;
+    return true;
+  }
+
+  requestEnded(): void {
+    this.#requests -= 1;
+  }
+
+  /** Called a few times per second while there is something to watch. */
+  sample(readings: OverloadReadings): void {
+    this.#readings = readings;
+    this.#late = readings.lagMs >= this.#limits.lagMs ? this.#late + 1 : 0;
+    this.#judge();
+  }
+
+  /** What happened since the last call, and how things stand. */
+  take(): OverloadFigures {
+    const figures = {
+      level: this.#level,
+      reason: this.#reason,
+      shedRequests: this.#shedRequests,
+      refusedConnections: this.#refusedConnections,
+      requests: this.#requests,
+      bufferedBytes: this.#readings.bufferedBytes,
+    };
+    this.#shedRequests = 0;
+    this.#refusedConnections = 0;
+    return figures;
+  }
+
+  #judge(): void {
+    const [share, signal] = this.#worst();
+    const shedAt = shedShare - (this.#level === 'none' ? 0 : hysteresis);
+    const refuseAt = 1 - (this.#level === 'refuse' ? hysteresis : 0);
+    if (share >= refuseAt) this.#level = 'refuse';
+    else this.#level = share >= shedAt ? 'shed' : 'none';
+    this.#reason = this.#level === 'none' ? null : signal;
+  }
+
+  /** The scarcest, as a share of its limit. Requests have no part: beyond their number the next one is shed, and that is all. */
+  #worst(): [number, Signal] {
+    const { bufferedBytes, heapShare, rssBytes } = this.#readings;
+    const limits = this.#limits;
+    let worst: [number, Signal] = [this.#connections / limits.connections, 'connections'];
+    const consider = (share: number, signal: Signal) => {
+      if (share > worst[0]) worst = [share, signal];
+    };
+    consider(bufferedBytes / limits.bufferedBytes, 'buffered bytes');
+    consider(heapShare / limits.heapShare, 'heap');
+    consider(rssBytes / limits.rssBytes, 'memory');
+    if (this.#late >= lagSamples) consider(shedShare, 'event loop lag');
+    return worst;
+  }
+}
