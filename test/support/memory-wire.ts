@@ -14,6 +14,7 @@ export class MemoryWire implements Wire {
   readonly output = Buffer.alloc(maxReserveBytes);
   writable = true;
   closed = false;
+  sendLimitBytes = highWaterBytes;
   ended = false;
   wasReset = false;
   paused = false;
@@ -27,7 +28,7 @@ export class MemoryWire implements Wire {
 
   send(bytes: Buffer, start: number, end: number): boolean {
     if (this.writable) this.#sent.push(Buffer.from(bytes.subarray(start, end)));
-    return this.queuedBytes < highWaterBytes;
+    return this.queuedBytes < this.sendLimitBytes;
   }
 
   reserve(size: number): number {

@@ -15,6 +15,7 @@ export class MemoryWire implements Wire {
   owner: WireOwner = noOwner;
   readonly isTls = false;
   closed = false;
+  sendLimitBytes = highWaterBytes;
   output = Buffer.alloc(0);
   /** The other end does not read: what is sent stays queued. */
   held = false;
@@ -41,7 +42,7 @@ export class MemoryWire implements Wire {
     const copy = Buffer.from(bytes.subarray(start, end));
     this.sent.push(copy);
     this.#queue = Buffer.concat([this.#queue, copy]);
-    this.#refused = this.#queue.length > highWaterBytes;
+    this.#refused = this.#queue.length > this.sendLimitBytes;
     return !this.#refused;
   }
 

@@ -6,6 +6,8 @@ import type { MuxStream } from './stream.ts';
 export const quantumBytes = 16 * 1024 - headerBytes;
 /** Bodies are put behind what the wire has not sent yet only up to here; heads always are. */
 export const batchBytes = 64 * 1024;
+/** What may wait in the wire: nothing that comes later can pass it. */
+const wireLimitBytes = 32 * 1024;
 /** The output buffer of an idle session is given back above this size. */
 const keptBytes = 32 * 1024;
 const firstBytes = 16 * 1024;
@@ -46,6 +48,7 @@ export class Outbox {
   constructor(wire: Wire, schedule: FlushSchedule) {
     this.#wire = wire;
     this.#schedule = schedule;
+    wire.sendLimitBytes = wireLimitBytes;
   }
 
   get queuedBytes(): number {

@@ -67,6 +67,7 @@ export class RawWire implements Wire, OutputWire {
   readonly isTls: boolean;
   closed = false;
   writable = true;
+  sendLimitBytes = highWaterBytes;
   readonly #socket: Socket;
   readonly #handle: WireHandle;
   readonly #queue = new SendQueue();
@@ -208,7 +209,7 @@ export class RawWire implements Wire, OutputWire {
   }
 
   #mayGoOn(): boolean {
-    if (!this.#inFlight || this.queuedBytes <= highWaterBytes) return true;
+    if (!this.#inFlight || this.queuedBytes <= this.sendLimitBytes) return true;
     this.#owesDrain = true;
     return false;
   }

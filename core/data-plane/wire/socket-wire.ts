@@ -19,6 +19,7 @@ export class SocketWire implements Wire, OutputWire {
   owner: WireOwner;
   readonly isTls: boolean;
   closed = false;
+  sendLimitBytes = highWaterBytes;
   #writable = true;
   #paused = false;
   #owesDrain = false;
@@ -126,7 +127,7 @@ export class SocketWire implements Wire, OutputWire {
   }
 
   #mayGoOn(): boolean {
-    if (this.queuedBytes <= highWaterBytes || !this.#socket.writableNeedDrain) return true;
+    if (this.queuedBytes <= this.sendLimitBytes || !this.#socket.writableNeedDrain) return true;
     this.#owesDrain = true;
     return false;
   }

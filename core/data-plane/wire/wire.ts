@@ -30,6 +30,8 @@ export interface Wire {
   readonly isTls: boolean;
   /** Bytes that were sent and wait for the kernel. */
   readonly queuedBytes: number;
+  /** `send` returns false above this. Lower it where something urgent must be able to pass what is queued. */
+  sendLimitBytes: number;
   /** False once `end`, `reset` or `destroy` was called or the connection is lost: what is sent then goes nowhere. */
   readonly writable: boolean;
   readonly closed: boolean;
@@ -57,5 +59,5 @@ export interface Wire {
 }
 
 export const maxReserveBytes = 96 * 1024;
-/** `send` returns false above this. */
+/** `sendLimitBytes` of a new wire. */
 export const highWaterBytes = 256 * 1024;
