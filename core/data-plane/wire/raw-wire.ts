@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { constants } from 'node:os';
 import { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 import { resetConnection } from '../reset-connection.ts';
@@ -38,6 +39,8 @@ const state = bindings?.state ?? new Int32Array(1);
 const readIndex = bindings?.readIndex ?? 0;
 const wasAsyncIndex = bindings?.wasAsyncIndex ?? 0;
 const readBuffer = Buffer.allocUnsafeSlow(readBytes);
+const noBytes = new Uint8Array(0);
+const connectionReset = -constants.errno.ECONNRESET;
 
 interface WireHandle extends StreamHandle {
   meshdeskWire: RawWire | null;
@@ -296,8 +299,26 @@ export class RawWire implements Wire, OutputWire {
     if (this.#readEnded) return;
     this.#readEnded = true;
     this.#handle.readStop();
+    if (this.#wasReset()) {
+      this.#error ??= toError(connectionReset, 'read');
+      this.#socket.destroy();
+      return;
+    }
     if (this.#paused || this.#early !== null) this.#earlyEnd = true;
     else this.#tellEnd();
+  }
+
+  /**
+   * libuv takes a reset that follows a short read for the end of the stream. The connection knows better: writing nothing
+   * to it fails when it was reset, and does nothing otherwise.
+   */
+  #wasReset(): boolean {
+    if (this.isTls || this.#finAsked || this.#inFlight) return false;
+    const request = idleRequest ?? createRequest();
+    idleRequest = null;
+    const error = this.#handle.writeBuffer(request, noBytes);
+    if (error === 0 && state[wasAsyncIndex] === 0) idleRequest = request;
+    return error !== 0;
   }
 
   #tellEnd(): void {
