@@ -47,7 +47,7 @@ async function upload(request, response) {
   response.end(`${size} ${hash.digest('hex')}\n`);
 }
 
-const server = http.createServer({ keepAliveTimeout: 600_000, requestTimeout: 0 }, async (request, response) => {
+const server = http.createServer({ requestTimeout: 0 }, async (request, response) => {
   const url = new URL(request.url, 'http://server');
   const [, name, argument] = url.pathname.split('/');
   if (name === 'open') {
@@ -69,7 +69,6 @@ const server = http.createServer({ keepAliveTimeout: 600_000, requestTimeout: 0 
     response.destroy(error);
   }
 });
-server.maxConnections = 0;
 
 const sockets = new WebSocketServer({ server });
 sockets.on('connection', (socket, request) => {

@@ -1,0 +1,88 @@
+/**
+ * Much at once through the sidecars of both ends: a gigabyte each way, and very many clients. What a sidecar holds
+ * meanwhile is bounded. MESHDESK_TEST_SCALE (default 1) multiplies both sizes.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { programsProblem } from '../support/docker-program-image.ts';
+import type { ClientEvent, Operation } from '../support/docker-program-shop.ts';
+import { eventually } from '../support/eventually.ts';
+import { ProgramMesh } from '../support/program-mesh.ts';
+
+const problem = await programsProblem();
+const scale = Number(process.env['MESHDESK_TEST_SCALE'] ?? 1);
+const transferBytes = Math.round(1_024 ** 3 * scale);
+const clients = Math.round(10_000 * scale);
+const mib = 1_024 ** 2;
+/** What warms a sidecar up: after it, the same again and more must not need more memory. */
+const warmUpBytes = Math.min(256 * mib, transferBytes);
+const transferGrowthBytes = 32 * mib;
+const mostTransferBytes = 176 * mib;
+const idleClientsBytes = 150 * mib;
+
+describe.skipIf(problem !== null)('much traffic through two sidecars', () => {
+  const mesh = new ProgramMesh(['server']);
+  const { shop } = mesh;
+  const members = ['client', 'server'] as const;
+
+  beforeAll(async () => {
+    await mesh.start();
+  });
+  afterAll(() => mesh.close());
+
+  /** The most that each sidecar held until the operation ended. */
+  const watch = async (operation: Operation, timeoutMs: number) => {
+    const peaks = { client: 0, server: 0 };
+    let outcome: ClientEvent | null = null;
+    const ended = operation.outcome(timeoutMs).then((event) => {
+      outcome = event;
+    });
+    while (outcome === null) {
+      for (const member of members) {
+        const { rssBytes } = await shop.sidecarFigures(member);
+        peaks[member] = Math.max(peaks[member], rssBytes);
+      }
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 100))]);
+    }
+    return { peaks, outcome: outcome as ClientEvent };
+  };
+
+  it('holds very many keep-alive clients in bounded memory, answers all of them, and lets them go', async () => {
+    const before = await Promise.all(members.map((member) => shop.sidecarFigures(member)));
+    const operation = await shop.operate('keep-alive', 'server', clients, 0, 64);
+    expect(await operation.begun(60_000)).toMatchObject({ open: clients, answered: clients, failures: {} });
+    const held = await Promise.all(members.map((member) => shop.sidecarFigures(member)));
+    expect(held[0]?.connections).toBeGreaterThanOrEqual(clients);
+    for (const { rssBytes } of held) expect(rssBytes, `${rssBytes / mib} MiB`).toBeLessThan(idleClientsBytes);
+    operation.proceed();
+    expect(await operation.outcome(60_000)).toMatchObject({
+      outcome: 'complete',
+      open: clients,
+      answered: 2 * clients,
+      failures: {},
+    });
+    for (const [index, member] of members.entries()) {
+      const allowed = (before[index]?.connections ?? 0) + 64;
+      await eventually(
+        `the sidecar of the ${member} has let them go`,
+        async () => (await shop.sidecarFigures(member)).connections <= allowed,
+        20_000,
+      );
+    }
+    const after = await Promise.all(members.map((member) => shop.sidecarFigures(member)));
+    for (const { rssBytes } of after) expect(rssBytes).toBeLessThan(idleClientsBytes);
+  });
+
+  it.each(['download-digest', 'upload-digest'])('carries one gibibyte unchanged in flat memory: %s', async (kind) => {
+    const before = await watch(await shop.operate(kind, 'server', warmUpBytes), 60_000);
+    expect(before.outcome).toMatchObject({ outcome: 'complete' });
+    const { peaks, outcome } = await watch(await shop.operate(kind, 'server', transferBytes), 100_000);
+    expect(outcome).toMatchObject({ outcome: 'complete' });
+    for (const member of members) {
+      expect(peaks[member] - before.peaks[member], `${member}: ${peaks[member]} bytes`).toBeLessThan(
+        transferGrowthBytes,
+      );
+      expect(peaks[member], member).toBeLessThan(mostTransferBytes);
+    }
+    expect((await shop.securedEdge(mesh.client, 'server')).mtls).toBe('closed');
+  });
+});
