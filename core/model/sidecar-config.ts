@@ -5,6 +5,16 @@
 import { z } from 'zod';
 import { MtlsMode } from './identity.ts';
 import { PortProtocol, ProxyProtocol } from './protocol.ts';
+import {
+  CorsConfig,
+  DirectResponseConfig,
+  HeaderChanges,
+  MirrorConfig,
+  PolicyEntry,
+  RedirectConfig,
+  RetryConfig,
+  RewriteConfig,
+} from './traffic-config.ts';
 
 const Port = z.number().int().min(1).max(65_535);
 
@@ -29,7 +39,7 @@ export const HttpMatch = z.strictObject({
   scheme: StringMatch.optional(),
   headers: z.record(z.string(), z.union([StringMatch, z.strictObject({})])).optional(),
   withoutHeaders: z.record(z.string(), z.union([StringMatch, z.strictObject({})])).optional(),
-  queryParams: z.record(z.string(), StringMatch).optional(),
+  queryParams: z.record(z.string(), z.union([StringMatch, z.strictObject({})])).optional(),
   port: Port.optional(),
 });
 export type HttpMatch = z.infer<typeof HttpMatch>;
@@ -41,6 +51,8 @@ export const RouteDestination = z.strictObject({
   /** `null`: the port that was asked for. */
   port: Port.nullable(),
   weight: z.number().int().min(0),
+  /** After the route's own. */
+  headers: HeaderChanges.optional(),
 });
 export type RouteDestination = z.infer<typeof RouteDestination>;
 
@@ -49,9 +61,18 @@ export const HttpRoute = z.strictObject({
   name: z.string(),
   /** Empty: matches everything. */
   match: z.array(HttpMatch),
-  destinations: z.array(RouteDestination).min(1),
+  /** None only for a redirect or a direct response. */
+  destinations: z.array(RouteDestination),
   /** `null`: no timeout, Istio's default. */
   timeoutMs: z.number().int().positive().nullable(),
+  redirect: RedirectConfig.optional(),
+  directResponse: DirectResponseConfig.optional(),
+  rewrite: RewriteConfig.optional(),
+  headers: HeaderChanges.optional(),
+  /** Absent: connect failures are repeated, as with Istio's default policy. */
+  retries: RetryConfig.optional(),
+  mirrors: z.array(MirrorConfig).optional(),
+  cors: CorsConfig.optional(),
 });
 export type HttpRoute = z.infer<typeof HttpRoute>;
 
@@ -83,6 +104,8 @@ export const ServiceConfig = z.strictObject({
   /** In order, first match wins. None: the default, to the endpoints that the host name resolves to. */
   routes: z.array(HttpRoute),
   endpoints: z.array(Endpoint),
+  /** Traffic policies; none: Istio's defaults. */
+  policies: z.array(PolicyEntry).optional(),
 });
 export type ServiceConfig = z.infer<typeof ServiceConfig>;
 
