@@ -1,9 +1,9 @@
 /**
- * What tests can use on this machine beyond Node: `docker`, `browser`, `electron`, `istio`. Each is found here and only
+ * What tests can use on this machine beyond Node: `docker`, `browser`, `electron`, `istio`, `programs`. Each is found here and only
  * here; a part that is missing has a reason. `node .scripts/optional.mjs` prints them as JSON.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findElectron } from './electron-runtime.mjs';
@@ -63,9 +63,39 @@ function findIstio() {
   return { ok: false, reason: 'there is no istioctl (put it on the PATH or set MESHDESK_ISTIOCTL)' };
 }
 
-/** @returns {Promise<Record<'docker' | 'browser' | 'electron' | 'istio', Part>>} */
+/** Programs that are sent through the mesh in containers; the path is the folder of PostgreSQL's own. */
+function findPrograms() {
+  if (process.platform !== 'linux') return { ok: false, reason: 'test images are made of a Linux machine’s programs' };
+  const names = ['redis-server', 'redis-cli', 'redis-benchmark', 'nginx', 'curl', 'h2load', 'openssl'];
+  const missing = names.filter((name) => onPath(name) === null && !existsSync(join('/usr/sbin', name)));
+  const path = findPostgres();
+  if (path === null) missing.push('the server and pgbench of PostgreSQL');
+  return missing.length === 0 && path !== null
+    ? { ok: true, path }
+    : { ok: false, reason: `there is no ${missing.join(', no ')}` };
+}
+
+/** Debian's programs in the PATH are scripts that choose one of the installed versions; this is the newest of those. */
+function findPostgres() {
+  const root = '/usr/lib/postgresql';
+  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
+  const folders = versions.map((version) => join(root, version, 'bin'));
+  return (
+    folders.find((folder) =>
+      ['postgres', 'initdb', 'psql', 'pgbench'].every((name) => existsSync(join(folder, name))),
+    ) ?? null
+  );
+}
+
+/** @returns {Promise<Record<'docker' | 'browser' | 'electron' | 'istio' | 'programs', Part>>} */
 export async function findOptionalParts() {
-  return { docker: findDocker(), browser: await findBrowser(), electron: findTestElectron(), istio: findIstio() };
+  return {
+    docker: findDocker(),
+    browser: await findBrowser(),
+    electron: findTestElectron(),
+    istio: findIstio(),
+    programs: findPrograms(),
+  };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(JSON.stringify(await findOptionalParts()));

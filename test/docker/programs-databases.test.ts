@@ -1,15 +1,14 @@
 /** PostgreSQL and Redis with their own clients, through the sidecars of both ends. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { programsProblem } from '../support/docker-program-image.ts';
+import { postgresDir } from '../support/docker-program-image.ts';
 import { eventually } from '../support/eventually.ts';
 import { ProgramMesh } from '../support/program-mesh.ts';
 
-const problem = await programsProblem();
 const psql = 'psql -h postgres -U postgres -v ON_ERROR_STOP=1 -At';
 const pgbench = 'pgbench -h postgres -U postgres -n';
 const redis = 'redis-cli -h redis';
 
-describe.skipIf(problem !== null)('databases behind two sidecars', () => {
+describe.skipIf(postgresDir === null)('databases behind two sidecars', () => {
   const mesh = new ProgramMesh(['postgres', 'redis']);
   const { shop } = mesh;
   const inClient = (line: string) => shop.shell('client', line);

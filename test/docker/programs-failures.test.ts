@@ -4,12 +4,11 @@
  * for complete; afterwards traffic flows, and nothing is left of what was broken off.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { programsProblem } from '../support/docker-program-image.ts';
+import { postgresDir } from '../support/docker-program-image.ts';
 import type { ClientEvent, Operation } from '../support/docker-program-shop.ts';
 import { eventually } from '../support/eventually.ts';
 import { ProgramMesh } from '../support/program-mesh.ts';
 
-const problem = await programsProblem();
 /** What runs when the harm is done, each for about four seconds if nothing disturbs it. */
 const operations = {
   request: ['request', 'server', 4_000],
@@ -39,7 +38,7 @@ const broken: Record<Kind, RegExp> = {
   grpc: /^grpc (14|13|1)$/,
 };
 
-describe.skipIf(problem !== null)('what is under way when a part fails', () => {
+describe.skipIf(postgresDir === null)('what is under way when a part fails', () => {
   const mesh = new ProgramMesh(['server']);
   const { shop } = mesh;
   const container = (short: string) => shop.docker.getContainer(shop.id(short));

@@ -3,12 +3,11 @@
  * meanwhile is bounded. MESHDESK_TEST_SCALE (default 1) multiplies both sizes.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { programsProblem } from '../support/docker-program-image.ts';
+import { postgresDir } from '../support/docker-program-image.ts';
 import type { ClientEvent, Operation } from '../support/docker-program-shop.ts';
 import { eventually } from '../support/eventually.ts';
 import { ProgramMesh } from '../support/program-mesh.ts';
 
-const problem = await programsProblem();
 const scale = Number(process.env['MESHDESK_TEST_SCALE'] ?? 1);
 const transferBytes = Math.round(1_024 ** 3 * scale);
 const clients = Math.round(10_000 * scale);
@@ -19,7 +18,7 @@ const transferGrowthBytes = 32 * mib;
 const mostTransferBytes = 176 * mib;
 const idleClientsBytes = 150 * mib;
 
-describe.skipIf(problem !== null)('much traffic through two sidecars', () => {
+describe.skipIf(postgresDir === null)('much traffic through two sidecars', () => {
   const mesh = new ProgramMesh(['server']);
   const { shop } = mesh;
   const members = ['client', 'server'] as const;

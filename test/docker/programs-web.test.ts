@@ -5,11 +5,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { programsProblem } from '../support/docker-program-image.ts';
+import { postgresDir } from '../support/docker-program-image.ts';
 import { eventually } from '../support/eventually.ts';
 import { ProgramMesh } from '../support/program-mesh.ts';
 
-const problem = await programsProblem();
 const scale = Number(process.env['MESHDESK_TEST_SCALE'] ?? 1);
 
 const page = Array.from({ length: 20_000 }, (_, line) => `line ${line} of a page\n`).join('');
@@ -61,7 +60,7 @@ function createCertificate(): { cert: string; key: string } {
   }
 }
 
-describe.skipIf(problem !== null)('web programs behind two sidecars', () => {
+describe.skipIf(postgresDir === null)('web programs behind two sidecars', () => {
   const mesh = new ProgramMesh(['server', 'nginx']);
   const { shop } = mesh;
   const inClient = (line: string) => shop.shell('client', line);

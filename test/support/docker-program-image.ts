@@ -1,13 +1,12 @@
 /** The image of the real programs that are sent through the mesh: databases, web servers and their clients. */
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type Docker from 'dockerode';
 import { collectHostRootfs, type RootfsEntry } from '../../core/control-plane/runtime/docker/image/host-rootfs.ts';
-import { findInPath } from '../../core/control-plane/runtime/node-program.ts';
+import { findPart } from '../e2e/support/parts.ts';
 import { ensureRootfsImage } from './docker-image.ts';
 import { dockerProblem } from './docker-mesh.ts';
 
-const postgresRoot = '/usr/lib/postgresql';
 const postgresPrograms = ['postgres', 'initdb', 'psql', 'pgbench'];
 const programs = [
   'redis-server',
@@ -26,27 +25,8 @@ const zones = ['UTC', 'Etc/UTC', 'GMT'];
 const users = { root: 0, nginx: 33, postgres: 999 };
 const modules = ['ws', '@grpc/grpc-js', '@js-sdsl/ordered-map'];
 
-/** Newest installed PostgreSQL, or `null`. Debian's programs in the PATH are scripts that choose one of these. */
-function postgresVersion(): string | null {
-  const versions = existsSync(postgresRoot) ? readdirSync(postgresRoot) : [];
-  const complete = versions.filter((version) =>
-    postgresPrograms.every((name) => existsSync(join(postgresRoot, version, 'bin', name))),
-  );
-  return complete.sort((a, b) => Number(b) - Number(a))[0] ?? null;
-}
-
-/** Why the programs cannot be tested here; `null` when they can. Where they are required a lack is an error. */
-export async function programsProblem(): Promise<string | null> {
-  const engine = await dockerProblem();
-  if (engine !== null) return engine;
-  const missing = programs.filter((name) => findInPath(name) === null);
-  if (postgresVersion() === null) missing.push(`PostgreSQL's server and pgbench (below ${postgresRoot})`);
-  if (missing.length === 0) return null;
-  const problem = `not installed here: ${missing.join(', ')}`;
-  if ((process.env['MESHDESK_REQUIRE'] ?? '').split(',').includes('programs')) throw new Error(problem);
-  process.stdout.write(`skipped: ${problem}\n`);
-  return problem;
-}
+/** Where PostgreSQL's programs are; `null`: the programs cannot be tested here, and the reason was printed. */
+export const postgresDir = (await dockerProblem()) === null ? findPart('programs') : null;
 
 /** Every file below a folder, at its own path or at `as`. */
 function* filesBelow(dir: string, as = dir): Generator<RootfsEntry> {
@@ -57,12 +37,12 @@ function* filesBelow(dir: string, as = dir): Generator<RootfsEntry> {
   }
 }
 
-function collectEntries(version: string): RootfsEntry[] {
-  const bin = join(postgresRoot, version, 'bin');
+function collectEntries(bin: string): RootfsEntry[] {
+  const version = basename(dirname(bin));
   const base = collectHostRootfs([...programs, ...postgresPrograms.map((name) => join(bin, name))]);
   const share = `/usr/share/postgresql/${version}`;
   const extra: RootfsEntry[] = [
-    ...postgresLibraries.map((name) => join(postgresRoot, version, 'lib', name)),
+    ...postgresLibraries.map((name) => join(dirname(bin), 'lib', name)),
     ...zones.map((name) => `/usr/share/zoneinfo/${name}`).filter((path) => existsSync(path)),
   ].map((path) => ({ kind: 'file', path, source: realpathSync(path) }));
   const wanted = readdirSync(share, { withFileTypes: true }).filter(({ name }) => !['man', 'contrib'].includes(name));
@@ -85,10 +65,9 @@ function moduleFolder(name: string): string {
 }
 
 export async function ensureProgramImage(docker: Docker): Promise<string> {
-  const version = postgresVersion();
-  if (version === null) throw new Error('PostgreSQL is not installed here');
+  if (postgresDir === null) throw new Error('PostgreSQL is not installed here');
   const passwd = Object.entries(users).map(([name, id]) => `${name}:x:${id}:${id}:${name}:/tmp:/bin/sh\n`);
   const group = Object.entries(users).map(([name, id]) => `${name}:x:${id}:\n`);
   const texts = { '/etc/passwd': passwd.join(''), '/etc/group': group.join('') };
-  return await ensureRootfsImage(docker, 'meshdesk-test/programs', collectEntries(version), texts, '/app');
+  return await ensureRootfsImage(docker, 'meshdesk-test/programs', collectEntries(postgresDir), texts, '/app');
 }
