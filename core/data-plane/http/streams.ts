@@ -9,11 +9,11 @@
  *
  * How to plug in a carrier. Towards clients: implement `ClientStream` per request; get a `RequestSink` from
  * `RequestServer.accept` (one per stream, or one per connection for requests that follow each other), call `begin` with the
- * parsed head, then body and end. Towards servers: implement `UpstreamCarrier`, which turns a connected socket into an
+ * parsed head, then `start`, body and end. Towards servers: implement `UpstreamCarrier`, which turns a connected socket into an
  * `UpstreamSession`; give it to the handler under its ALPN. The upstream set opens sessions, shares them and forgets them.
  *
- * No callback runs inside a call of the one it would go to, with one exception: an answer may come inside `begin`,
- * `body` or `end` of a sink. Whoever returns false is called back (`onDrain`, `clientDrained`) when it can take more.
+ * No callback runs inside a call of the one it would go to, with one exception: an answer may come inside
+ * `start`, `body` or `end` of a sink. Whoever returns false is called back (`onDrain`, `clientDrained`) when it can take more.
  */
 import type { Socket } from 'node:net';
 import type { DownstreamContext, EdgeRecorder } from '../connection.ts';
@@ -47,8 +47,8 @@ export interface RequestEdit {
   readonly target: string | null;
   /** Host (`:authority`) to write instead of the one sent; `null`: as sent. */
   readonly host: string | null;
-  /** Add an `x-request-id` with a new value. */
-  readonly addRequestId: boolean;
+  /** Value of an `x-request-id` to add, 36 octets; `null`: none. Every attempt sends the same. */
+  readonly requestId: Buffer | null;
 }
 
 /** An answer that the mesh gives by itself. */
@@ -103,15 +103,16 @@ export interface RequestSink {
   /** After `begin`: the body may be handed over in form `chunked`. */
   readonly takesChunked: boolean;
   /**
-   * A request has come. `arrivedAtMs`: monotonic time of its first byte. With form `none` nothing follows but `clientGone`.
-   * The body that came along is handed over (`body`, `end`) before `start`, so that it leaves with the head.
+   * A request has come; it is routed. `arrivedAtMs`: monotonic time of its first byte. `start` follows at once, or
+   * `refuseBody` when the part of the body that came along is broken.
    */
   begin(bytes: Buffer, head: RequestHead, form: BodyForm, arrivedAtMs: number): void;
-  start(): void;
+  /** `[bodyStart, bodyEnd)` is the body as far as it is there, leaving with the head. `isLast`: nothing follows, `end` neither. */
+  start(bytes: Buffer, bodyStart: number, bodyEnd: number, isLast: boolean): void;
   body(bytes: Buffer, start: number, end: number): void;
   /** Form `plain` only; `end` follows. */
   trailers(bytes: Buffer, trailers: HeadFields): void;
-  /** The request is complete; in a tunnel: the client's FIN. */
+  /** The request is complete, if `start` has not said so; in a tunnel: the client's FIN. */
   end(): void;
   /** The body breaks its framing: nothing after it can be trusted. */
   refuseBody(reason: string): void;
