@@ -6,16 +6,25 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { lightSchemas } from './light-schemas.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /** A program for Node: one file, npm packages bundled unless listed as external. */
-const program = (entry, outDir, fileName, { external = [], format = 'es', target = 'node20.18', copy = [] } = {}) => ({
+const program = (
+  entry,
   outDir,
-  inputs: ['core', 'electron', 'package.json', ...copy],
+  fileName,
+  { external = [], format = 'es', target = 'node20.18', copy = [], plugins = () => [] } = {},
+) => ({
+  outDir,
+  inputs: ['core', 'electron', 'package.json', '.scripts/light-schemas.mjs', ...copy],
   copy,
   config: {
+    get plugins() {
+      return plugins();
+    },
     define: { __MESHDESK_VERSION__: JSON.stringify(version) },
     ssr: { noExternal: true, external },
     build: {
@@ -35,6 +44,7 @@ const parts = {
   sidecar: program('core/data-plane/main.ts', 'dist/sidecar', 'sidecar.mjs', {
     external: ['koffi'],
     copy: ['core/data-plane/image'],
+    plugins: () => [lightSchemas()],
   }),
   sample: program('core/control-plane/sample/service.ts', 'dist/sample', 'service.mjs'),
   cli: program('core/control-plane/cli/main.ts', 'dist/cli', 'meshdesk.js', { external: ['cpu-features', 'ssh2'] }),

@@ -5,12 +5,11 @@
  * One control plane at a time: a new connection supersedes the one before, because the older may be a dead exec.
  */
 import { chmod, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import { connect } from 'node:net';
-import { type RawData, WebSocket, WebSocketServer } from 'ws';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { maxControlMessageBytes } from '../../model/control-stream.ts';
 import type { Logger, LogLevel } from '../logger.ts';
 import { type ControlEffects, ControlSession } from './control-session.ts';
+import { WebSocketEnd } from './websocket.ts';
 
 /** WebSocket close codes of our own. */
 export const closeCodes = { superseded: 4001, shuttingDown: 1001 } as const;
@@ -18,23 +17,13 @@ export const closeCodes = { superseded: 4001, shuttingDown: 1001 } as const;
 export class ControlServer {
   readonly #effects: ControlEffects;
   readonly #logger: Logger;
-  readonly #http: Server = createServer((_request, response) => {
-    response
-      .writeHead(426, { 'content-type': 'text/plain' })
-      .end('This is the control stream of a sidecar: WebSocket only.\n');
-  });
-  readonly #websocket = new WebSocketServer({
-    server: this.#http,
-    perMessageDeflate: false,
-    maxPayload: maxControlMessageBytes,
-  });
-  #current: { readonly socket: WebSocket; readonly session: ControlSession } | null = null;
+  readonly #server: Server = createServer((stream) => this.#onStream(stream));
+  readonly #streams = new Set<Socket>();
+  #current: { readonly socket: WebSocketEnd; readonly session: ControlSession } | null = null;
 
   constructor(effects: ControlEffects, logger: Logger) {
     this.#effects = effects;
     this.#logger = logger;
-    this.#websocket.on('connection', (socket) => this.#onConnection(socket));
-    this.#websocket.on('error', (error) => logger.error(`control stream: ${error.message}`));
   }
 
   /** Rejects when another process serves this path. A socket file nobody serves any more is replaced. */
@@ -42,9 +31,10 @@ export class ControlServer {
     const isPipe = path.startsWith('\\\\');
     if (!isPipe) await removeStale(path);
     await new Promise<void>((resolve, reject) => {
-      this.#http.once('error', reject);
-      this.#http.listen(path, () => {
-        this.#http.removeListener('error', reject);
+      this.#server.once('error', reject);
+      this.#server.listen(path, () => {
+        this.#server.removeListener('error', reject);
+        this.#server.on('error', (error) => this.#logger.error(`control stream: ${error.message}`));
         resolve();
       });
     });
@@ -58,30 +48,30 @@ export class ControlServer {
 
   async close(): Promise<void> {
     this.#drop(closeCodes.shuttingDown, 'the sidecar is shutting down');
-    this.#websocket.close();
-    this.#http.closeAllConnections();
-    await new Promise<void>((resolve) => this.#http.close(() => resolve()));
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    // The close frame is on its way to the kernel; nobody's answer is waited for.
+    for (const stream of this.#streams) stream.destroySoon();
+    await closed;
   }
 
-  #onConnection(socket: WebSocket): void {
+  #onStream(stream: Socket): void {
+    this.#streams.add(stream);
+    stream.once('close', () => this.#streams.delete(stream));
+    new WebSocketEnd(stream, {
+      maxMessageBytes: maxControlMessageBytes,
+      onOpen: (socket) => this.#onOpen(socket),
+    });
+  }
+
+  #onOpen(socket: WebSocketEnd): void {
     this.#drop(closeCodes.superseded, 'superseded by a newer connection');
-    const channel = {
-      send: (text: string) => {
-        if (socket.readyState === WebSocket.OPEN) socket.send(text);
-      },
-      get bufferedBytes() {
-        return socket.bufferedAmount;
-      },
-      close: (code: number, reason: string) => socket.close(code, reason),
-    };
-    const session = new ControlSession(channel, this.#effects, this.#logger);
+    const session = new ControlSession(socket, this.#effects, this.#logger);
     this.#current = { socket, session };
-    socket.on('message', (data: RawData) => session.receive(data.toString()));
-    socket.on('error', (error) => this.#logger.warn(`control stream: ${error.message}`));
-    socket.on('close', () => {
+    socket.onMessage = (text) => session.receive(text);
+    socket.onClose = () => {
       session.close();
       if (this.#current?.socket === socket) this.#current = null;
-    });
+    };
   }
 
   #drop(code: number, reason: string): void {
