@@ -27,8 +27,8 @@ export class Recorder implements StreamOwner {
     else this.events.push(`${stream.id} content ${text}`);
   };
 
-  onTrailers: StreamOwner['onTrailers'] = (stream, trailers) => {
-    this.events.push(`${stream.id} trailers ${linesOf(trailers)}`);
+  onTrailers: StreamOwner['onTrailers'] = (stream, bytes, { fieldsStart, end }) => {
+    this.events.push(`${stream.id} trailers ${linesOf({ bytes, start: fieldsStart, end })}`);
   };
 
   onEnd: StreamOwner['onEnd'] = (stream) => {

@@ -127,7 +127,7 @@ export class FrameHandler implements FrameSink {
     this.#dataStream = stream;
   }
 
-  takeData(bytes: Buffer, start: number, end: number): void {
+  takeData(bytes: Buffer, start: number, end: number, isFrameEnd: boolean): void {
     const stream = this.#dataStream;
     if (stream === null || stream.closed) return;
     if (stream.contentLeft >= 0) {
@@ -138,6 +138,7 @@ export class FrameHandler implements FrameSink {
       }
     }
     this.#dataOverhead -= end - start;
+    stream.isLastContent = isFrameEnd && this.#dataEnds && stream.contentLeft <= 0;
     stream.takeContent(bytes, start, end);
   }
 
@@ -296,7 +297,7 @@ export class FrameHandler implements FrameSink {
       host.failStream(stream, errorCode.protocolError);
       return;
     }
-    stream.takeTrailers(trailers);
+    stream.takeTrailers(trailers.bytes, trailers);
     if (!stream.closed) host.endRemote(stream);
   }
 }

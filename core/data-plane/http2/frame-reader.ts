@@ -7,8 +7,8 @@ export interface FrameSink {
   beginFrame(type: number, flags: number, stream: number, length: number): void;
   /** A whole payload; not for DATA. */
   takeFrame(type: number, flags: number, stream: number, bytes: Buffer, start: number, end: number): void;
-  /** Content of the DATA frame that was begun last, without padding, as it arrives. */
-  takeData(bytes: Buffer, start: number, end: number): void;
+  /** Content of the DATA frame that was begun last, without padding, as it arrives. `isFrameEnd`: no more of this frame. */
+  takeData(bytes: Buffer, start: number, end: number, isFrameEnd: boolean): void;
   /** The DATA frame is complete. */
   endData(): void;
   refuseFrame(code: number, rule: string): void;
@@ -155,7 +155,7 @@ export class FrameReader {
     if (this.#contentLeft > 0 && at < end) {
       const take = Math.min(this.#contentLeft, end - at);
       this.#contentLeft -= take;
-      this.#sink.takeData(bytes, at, at + take);
+      this.#sink.takeData(bytes, at, at + take, this.#contentLeft === 0);
       at += take;
     }
     if (this.#contentLeft === 0 && at < end) {

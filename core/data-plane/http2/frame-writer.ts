@@ -1,9 +1,9 @@
-import type { RequestHead, ResponseHead } from '../http/codec.ts';
+import { type HeadFields, maxHeadBytes, type RequestHead, type ResponseHead } from '../http/codec.ts';
 import { equalsIgnoringCase, toOctets } from '../http/octets.ts';
+import type { RequestEdit } from '../http/streams.ts';
 import { maxReserveBytes, type Wire } from '../wire/wire.ts';
 import { blockBound, HpackEncoder } from './hpack-encoder.ts';
 import { flag, frameHeaderBytes, frameType, maxFrameBytes } from './protocol.ts';
-import type { FieldBlock } from './stream.ts';
 
 const name = {
   method: Buffer.from(':method'),
@@ -12,13 +12,16 @@ const name = {
   authority: Buffer.from(':authority'),
   status: Buffer.from(':status'),
   te: Buffer.from('te'),
+  requestId: Buffer.from('x-request-id'),
 };
-const value = { http: Buffer.from('http'), https: Buffer.from('https'), trailers: Buffer.from('trailers') };
+const value = { http: Buffer.from('http'), trailers: Buffer.from('trailers') };
 const word = {
   transferEncoding: toOctets('transfer-encoding'),
   upgrade: toOctets('upgrade'),
   http2Settings: toOctets('http2-settings'),
 };
+const requestIdBytes = 64;
+const texts = Buffer.allocUnsafeSlow(maxHeadBytes);
 const blocks = Buffer.allocUnsafeSlow(maxReserveBytes);
 
 /** Composes frames in place, where the wire will send them from. */
@@ -86,22 +89,32 @@ export class FrameWriter {
     this.#commit(at + end - start);
   }
 
-  request(stream: number, bytes: Buffer, head: RequestHead, isHttps: boolean, isLast: boolean): void {
-    const at = this.#wire.reserve(blockRoom(head.end - head.start, head.count)) + frameHeaderBytes;
+  request(stream: number, bytes: Buffer, head: RequestHead, edit: RequestEdit, isLast: boolean): void {
+    const { hostIndex } = head;
+    const added = (edit.target?.length ?? 0) + (edit.host?.length ?? 0) + requestIdBytes;
+    const at = this.#wire.reserve(blockRoom(head.end - head.start + added, head.count)) + frameHeaderBytes;
     const { encoder } = this;
     encoder.begin(this.#wire.output, at);
     encoder.field(name.method, 0, name.method.length, bytes, head.start, head.methodEnd);
-    const scheme = isHttps ? value.https : value.http;
-    encoder.field(name.scheme, 0, name.scheme.length, scheme, 0, scheme.length);
-    encoder.field(name.path, 0, name.path.length, bytes, head.targetStart, head.targetEnd);
-    const { hostIndex } = head;
-    if (hostIndex >= 0) {
+    encoder.field(name.scheme, 0, name.scheme.length, value.http, 0, value.http.length);
+    if (edit.target !== null) this.#encodeText(name.path, edit.target);
+    else encoder.field(name.path, 0, name.path.length, bytes, head.targetStart, head.targetEnd);
+    if (edit.host !== null) {
+      this.#encodeText(name.authority, edit.host);
+    } else if (hostIndex >= 0) {
       const start = head.valueStart[hostIndex] ?? 0;
       encoder.field(name.authority, 0, name.authority.length, bytes, start, head.valueEnd[hostIndex] ?? 0);
     }
     this.#encodeLines(bytes, head, hostIndex);
+    const { requestId } = edit;
+    if (requestId !== null) encoder.field(name.requestId, 0, name.requestId.length, requestId, 0, requestId.length);
     if (head.teTrailers) encoder.field(name.te, 0, 2, value.trailers, 0, value.trailers.length);
     this.#commitBlock(stream, at, encoder.end(), isLast);
+  }
+
+  #encodeText(field: Buffer, text: string): void {
+    const length = texts.write(text, 'latin1');
+    this.encoder.field(field, 0, field.length, texts, 0, length);
   }
 
   response(stream: number, bytes: Buffer, head: ResponseHead, isLast: boolean): void {
@@ -114,14 +127,14 @@ export class FrameWriter {
     this.#commitBlock(stream, at, encoder.end(), isLast);
   }
 
-  trailers(stream: number, block: FieldBlock): void {
-    const at = this.#wire.reserve(blockRoom(block.end - block.fieldsStart, block.count)) + frameHeaderBytes;
+  trailers(stream: number, bytes: Buffer, fields: HeadFields): void {
+    const at = this.#wire.reserve(blockRoom(fields.end - fields.fieldsStart, fields.count)) + frameHeaderBytes;
     this.encoder.begin(this.#wire.output, at);
-    this.#encodeLines(block.bytes, block, -1);
+    this.#encodeLines(bytes, fields, -1);
     this.#commitBlock(stream, at, this.encoder.end(), true);
   }
 
-  #encodeLines(bytes: Buffer, head: Omit<FieldBlock, 'bytes' | 'start'>, except: number): void {
+  #encodeLines(bytes: Buffer, head: HeadFields, except: number): void {
     const { nameStart, nameEnd, valueStart, valueEnd, dropped } = head;
     for (let index = 0; index < head.count; index += 1) {
       if (index === except || dropped[index] === 1) continue;

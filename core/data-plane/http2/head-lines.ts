@@ -1,4 +1,6 @@
 import { type HeadFields, maxHeaders } from '../http/codec.ts';
+import { equalsIgnoringCase, toOctets } from '../http/octets.ts';
+import type { BodyForm } from '../http/streams.ts';
 import { type FieldSink, listSizeOf } from './hpack-decoder.ts';
 import { fieldKind } from './static-table.ts';
 
@@ -28,6 +30,9 @@ export abstract class HeadLines implements FieldSink, HeadFields {
   readonly close = false;
   readonly keepAlive = false;
   readonly upgrade = false;
+  /** `content-type` is `application/grpc` or one of its kin: errors are told in gRPC's way. */
+  isGrpc = false;
+  #lengthIndex = -1;
   /** The rule that the message breaks; '' for none. */
   malformed = '';
   /** More fields or octets than we take. */
@@ -50,6 +55,8 @@ export abstract class HeadLines implements FieldSink, HeadFields {
     this.fieldsStart = 0;
     this.end = 0;
     this.contentLength = -1;
+    this.isGrpc = false;
+    this.#lengthIndex = -1;
     this.malformed = '';
     this.tooLarge = false;
     this.begun = false;
@@ -171,6 +178,9 @@ export abstract class HeadLines implements FieldSink, HeadFields {
       case fieldKind.contentLength:
         this.#takeLength(index);
         return;
+      case fieldKind.contentType:
+        this.isGrpc ||= isGrpcType(this.bytes, this.valueStart[index] ?? 0, this.valueEnd[index] ?? 0);
+        return;
       case fieldKind.cookie:
         this.#cookies += 1;
         return;
@@ -196,6 +206,19 @@ export abstract class HeadLines implements FieldSink, HeadFields {
       length = length * 10 + digit;
     }
     this.contentLength = length;
+    this.#lengthIndex = index;
+  }
+
+  /**
+   * How the content goes on. Trailers may follow gRPC's messages whatever their length, so that it is not told; elsewhere a
+   * known length is, and leaves no place for trailers.
+   */
+  bodyForm(ended: boolean): BodyForm {
+    if (ended) return 'none';
+    if (this.contentLength < 0) return 'plain';
+    if (!this.isGrpc) return 'length';
+    this.dropped[this.#lengthIndex] = 1;
+    return 'plain';
   }
 
   /** RFC 9113 section 8.2.3: one line for whoever does not speak HTTP/2. */
@@ -217,4 +240,14 @@ export abstract class HeadLines implements FieldSink, HeadFields {
     this.bytes.write(`cookie: ${joined}\r\n`, start, 'latin1');
     this.#addSpans(start, 6, joined.length);
   }
+}
+
+const grpcType = toOctets('application/grpc');
+
+/** `application/grpc`, alone or followed by `+`, `;` or a blank; not `application/grpc-web`. */
+function isGrpcType(bytes: Buffer, start: number, end: number): boolean {
+  const length = end - start;
+  if (length < grpcType.length || !equalsIgnoringCase(bytes, start, grpcType)) return false;
+  const next = bytes[start + grpcType.length];
+  return length === grpcType.length || next === 43 || next === 59 || next === 32;
 }

@@ -30,8 +30,6 @@ export class RequestLines extends HeadLines implements RequestHead {
   isConnect = false;
   isHead = false;
   isHttps = false;
-  /** `content-type` is `application/grpc` or one of its kin: errors are told in gRPC's way. */
-  isGrpc = false;
   #method = -1;
   #methodLength = 0;
   #path = -1;
@@ -53,7 +51,6 @@ export class RequestLines extends HeadLines implements RequestHead {
     this.isConnect = false;
     this.isHead = false;
     this.isHttps = false;
-    this.isGrpc = false;
     this.#method = -1;
     this.#path = -1;
     this.#authority = -1;
@@ -163,9 +160,6 @@ export class RequestLines extends HeadLines implements RequestHead {
         this.expectContinue = length === word.continue.length && equalsIgnoringCase(this.bytes, from, word.continue);
         if (!this.expectContinue) this.malformed = 'an expect other than 100-continue';
         return;
-      case fieldKind.contentType:
-        this.isGrpc = this.isGrpc || isGrpcType(this.bytes, from, length);
-        return;
     }
   }
 
@@ -187,15 +181,6 @@ export class RequestLines extends HeadLines implements RequestHead {
   protected override finishFields(): void {
     if (this.hostIndex < 0) this.malformed = 'neither :authority nor host';
   }
-}
-
-const grpcType = Buffer.from('application/grpc');
-
-/** `application/grpc`, alone or followed by `+`, `;` or a blank; not `application/grpc-web`. */
-function isGrpcType(bytes: Buffer, start: number, length: number): boolean {
-  if (length < grpcType.length || !equalsIgnoringCase(bytes, start, grpcType)) return false;
-  const next = bytes[start + grpcType.length];
-  return length === grpcType.length || next === 43 || next === 59 || next === 32;
 }
 
 function isAll(bytes: Buffer, start: number, length: number, allowed: Uint8Array): boolean {

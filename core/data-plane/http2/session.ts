@@ -9,7 +9,8 @@
  * HTTP/1.1 could not say without doubt is malformed here. A session owns its wire. It opens no connection, knows no routes and
  * starts no timers: `tick` is called about once a second.
  */
-import { maxHeadBytes, type RequestHead, type ResponseHead } from '../http/codec.ts';
+import { type HeadFields, maxHeadBytes, type RequestHead, type ResponseHead } from '../http/codec.ts';
+import type { RequestEdit } from '../http/streams.ts';
 import { highWaterBytes, type Wire, type WireOwner } from '../wire/wire.ts';
 import { FloodGuard, floodCost, floodGain } from './flood-guard.ts';
 import { FrameHandler } from './frame-handler.ts';
@@ -31,7 +32,7 @@ import {
 } from './protocol.ts';
 import { ReceiveCredit } from './receive-credit.ts';
 import type { RequestLines } from './request-lines.ts';
-import { type FieldBlock, Http2Stream, type RequestTaker, type StreamHost, type StreamOwner } from './stream.ts';
+import { Http2Stream, type RequestTaker, type StreamHost, type StreamOwner } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
 export interface SessionOptions {
@@ -129,6 +130,11 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     return !this.stopped && !this.#goawayReceived && this.#wire.writable && this.streams.nextId < maxWindow;
   }
 
+  /** How many requests the server takes at a time (client). */
+  get maxOpen(): number {
+    return this.peer.maxConcurrentStreams;
+  }
+
   get activeStreams(): number {
     return this.streams.size;
   }
@@ -136,20 +142,15 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   // --- client ------------------------------------------------------------------------------------------------------
 
   /** Opens a request; only while `canOpen`. */
-  open(
-    bytes: Buffer,
-    head: RequestHead,
-    owner: StreamOwner,
-    options: { isLast: boolean; isHttps: boolean },
-  ): Http2Stream {
+  open(bytes: Buffer, head: RequestHead, edit: RequestEdit, isLast: boolean, owner: StreamOwner): Http2Stream {
     const id = this.streams.nextId;
     this.streams.nextId += 2;
     const stream = new Http2Stream(id, this, this.peer.initialWindow, streamWindow, false);
     stream.owner = owner;
     stream.isHeadRequest = isHead(bytes, head);
-    stream.localEnded = options.isLast;
+    stream.localEnded = isLast;
     this.streams.add(stream);
-    this.writer.request(id, bytes, head, options.isHttps, options.isLast);
+    this.writer.request(id, bytes, head, edit, isLast);
     this.flood.earn(floodGain.answer);
     return stream;
   }
@@ -267,8 +268,8 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     return at;
   }
 
-  writeTrailers(stream: Http2Stream, trailers: FieldBlock): void {
-    this.writer.trailers(stream.id, trailers);
+  writeTrailers(stream: Http2Stream, bytes: Buffer, trailers: HeadFields): void {
+    this.writer.trailers(stream.id, bytes, trailers);
     this.#endLocal(stream);
   }
 
@@ -424,6 +425,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   #endLocal(stream: Http2Stream): void {
     stream.localEnded = true;
     if (stream.remoteEnded) this.#remove(stream);
+    else if (stream.resetWhenEnded) stream.reset(errorCode.noError);
   }
 
   #remove(stream: Http2Stream): void {

@@ -1,13 +1,7 @@
 import type { HeadFields } from '../http/codec.ts';
-import { streamHighWaterBytes } from './protocol.ts';
+import { errorCode, streamHighWaterBytes } from './protocol.ts';
 import type { RequestLines } from './request-lines.ts';
 import type { ResponseLines } from './response-lines.ts';
-
-/** Header lines and the buffer that they lie in. Valid during the call that hands them over. */
-export interface FieldBlock extends HeadFields {
-  readonly bytes: Buffer;
-  readonly start: number;
-}
 
 /** Who ended a stream before its time: the peer (RST_STREAM, GOAWAY) or the connection with all its streams. */
 export type ResetOrigin = 'peer' | 'connection';
@@ -19,7 +13,7 @@ export interface StreamOwner {
   /** Content; the buffer is not ours to keep. Counts as taken when the call returns, unless reading is paused. */
   onContent(stream: Http2Stream, bytes: Buffer, start: number, end: number): void;
   /** Always before `onEnd`. */
-  onTrailers(stream: Http2Stream, trailers: FieldBlock): void;
+  onTrailers(stream: Http2Stream, bytes: Buffer, trailers: HeadFields): void;
   /** The peer has sent everything. */
   onEnd(stream: Http2Stream): void;
   /** What was queued has left after `sendContent` returned false. */
@@ -35,7 +29,7 @@ export interface StreamOwner {
 export interface StreamHost {
   /** Writes as much as windows and wire allow; END_STREAM when that was all and `isLast`. Returns the index after it. */
   writeContent(stream: Http2Stream, bytes: Buffer, start: number, end: number, isLast: boolean): number;
-  writeTrailers(stream: Http2Stream, trailers: FieldBlock): void;
+  writeTrailers(stream: Http2Stream, bytes: Buffer, trailers: HeadFields): void;
   /** Something is queued: call `flush` as soon as it can leave. */
   schedule(stream: Http2Stream): void;
   /** Content was taken by the consumer, or waits here for it (negative: no longer). */
@@ -61,6 +55,10 @@ export class Http2Stream {
   isHeadRequest = false;
   /** Client: the head that `onHead` was called with is all there is. */
   responseEnded = false;
+  /** `endEarly` was called. */
+  resetWhenEnded = false;
+  /** During `onContent`: nothing but `onEnd` follows. */
+  isLastContent = false;
   localEnded = false;
   remoteEnded = false;
   /** Nothing is sent or received any more. */
@@ -71,12 +69,12 @@ export class Http2Stream {
   #queueOffset = 0;
   #queuedBytes = 0;
   #endQueued = false;
-  #trailers: FieldBlock | null = null;
+  #trailers: KeptTrailers | null = null;
   #needsDrain = false;
   #paused = false;
   #delivering = false;
   readonly #held: Buffer[] = [];
-  #heldTrailers: FieldBlock | null = null;
+  #heldTrailers: KeptTrailers | null = null;
   #heldEnd = false;
 
   constructor(id: number, host: StreamHost, sendWindow: number, receiveWindow: number, headReceived: boolean) {
@@ -117,11 +115,11 @@ export class Http2Stream {
   }
 
   /** Ends the stream with trailers. */
-  sendTrailers(trailers: FieldBlock): void {
+  sendTrailers(bytes: Buffer, trailers: HeadFields): void {
     if (this.closed || this.#endQueued) return;
     this.#endQueued = true;
-    if (this.#queue.length === 0) this.#host.writeTrailers(this, trailers);
-    else this.#trailers = copyBlock(trailers);
+    if (this.#queue.length === 0) this.#host.writeTrailers(this, bytes, trailers);
+    else this.#trailers = keepTrailers(bytes, trailers);
   }
 
   /** Ends the stream at once in both directions. The owner hears no more of it. */
@@ -129,6 +127,18 @@ export class Http2Stream {
     this.owner = null;
     if (!this.closed) this.#host.reset(this, code);
     this.drop();
+  }
+
+  /**
+   * What the peer still sends is of no use: it is thrown away, and the stream is reset without an error as soon as our side
+   * has ended (RFC 9113, 8.1).
+   */
+  endEarly(): void {
+    this.#dropHeld();
+    this.#paused = false;
+    if (this.closed || this.remoteEnded) return;
+    if (this.localEnded) this.reset(errorCode.noError);
+    else this.resetWhenEnded = true;
   }
 
   /** For the session: writes what is queued, at most `limit` octets. True: more is left. */
@@ -146,7 +156,7 @@ export class Http2Stream {
       this.#queueOffset = 0;
     }
     if (this.#queue.length > 0) return true;
-    if (this.#trailers !== null) this.#host.writeTrailers(this, this.#trailers);
+    if (this.#trailers !== null) this.#host.writeTrailers(this, this.#trailers.bytes, this.#trailers.fields);
     this.#trailers = null;
     if (this.#needsDrain) {
       this.#needsDrain = false;
@@ -173,7 +183,7 @@ export class Http2Stream {
   }
 
   takeContent(bytes: Buffer, start: number, end: number): void {
-    if (this.owner === null) {
+    if (this.owner === null || this.resetWhenEnded) {
       this.#host.credit(this, end - start);
     } else if (this.#paused || this.#hasHeld) {
       this.#held.push(Buffer.from(bytes.subarray(start, end)));
@@ -189,9 +199,9 @@ export class Http2Stream {
     this.#host.credit(this, octets);
   }
 
-  takeTrailers(trailers: FieldBlock): void {
-    if (this.#paused || this.#hasHeld) this.#heldTrailers = copyBlock(trailers);
-    else this.owner?.onTrailers(this, trailers);
+  takeTrailers(bytes: Buffer, trailers: HeadFields): void {
+    if (this.#paused || this.#hasHeld) this.#heldTrailers = keepTrailers(bytes, trailers);
+    else this.owner?.onTrailers(this, bytes, trailers);
   }
 
   takeEnd(): void {
@@ -205,6 +215,10 @@ export class Http2Stream {
     this.#queue.length = 0;
     this.#queuedBytes = 0;
     this.#trailers = null;
+    this.#dropHeld();
+  }
+
+  #dropHeld(): void {
     for (const part of this.#held) this.#host.hold(-part.length);
     this.#held.length = 0;
     this.#heldTrailers = null;
@@ -221,6 +235,7 @@ export class Http2Stream {
       const part = this.#held.shift();
       if (part === undefined) break;
       this.#host.hold(-part.length);
+      this.isLastContent = false;
       this.owner?.onContent(this, part, 0, part.length);
       this.#host.credit(this, part.length);
     }
@@ -228,33 +243,39 @@ export class Http2Stream {
     const trailers = this.#heldTrailers;
     this.#heldEnd = false;
     this.#heldTrailers = null;
-    if (trailers !== null) this.owner?.onTrailers(this, trailers);
+    if (trailers !== null) this.owner?.onTrailers(this, trailers.bytes, trailers.fields);
     this.owner?.onEnd(this);
   }
 }
 
 const noBytes = Buffer.alloc(0);
 
-function copyBlock(block: FieldBlock): FieldBlock {
-  const { start, fieldsStart, end, count } = block;
-  return {
-    bytes: Buffer.from(block.bytes.subarray(start, end)),
+interface KeptTrailers {
+  readonly bytes: Buffer;
+  readonly fields: HeadFields;
+}
+
+/** A copy of trailers that outlives the call. */
+function keepTrailers(bytes: Buffer, trailers: HeadFields): KeptTrailers {
+  const { fieldsStart: from, end, count } = trailers;
+  const shift = (at: number) => at - from;
+  const fields: HeadFields = {
     count,
-    nameStart: block.nameStart.slice(0, count).map((at) => at - start),
-    nameEnd: block.nameEnd.slice(0, count).map((at) => at - start),
-    valueStart: block.valueStart.slice(0, count).map((at) => at - start),
-    valueEnd: block.valueEnd.slice(0, count).map((at) => at - start),
-    dropped: block.dropped.slice(0, count),
-    start: 0,
-    fieldsStart: fieldsStart - start,
-    end: end - start,
-    minor: block.minor,
-    contentLength: block.contentLength,
-    chunked: block.chunked,
-    close: block.close,
-    keepAlive: block.keepAlive,
-    upgrade: block.upgrade,
+    nameStart: trailers.nameStart.slice(0, count).map(shift),
+    nameEnd: trailers.nameEnd.slice(0, count).map(shift),
+    valueStart: trailers.valueStart.slice(0, count).map(shift),
+    valueEnd: trailers.valueEnd.slice(0, count).map(shift),
+    dropped: trailers.dropped.slice(0, count),
+    fieldsStart: 0,
+    end: end - from,
+    minor: 1,
+    contentLength: -1,
+    chunked: false,
+    close: false,
+    keepAlive: false,
+    upgrade: false,
   };
+  return { bytes: Buffer.from(bytes.subarray(from, end)), fields };
 }
 
 /** What makes a request: the session hands it to whoever serves requests, who sets the stream's owner. */

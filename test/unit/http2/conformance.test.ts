@@ -259,7 +259,7 @@ describe('responses that break RFC 9113', () => {
     const codec = createHttpCodec();
     codec.parseRequest(request, 0, request.length);
     wire.receive(settings());
-    session.open(request, codec.request, recorder, { isLast: true, isHttps: false });
+    session.open(request, codec.request, { target: null, host: null, requestId: null }, true, recorder);
     wire.take();
     wire.receive(Buffer.concat(frames));
     expect(readErrors(readFrames(wire.take()))).toEqual([error]);

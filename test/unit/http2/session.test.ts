@@ -24,6 +24,7 @@ import { createSession } from '../../support/http2-session.ts';
 import { exchange } from '../../support/memory-wire.ts';
 
 const codec = createHttpCodec();
+const asSent = { target: null, host: null, requestId: null };
 
 function requestOf(text: string): { bytes: Buffer; head: RequestHead } {
   const bytes = Buffer.from(text.replaceAll('|', '\r\n'));
@@ -47,7 +48,7 @@ async function createPair() {
   await exchange(client.wire, server.wire);
   const open = (text: string, isLast = true) => {
     const { bytes, head } = requestOf(text);
-    return client.session.open(bytes, head, client.recorder, { isLast, isHttps: false });
+    return client.session.open(bytes, head, asSent, isLast, client.recorder);
   };
   const respond = (id: number, text: string, isLast = false) => {
     const { bytes, head } = responseOf(text);
@@ -77,7 +78,7 @@ describe('heads in the form of HTTP/1.1', () => {
     server.recorder.stream(1).sendContent(Buffer.from('world'), 0, 5);
     const trailers = requestOf('GET / HTTP/1.1|host: x|grpc-status: 0||');
     trailers.head.dropped[trailers.head.hostIndex] = 1;
-    server.recorder.stream(1).sendTrailers({ ...toBlock(trailers.head), bytes: trailers.bytes });
+    server.recorder.stream(1).sendTrailers(trailers.bytes, trailers.head);
     stream.sendEnd();
     await carry();
     expect(server.recorder.events).toEqual([
@@ -110,12 +111,6 @@ describe('heads in the form of HTTP/1.1', () => {
     expect(server.recorder.events[0]).toContain('v'.repeat(40_000));
   });
 });
-
-function toBlock(head: RequestHead) {
-  const { count, nameStart, nameEnd, valueStart, valueEnd, dropped, start, fieldsStart, end } = head;
-  const rest = { minor: 1, contentLength: -1, chunked: false, close: false, keepAlive: false, upgrade: false };
-  return { count, nameStart, nameEnd, valueStart, valueEnd, dropped, start, fieldsStart, end, ...rest };
-}
 
 describe('any cut of the octets', () => {
   it('gives the same events and answers', () => {
@@ -288,7 +283,7 @@ describe('ends', () => {
     const { wire, session, recorder } = createSession('client');
     wire.receive(settings());
     const { bytes, head } = requestOf(simple);
-    for (let count = 0; count < 3; count += 1) session.open(bytes, head, recorder, { isLast: true, isHttps: false });
+    for (let count = 0; count < 3; count += 1) session.open(bytes, head, asSent, true, recorder);
     wire.receive(
       Buffer.concat([rst(1, errorCode.refusedStream), frame(7, 0, 0, Buffer.concat([number(3), number(0)]))]),
     );
@@ -321,7 +316,7 @@ describe('ends', () => {
     const { wire, session, recorder } = createSession('client');
     wire.receive(settings([3, 1]));
     const { bytes, head } = requestOf(simple);
-    session.open(bytes, head, recorder, { isLast: true, isHttps: false });
+    session.open(bytes, head, asSent, true, recorder);
     expect(session.canOpen).toBe(false);
     wire.receive(headers(1, [[':status', '200']]));
     expect(session.canOpen).toBe(true);

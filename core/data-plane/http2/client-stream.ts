@@ -1,0 +1,115 @@
+import type { HeadFields, ResponseHead } from '../http/codec.ts';
+import type { BodyForm, CancelReason, ClientStream, MeshAnswer, RequestSink } from '../http/streams.ts';
+import { sendAnswer } from './mesh-answer.ts';
+import { errorCode } from './protocol.ts';
+import type { RequestLines } from './request-lines.ts';
+import { toCode, toReason } from './reset-codes.ts';
+import type { Http2Session } from './session.ts';
+import type { Http2Stream, ResetOrigin, StreamOwner } from './stream.ts';
+
+/** A request of an HTTP/2 client: what arrives on its stream goes to the sink, what the exchange answers goes back. */
+export class Http2ClientStream implements ClientStream, StreamOwner {
+  readonly protocol = 'http/2';
+  readonly takesChunked = false;
+  readonly isHead: boolean;
+  readonly isGrpc: boolean;
+  sink: RequestSink | null = null;
+  readonly #session: Http2Session;
+  readonly #stream: Http2Stream;
+  #requestDone: boolean;
+
+  constructor(session: Http2Session, stream: Http2Stream, head: RequestLines, ended: boolean) {
+    this.#session = session;
+    this.#stream = stream;
+    this.isHead = head.isHead;
+    this.isGrpc = head.isGrpc;
+    this.#requestDone = ended;
+    stream.owner = this;
+  }
+
+  /** The exchange is over; what still arrives goes nowhere. */
+  finish(): void {
+    this.sink = null;
+    this.#stream.endEarly();
+  }
+
+  // --- from the exchange -------------------------------------------------------------------------------------------
+
+  sendInterim(bytes: Buffer, head: ResponseHead): void {
+    this.#session.respond(this.#stream, bytes, head, false);
+  }
+
+  sendHead(
+    bytes: Buffer,
+    head: ResponseHead,
+    _form: BodyForm,
+    bodyStart: number,
+    bodyEnd: number,
+    isLast: boolean,
+  ): boolean {
+    const hasBody = bodyEnd > bodyStart;
+    this.#session.respond(this.#stream, bytes, head, isLast && !hasBody);
+    return hasBody ? this.#stream.sendContent(bytes, bodyStart, bodyEnd, isLast) : true;
+  }
+
+  sendBody(bytes: Buffer, start: number, end: number, isLast: boolean): boolean {
+    if (end > start) return this.#stream.sendContent(bytes, start, end, isLast);
+    if (isLast) this.#stream.sendEnd();
+    return true;
+  }
+
+  sendTrailers(bytes: Buffer, trailers: HeadFields): void {
+    this.#stream.sendTrailers(bytes, trailers);
+  }
+
+  answer(answer: MeshAnswer): void {
+    sendAnswer(this.#session, this.#stream, answer, this);
+  }
+
+  /** HTTP/2 has no 101, and CONNECT is not taken. */
+  openTunnel(): void {
+    this.#stream.reset(errorCode.internalError);
+  }
+
+  abort(reason: CancelReason): void {
+    this.#stream.reset(toCode(reason));
+  }
+
+  pauseRequest(): void {
+    this.#stream.pause();
+  }
+
+  resumeRequest(): void {
+    this.#stream.resume();
+  }
+
+  // --- from the stream ---------------------------------------------------------------------------------------------
+
+  onHead(): void {
+    throw new Error('a client sends no response');
+  }
+
+  onContent(_stream: Http2Stream, bytes: Buffer, start: number, end: number): void {
+    this.sink?.body(bytes, start, end);
+  }
+
+  onTrailers(_stream: Http2Stream, bytes: Buffer, trailers: HeadFields): void {
+    this.sink?.trailers(bytes, trailers);
+  }
+
+  onEnd(): void {
+    if (this.#requestDone) return;
+    this.#requestDone = true;
+    this.sink?.end();
+  }
+
+  onDrain(): void {
+    this.sink?.clientDrained();
+  }
+
+  onReset(_stream: Http2Stream, code: number, origin: ResetOrigin): void {
+    const { sink } = this;
+    this.sink = null;
+    sink?.clientGone(toReason(code, origin));
+  }
+}
