@@ -1,4 +1,4 @@
-import { type Field, type RequestMessage, valuesOf } from './reference-parser.ts';
+import { type Field, type RequestMessage, type ResponseMessage, valuesOf } from './reference-parser.ts';
 
 /** A request as an origin server understands it: what is only between two neighbours is left out. */
 export interface UnderstoodRequest {
@@ -53,4 +53,34 @@ export function understoodAs(
   offset = 0,
 ): UnderstoodRequest[] {
   return messages.map((message, index) => ({ ...toUnderstood(message), ...changes[index - offset] }));
+}
+
+/** An answer as a user agent understands it. */
+export interface UnderstoodAnswer {
+  readonly status: number;
+  readonly reason: string;
+  readonly fields: readonly Field[];
+  readonly body: string;
+  readonly trailers: readonly Field[];
+  /** Content-Length where it says something about another body than the one that follows. */
+  readonly length: string | null;
+}
+
+const ofThisAnswer = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'upgrade',
+  'content-length',
+  'transfer-encoding',
+]);
+
+export function answeredAs(message: ResponseMessage, method: string): UnderstoodAnswer {
+  const { status, reason, fields, body, trailers } = message;
+  const nominated = new Set(optionsOf(fields, 'connection'));
+  const lower = (field: Field): Field => [field[0].toLowerCase(), field[1]];
+  const kept = fields.map(lower).filter(([name]) => !ofThisAnswer.has(name) && !nominated.has(name));
+  const tells = method === 'HEAD' || status === 304;
+  const length = tells ? (valuesOf(fields, 'content-length')[0] ?? null) : null;
+  return { status, reason, fields: kept, body, trailers: trailers.map(lower), length };
 }

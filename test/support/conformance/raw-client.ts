@@ -48,8 +48,12 @@ export class RawClient {
       note();
     });
     socket.on('end', () => {
-      this.ended = true;
-      note();
+      // libuv may take a reset for the end of the stream; writing nothing fails after one, and does nothing otherwise.
+      socket.write(Buffer.alloc(0), (error) => {
+        if (error) this.failed = true;
+        this.ended = true;
+        note();
+      });
     });
     socket.on('error', () => {
       this.failed = true;
