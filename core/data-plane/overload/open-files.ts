@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { defaultLimits, type OverloadLimits } from './overload.ts';
 
 /** Kept for everything that is not a connection: the control stream, listeners, files, libraries. */
@@ -12,11 +12,24 @@ export function openFilesLimit(): number | null {
   return found === undefined ? null : Number(found);
 }
 
-/** The default limits, with no more connections than there are files for: each may need a second one, upstream. */
+/** How many it has open now; 0 where the system does not tell. */
+export function countOpenFiles(): number {
+  const path = '/proc/self/fd';
+  return existsSync(path) ? readdirSync(path).length : 0;
+}
+
+/** So much of the limit is used: what is opened between two readings has to fit into the rest. */
+const usableShare = 0.9;
+
+/**
+ * The default limits, with no more connections than there are files for. A connection may need a second file, upstream, or
+ * may not (many clients of HTTP share a few): where the files could run out they are counted.
+ */
 export function limitsFor(openFiles: number | null): OverloadLimits {
   if (openFiles === null) return defaultLimits;
-  const connections = Math.max(64, Math.floor((openFiles - reservedFiles) / 2));
-  if (connections >= defaultLimits.connections) return defaultLimits;
+  const usable = Math.max(64, Math.floor(openFiles * usableShare) - reservedFiles);
+  if (usable >= 2 * defaultLimits.connections) return defaultLimits;
+  const connections = Math.min(usable, defaultLimits.connections);
   const share = defaultLimits.connectionsPerListener / defaultLimits.connections;
-  return { ...defaultLimits, connections, connectionsPerListener: Math.floor(connections * share) };
+  return { ...defaultLimits, connections, connectionsPerListener: Math.floor(connections * share), openFiles: usable };
 }

@@ -1,5 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
 import type { ConnectionAdmission } from '../listener/listener-set.ts';
+import { countOpenFiles } from './open-files.ts';
 import type { Overload } from './overload.ts';
 
 const sampleMs = 250;
@@ -43,6 +44,7 @@ export class OverloadWatch implements ConnectionAdmission {
     this.#dueAtMs = now + sampleMs;
     const heap = getHeapStatistics();
     this.#overload.sample({
+      openFiles: this.#overload.mayLackFiles ? countOpenFiles() : 0,
       bufferedBytes: this.#bufferedBytes(),
       heapShare: heap.used_heap_size / heap.heap_size_limit,
       rssBytes: process.memoryUsage.rss(),

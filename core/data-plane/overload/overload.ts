@@ -17,6 +17,8 @@ export interface OverloadLimits {
   readonly connections: number;
   readonly connectionsPerListener: number;
   readonly requests: number;
+  /** Open at once, connections and everything else. */
+  readonly openFiles: number;
   /** Sent by one side, not taken by the other yet, over all connections. */
   readonly bufferedBytes: number;
   /** Share of the heap's limit, 0 to 1. */
@@ -30,6 +32,7 @@ export const defaultLimits: OverloadLimits = {
   connections: 16_384,
   connectionsPerListener: 12_288,
   requests: 8_192,
+  openFiles: Number.POSITIVE_INFINITY,
   bufferedBytes: 64 * 1024 * 1024,
   heapShare: 0.9,
   rssBytes: 400 * 1024 * 1024,
@@ -38,6 +41,7 @@ export const defaultLimits: OverloadLimits = {
 
 /** What is measured from time to time; the rest is counted. */
 export interface OverloadReadings {
+  readonly openFiles: number;
   readonly bufferedBytes: number;
   readonly heapShare: number;
   readonly rssBytes: number;
@@ -49,12 +53,12 @@ const shedShare = 0.9;
 const hysteresis = 0.1;
 const lagSamples = 3;
 
-type Signal = 'connections' | 'requests' | 'buffered bytes' | 'heap' | 'memory' | 'event loop lag';
+type Signal = 'connections' | 'requests' | 'open files' | 'buffered bytes' | 'heap' | 'memory' | 'event loop lag';
 
 export class Overload {
   readonly #limits: OverloadLimits;
   readonly #perListener = new Map<string, number>();
-  #readings: OverloadReadings = { bufferedBytes: 0, heapShare: 0, rssBytes: 0, lagMs: 0 };
+  #readings: OverloadReadings = { openFiles: 0, bufferedBytes: 0, heapShare: 0, rssBytes: 0, lagMs: 0 };
   #level: OverloadLevel = 'none';
   #reason: Signal | null = null;
   #connections = 0;
@@ -73,6 +77,11 @@ export class Overload {
 
   get connections(): number {
     return this.#connections;
+  }
+
+  /** Whether so many connections are open that files could run out: with fewer, counting them is not worth its while. */
+  get mayLackFiles(): boolean {
+    return 2 * this.#connections >= shedShare * this.#limits.openFiles;
   }
 
   /** False: reset it. True: `closed` has to follow. */
@@ -144,12 +153,13 @@ export class Overload {
 
   /** The scarcest, as a share of its limit. Requests have no part: beyond their number the next one is shed, and that is all. */
   #worst(): [number, Signal] {
-    const { bufferedBytes, heapShare, rssBytes } = this.#readings;
+    const { openFiles, bufferedBytes, heapShare, rssBytes } = this.#readings;
     const limits = this.#limits;
     let worst: [number, Signal] = [this.#connections / limits.connections, 'connections'];
     const consider = (share: number, signal: Signal) => {
       if (share > worst[0]) worst = [share, signal];
     };
+    consider(openFiles / limits.openFiles, 'open files');
     consider(bufferedBytes / limits.bufferedBytes, 'buffered bytes');
     consider(heapShare / limits.heapShare, 'heap');
     consider(rssBytes / limits.rssBytes, 'memory');

@@ -4,8 +4,8 @@ import { limitsFor } from '../../../core/data-plane/overload/open-files.ts';
 import { defaultLimits, Overload, type OverloadReadings } from '../../../core/data-plane/overload/overload.ts';
 import { parseUdpCounters } from '../../../core/data-plane/udp/udp-counter.ts';
 
-const calm: OverloadReadings = { bufferedBytes: 0, heapShare: 0.2, rssBytes: 50e6, lagMs: 1 };
-const limits = { ...defaultLimits, connections: 100, connectionsPerListener: 80, requests: 10 };
+const calm: OverloadReadings = { openFiles: 0, bufferedBytes: 0, heapShare: 0.2, rssBytes: 50e6, lagMs: 1 };
+const limits = { ...defaultLimits, openFiles: 150, connections: 100, connectionsPerListener: 80, requests: 10 };
 
 function fill(overload: Overload, count: number, listener = 'a') {
   let taken = 0;
@@ -47,6 +47,7 @@ describe('Overload', () => {
   });
 
   it.each([
+    ['open files', { openFiles: limits.openFiles }],
     ['buffered bytes', { bufferedBytes: limits.bufferedBytes }],
     ['heap', { heapShare: limits.heapShare }],
     ['memory', { rssBytes: limits.rssBytes }],
@@ -105,10 +106,11 @@ describe('Overload', () => {
 });
 
 describe('limitsFor', () => {
-  it('has no more connections than half of the files that may be open', () => {
+  it('has no more connections than files that may be open, and counts those where they could run out', () => {
     expect(limitsFor(null)).toBe(defaultLimits);
     expect(limitsFor(1_048_576)).toBe(defaultLimits);
-    expect(limitsFor(1_024)).toMatchObject({ connections: 384, connectionsPerListener: 288 });
+    expect(limitsFor(20_000)).toMatchObject({ connections: 16_384, connectionsPerListener: 12_288, openFiles: 17_744 });
+    expect(limitsFor(1_024)).toMatchObject({ connections: 665, connectionsPerListener: 498, openFiles: 665 });
   });
 });
 
