@@ -15,7 +15,8 @@ export interface Purpose {
 const logLimits = { Type: 'json-file', Config: { 'max-size': '1m', 'max-file': '2' } };
 /** Writable, in memory: the control socket, the last good configuration and the lock of iptables. */
 const runFolder = { '/run': 'rw,nosuid,nodev,noexec,size=16m,mode=0755' };
-const memoryLimitBytes = 256 * 1024 * 1024;
+/** Above what the sidecar's overload manager lets it use (400 MiB, and the kernel's buffers): it sheds, it is not killed. */
+const memoryLimitBytes = 512 * 1024 * 1024;
 
 export const toLabels = ({ owner, role, workloadId, incarnation }: Purpose): Record<string, string> => ({
   [label.owner]: owner,
