@@ -65,6 +65,11 @@ export const ToSidecar = z.discriminatedUnion('type', [
     /** `keep`: long-lived TCP connections live until they end or the deadline; `close`: they are closed now. */
     tcp: z.enum(['keep', 'close']),
   }),
+  /**
+   * A newer sidecar of the same workload listens on the same ports: this one stops listening without losing a connection
+   * that is on its way, then drains; TCP lives until it ends or the deadline.
+   */
+  z.strictObject({ type: type('retire'), deadlineMs: z.number().int().min(0) }),
   /** Takes a drain back: attach came again before the sidecar had ended. */
   z.strictObject({ type: type('undrain') }),
 ]);

@@ -1,36 +1,16 @@
-/** Istio DestinationRule (networking/v1alpha3/destination_rule.proto): subsets, and whether callers use mutual TLS. */
+/** Istio DestinationRule (networking/v1alpha3/destination_rule.proto): subsets, and how callers reach them. */
 import { z } from 'zod';
+import { StringMap, Strings } from './api-fields.ts';
+import { WorkloadLabels } from './load-balancer.ts';
 import { Kept, networkingApiVersion, ResourceMetadata } from './resource-metadata.ts';
-
-const TrafficPolicy = z.strictObject({
-  tls: z
-    .strictObject({
-      /** `DISABLE` makes callers use plaintext; `ISTIO_MUTUAL` is what the mesh does by itself. */
-      mode: z.enum(['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL']).optional(),
-      clientCertificate: Kept,
-      privateKey: Kept,
-      caCertificates: Kept,
-      caCrl: Kept,
-      credentialName: Kept,
-      subjectAltNames: Kept,
-      sni: Kept,
-      insecureSkipVerify: Kept,
-    })
-    .optional(),
-  loadBalancer: Kept,
-  connectionPool: Kept,
-  outlierDetection: Kept,
-  portLevelSettings: Kept,
-  tunnel: Kept,
-  proxyProtocol: Kept,
-  retryBudget: Kept,
-});
+import { TrafficPolicy } from './traffic-policy.ts';
 
 export const Subset = z.strictObject({
   name: z.string().min(1),
   /** Labels of a workload, plus `app` (its service) and `version`. None: every workload of the host. */
-  labels: z.record(z.string(), z.string()).optional(),
-  trafficPolicy: Kept,
+  labels: StringMap.optional(),
+  /** Overrides the rule's own policy, field by field; applies only where a route names the subset. */
+  trafficPolicy: TrafficPolicy.optional(),
 });
 export type Subset = z.infer<typeof Subset>;
 
@@ -42,8 +22,9 @@ export const DestinationRule = z.strictObject({
     host: z.string().min(1),
     trafficPolicy: TrafficPolicy.optional(),
     subsets: z.array(Subset).optional(),
-    exportTo: Kept,
-    workloadSelector: Kept,
+    exportTo: Strings.optional(),
+    /** Callers that the rule is for; absent: all. */
+    workloadSelector: WorkloadLabels.optional(),
   }),
   status: Kept,
 });

@@ -4,41 +4,79 @@
  * switched on is a lease of the running control plane and is never written down.
  */
 import { z } from 'zod';
+import { PortNumber } from './api-fields.ts';
 import { formatDuration, PositiveDuration, parseDuration } from './duration.ts';
+import {
+  DnsFault,
+  FaultSchedule,
+  FaultTrigger,
+  HttpFaultKinds,
+  IdentityFault,
+  TcpFault,
+  WorkloadFault,
+} from './fault-kinds.ts';
 import { Kept, ResourceMetadata } from './resource-metadata.ts';
 import type { FaultConfig } from './sidecar-config.ts';
+import { HttpMatchRequest } from './virtual-service.ts';
 
 const ServiceName = z.string().regex(/^[^\s.]+(\.\S+)?$/, 'must be a service as `name` or `name.namespace`');
-const Percentage = z.strictObject({ value: z.number().min(0).max(100) });
+
+/** Exactly one kind; the others of one edge are FaultInjections of their own, and compose. */
+const Fault = z
+  .strictObject({
+    delay: HttpFaultKinds.delay.optional(),
+    abort: HttpFaultKinds.abort.optional(),
+    responseBandwidth: HttpFaultKinds.responseBandwidth.optional(),
+    headers: HttpFaultKinds.headers.optional(),
+    body: HttpFaultKinds.body.optional(),
+    truncate: HttpFaultKinds.truncate.optional(),
+    tcp: TcpFault.optional(),
+    dns: DnsFault.optional(),
+    workload: WorkloadFault.optional(),
+    identity: IdentityFault.optional(),
+  })
+  .refine((fault) => Object.keys(fault).length === 1, {
+    error:
+      'give exactly one of delay, abort, responseBandwidth, headers, body, truncate, tcp, dns, workload and identity',
+  });
 
 export const FaultInjection = z.strictObject({
   apiVersion: z.literal('meshdesk.dev/v1alpha1'),
   kind: z.literal('FaultInjection'),
   /** `name` is the fault's id. */
   metadata: ResourceMetadata,
-  spec: z.strictObject({
-    /** Calling service; absent: every caller. */
-    from: ServiceName.optional(),
-    to: ServiceName,
-    /** Name of a route of `to`; absent: every request. */
-    route: z.string().min(1).optional(),
-    fault: z.union(
-      [
-        z.strictObject({ delay: z.strictObject({ percentage: Percentage, fixedDelay: PositiveDuration }) }),
-        z.strictObject({
-          abort: z.strictObject({ percentage: Percentage, httpStatus: z.number().int().min(200).max(599) }),
-        }),
-      ],
-      'give exactly one of delay {percentage, fixedDelay} and abort {percentage, httpStatus}',
-    ),
-    /** How long it stays once switched on; absent: until it is switched off. */
-    duration: PositiveDuration.optional(),
-    /** Same seed, same draws. */
-    seed: z.number().int().optional(),
-  }),
+  spec: z
+    .strictObject({
+      /** Calling service; absent: every caller. */
+      from: ServiceName.optional(),
+      to: ServiceName,
+      /** Port of `to`; absent: every port. */
+      port: PortNumber.optional(),
+      /** Name of a route of `to`; absent: every request. */
+      route: z.string().min(1).optional(),
+      /** Requests that it is for, beyond the route; blocks are ORed. */
+      match: z.array(HttpMatchRequest).min(1).optional(),
+      fault: Fault,
+      trigger: FaultTrigger.optional(),
+      schedule: FaultSchedule.optional(),
+      /** How long it stays once switched on; absent: until it is switched off. */
+      duration: PositiveDuration.optional(),
+      /** Same seed, same draws. */
+      seed: z.number().int().optional(),
+    })
+    .refine(({ fault, route, match }) => isHttpFault(fault) || (route === undefined && match === undefined), {
+      error:
+        'route and match are for faults of HTTP requests (delay, abort, responseBandwidth, headers, body, truncate)',
+    }),
   status: Kept,
 });
 export type FaultInjection = z.infer<typeof FaultInjection>;
+
+function isHttpFault(fault: z.infer<typeof Fault>): boolean {
+  return (
+    fault.tcp === undefined && fault.dns === undefined && fault.workload === undefined && fault.identity === undefined
+  );
+}
 
 /** A fault as the control plane handles it. Services are keys (`name.namespace`). */
 export interface FaultDefinition {
@@ -75,25 +113,38 @@ export function toFaultInjection(fault: FaultDefinition): FaultInjection {
   };
 }
 
-/** The fault of a resource. Short service names are of the resource's namespace; no seed: one made from the name. */
-export function readFaultInjection(resource: FaultInjection): FaultDefinition {
+/**
+ * The fault of a resource; `null` for one that needs more than an edge, a route and a fixed delay or an HTTP status.
+ * Short service names are of the resource's namespace; no seed: one made from the name.
+ */
+export function readFaultInjection(resource: FaultInjection): FaultDefinition | null {
   const { metadata, spec } = resource;
-  const namespace = metadata.namespace ?? 'default';
-  const toKey = (service: string) => (service.includes('.') ? service : `${service}.${namespace}`);
-  const action: FaultConfig['action'] =
-    'delay' in spec.fault
-      ? { kind: 'delay', delayMs: Math.max(1, Math.round(parseDuration(spec.fault.delay.fixedDelay) ?? 1)) }
-      : { kind: 'abort', httpStatus: spec.fault.abort.httpStatus };
+  const { delay, abort } = spec.fault;
+  const narrowed =
+    spec.port !== undefined || spec.match !== undefined || spec.trigger !== undefined || spec.schedule !== undefined;
+  const fixedDelayMs = parseDuration(delay?.fixedDelay ?? '');
+  const plainAbort = abort?.headers === undefined && abort?.body === undefined ? abort?.httpStatus : undefined;
+  const percentage = fixedDelayMs === null ? abort?.percentage : delay?.percentage;
+  if (narrowed || percentage === undefined || (fixedDelayMs === null && plainAbort === undefined)) return null;
+  const toKey = (service: string) => toServiceKeyIn(service, metadata.namespace ?? 'default');
   return {
     id: metadata.name,
     from: spec.from === undefined ? null : toKey(spec.from),
     to: toKey(spec.to),
     route: spec.route ?? null,
-    action,
-    percent: 'delay' in spec.fault ? spec.fault.delay.percentage.value : spec.fault.abort.percentage.value,
+    action:
+      fixedDelayMs === null
+        ? { kind: 'abort', httpStatus: plainAbort ?? 503 }
+        : { kind: 'delay', delayMs: Math.max(1, Math.round(fixedDelayMs)) },
+    percent: percentage.value,
     durationMs: spec.duration === undefined ? null : parseDuration(spec.duration),
     seed: spec.seed ?? seedOf(metadata.name),
   };
+}
+
+/** `name.namespace`; a name without one is of the given namespace. */
+export function toServiceKeyIn(service: string, namespace: string): string {
+  return service.includes('.') ? service : `${service}.${namespace}`;
 }
 
 /** A seed from a name (FNV-1a, 31 bits), so that a fault without one repeats its draws as well. */

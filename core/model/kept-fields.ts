@@ -1,4 +1,4 @@
-import { isAppliedKind, type Resource } from './resource.ts';
+import type { Resource } from './resource.ts';
 
 export type FieldPath = readonly (string | number)[];
 
@@ -23,14 +23,24 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
     'spec.trafficPolicy.retryBudget',
     'spec.subsets.*.trafficPolicy',
   ],
+  PeerAuthentication: [],
   WorkloadEntry: ['spec.network', 'spec.locality', 'spec.weight'],
+  FaultInjection: [
+    ...['port', 'match', 'trigger', 'schedule'].map((field) => `spec.${field}`),
+    ...['responseBandwidth', 'headers', 'body', 'truncate', 'tcp', 'dns', 'workload', 'identity'].map(
+      (kind) => `spec.fault.${kind}`,
+    ),
+    ...['uniformDelay', 'normalDelay', 'percentileDelay'].map((kind) => `spec.fault.delay.${kind}`),
+    ...['grpcStatus', 'headers', 'body'].map((field) => `spec.fault.abort.${field}`),
+  ],
 };
 
 /** Paths of the fields that a resource has and that are kept, not applied. A kept kind is one path: `spec`. */
 export function keptFields(resource: Resource): readonly FieldPath[] {
-  if (!isAppliedKind(resource.kind)) return [['spec']];
+  const patterns = keptPatterns[resource.kind];
+  if (patterns === undefined) return [['spec']];
   const found: FieldPath[] = [];
-  for (const pattern of keptPatterns[resource.kind] ?? []) expand(resource, pattern.split('.'), [], found);
+  for (const pattern of patterns) expand(resource, pattern.split('.'), [], found);
   if (resource.kind === 'DestinationRule') {
     const mode = resource.spec.trafficPolicy?.tls?.mode;
     if (mode === 'SIMPLE' || mode === 'MUTUAL') found.push(['spec', 'trafficPolicy', 'tls']);

@@ -1,9 +1,12 @@
-import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseAllDocuments } from 'yaml';
-import type { z } from 'zod';
+import { LineCounter, parseAllDocuments } from 'yaml';
 import { checkResource } from './check-resource.ts';
+import { nearestWord } from './did-you-mean.ts';
 import type { Finding } from './finding.ts';
-import { formatPath } from './kept-fields.ts';
-import { describeResource, isAppliedKind, KeptKind, KeptResource, type Resource, resourceSchemas } from './resource.ts';
+import { type InputIssue, toInputIssues } from './input-issues.ts';
+import { describeResource, type Resource } from './resource.ts';
+import { knownKinds, schemaOf } from './resource-schemas.ts';
+import { withoutNulls } from './without-nulls.ts';
+import { placeOf, positionOf, type YamlSource, yaml11Words } from './yaml-source.ts';
 
 export interface ParsedResources {
   /** Those without an error, in the order of the file. */
@@ -11,157 +14,160 @@ export interface ParsedResources {
   readonly findings: readonly Finding[];
 }
 
-interface Source {
-  readonly file: string | null;
-  readonly document: Document.Parsed;
-  readonly lines: LineCounter;
+/** A resource as it stands in a document: the document itself, or an item of a `List`. */
+interface Item {
+  readonly value: unknown;
+  readonly path: readonly (string | number)[];
 }
 
-type Path = readonly PropertyKey[];
-
 /**
- * Reads the resources of a YAML text (several documents allowed). Never throws: everything that is wrong comes back as
- * findings with file, line and column, all at once; a document with an error yields no resource, the others do.
+ * Reads the resources of a YAML or JSON text: several documents, `List` kinds, what templates leave (empty documents,
+ * comments, null fields). Never throws: everything that is wrong comes back as findings with file, line and column, all
+ * at once; a resource with an error is left out, the others are read.
  */
 export function parseResources(text: string, file: string | null): ParsedResources {
   const lines = new LineCounter();
   const resources: Resource[] = [];
   const findings: Finding[] = [];
   const known = new Set<string>();
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
+  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, merge: true });
   for (const document of Array.isArray(documents) ? documents : []) {
-    const source: Source = { file, document, lines };
-    const parsed = readDocument(source);
-    findings.push(...parsed.findings);
-    if (parsed.resource === null) continue;
-    const id = describeResource(parsed.resource);
-    if (known.has(id)) {
-      findings.push({
-        ...place(source, ['metadata', 'name']),
-        code: 'DUPLICATE',
-        severity: 'error',
-        message: `${id} is defined twice in this file; the first one is used`,
-        hint: 'Rename one of them, or remove it.',
-      });
-      continue;
+    const source: YamlSource = { file, document, lines };
+    for (const item of readItems(source, findings)) {
+      const resource = readItem(source, item, findings);
+      if (resource === null) continue;
+      const id = `${groupOf(resource)} ${describeResource(resource)}`;
+      if (known.has(id)) {
+        findings.push({
+          ...placeOf(source, [...item.path, 'metadata', 'name']),
+          code: 'DUPLICATE',
+          severity: 'error',
+          message: `${describeResource(resource)} is defined twice in this file; the first one is used`,
+          hint: 'Rename one of them, or remove it.',
+        });
+        continue;
+      }
+      known.add(id);
+      resources.push(resource);
     }
-    known.add(id);
-    resources.push(parsed.resource);
   }
   return { resources, findings };
 }
 
-function readDocument(source: Source): { resource: Resource | null; findings: Finding[] } {
+/** API group of a resource: Istio and the Gateway API both have a kind Gateway. */
+function groupOf({ apiVersion }: Resource): string {
+  return apiVersion.slice(0, apiVersion.indexOf('/'));
+}
+
+function readItems(source: YamlSource, findings: Finding[]): readonly Item[] {
   const { document } = source;
-  const broken = document.errors.map((error) => yamlFinding(source, error.pos[0], error.message));
-  if (broken.length > 0) return { resource: null, findings: broken };
+  if (document.errors.length > 0) {
+    findings.push(...document.errors.map((error) => yamlFinding(source, error.pos[0], error.message)));
+    return [];
+  }
   let value: unknown;
   try {
     value = document.toJS();
+    // An alias inside of what it stands for makes a value without an end, which JSON refuses.
+    JSON.stringify(value);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    return { resource: null, findings: [yamlFinding(source, document.range[0], reason)] };
+    findings.push(yamlFinding(source, document.range[0], cause instanceof Error ? cause.message : String(cause)));
+    return [];
   }
-  if (value === null || value === undefined) return { resource: null, findings: [] };
-  const checked = toResource(value);
-  if (!checked.ok) return { resource: null, findings: checked.issues.map((issue) => invalidFinding(source, issue)) };
-  const problems = checkResource(checked.resource);
-  const findings = problems.map(({ path, ...problem }) => ({ ...place(source, path), ...problem }));
-  return { resource: problems.some((problem) => problem.severity === 'error') ? null : checked.resource, findings };
+  if (value === null || value === undefined) return [];
+  const list = isList(value) ? value.items : null;
+  const items =
+    list === null ? [{ value, path: [] }] : list.map((item, index) => ({ value: item, path: ['items', index] }));
+  if (!items.some((item) => isMeshKind(item.value))) return items;
+  const words = yaml11Words(document);
+  findings.push(...words.map(({ text, offset }) => wordFinding(source, offset, text)));
+  return words.length > 0 ? [] : items;
 }
 
-interface InputIssue {
-  readonly code: 'INVALID' | 'UNKNOWN_KIND';
-  readonly path: Path;
-  /** A key that should not be there, below `path`. */
-  readonly key: string | null;
-  readonly message: string;
-  readonly hint: string;
+/** `kind: List`, or a list of one kind as `kubectl get -o yaml` and clients write it. */
+function isList(value: unknown): value is { readonly items: readonly unknown[] } {
+  if (typeof value !== 'object' || value === null || !('kind' in value) || !('items' in value)) return false;
+  return typeof value.kind === 'string' && value.kind.endsWith('List') && Array.isArray(value.items);
 }
+
+function isMeshKind(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'kind' in value && knownKinds.includes(String(value.kind));
+}
+
+function readItem(source: YamlSource, item: Item, findings: Finding[]): Resource | null {
+  const checked = toResource(item.value);
+  if (!checked.ok) {
+    findings.push(...checked.issues.map((issue) => invalidFinding(source, item, issue)));
+    return null;
+  }
+  const problems = checkResource(checked.resource);
+  findings.push(
+    ...problems.map(({ path, ...problem }) => ({ ...placeOf(source, [...item.path, ...path]), ...problem })),
+  );
+  return problems.some((problem) => problem.severity === 'error') ? null : checked.resource;
+}
+
+type Checked =
+  | { readonly ok: true; readonly resource: Resource }
+  | { readonly ok: false; readonly issues: readonly InputIssue[] };
 
 /** Checks a value (from YAML or elsewhere) against the schema of its kind. */
-function toResource(
-  value: unknown,
-): { readonly ok: true; readonly resource: Resource } | { readonly ok: false; readonly issues: readonly InputIssue[] } {
-  const kind = typeof value === 'object' && value !== null && 'kind' in value ? value.kind : undefined;
+function toResource(given: unknown): Checked {
+  const value = withoutNulls(given);
+  const fields = typeof value === 'object' && value !== null ? (value as { kind?: unknown; apiVersion?: unknown }) : {};
+  const { kind, apiVersion } = fields;
   if (typeof kind !== 'string') return { ok: false, issues: [unknownKind([], 'this document has no kind')] };
-  const keptKind = KeptKind.safeParse(kind).success;
-  if (!isAppliedKind(kind) && !keptKind) {
-    return { ok: false, issues: [unknownKind(['kind'], `"${kind}" is not a kind that a mesh project knows`)] };
+  const found = schemaOf(apiVersion, kind);
+  if ('problem' in found) {
+    if (found.problem === 'kind')
+      return { ok: false, issues: [unknownKind(['kind'], `"${kind}" is not a kind that a mesh project knows`, kind)] };
+    return { ok: false, issues: [wrongGroup(apiVersion, kind, found.groups)] };
   }
-  const result = (isAppliedKind(kind) ? resourceSchemas[kind] : KeptResource).safeParse(value);
+  const { schema } = found;
+  const result = schema.safeParse(value);
   if (result.success) return { ok: true, resource: result.data };
-  return { ok: false, issues: result.error.issues.flatMap(toInputIssues) };
+  return { ok: false, issues: result.error.issues.flatMap((issue) => toInputIssues(issue, schema, value)) };
 }
 
-function unknownKind(path: Path, message: string): InputIssue {
+function unknownKind(path: readonly PropertyKey[], message: string, kind = ''): InputIssue {
+  const nearest = kind === '' ? null : nearestWord(kind, knownKinds);
+  const hint = `${nearest === null ? '' : `Did you mean ${nearest}? `}Known kinds: ${knownKinds.join(', ')}.`;
+  return { code: 'UNKNOWN_KIND', path, key: null, message, hint };
+}
+
+function wrongGroup(apiVersion: unknown, kind: string, groups: readonly string[]): InputIssue {
   return {
-    code: 'UNKNOWN_KIND',
-    path,
+    code: apiVersion === undefined || groups.length === 0 ? 'INVALID' : 'WRONG_VERSION',
+    path: ['apiVersion'],
     key: null,
-    message,
-    hint: `Known kinds: ${[...Object.keys(resourceSchemas), ...KeptKind.options].join(', ')}.`,
+    message:
+      apiVersion === undefined ? 'apiVersion: is required' : `apiVersion: ${kind} is not in "${String(apiVersion)}"`,
+    hint: `${kind} is a kind of ${groups.join(' and of ')}.`,
   };
 }
 
-function toInputIssues(issue: z.core.$ZodIssue): InputIssue[] {
-  const at = formatPath(issue.path);
-  const hint = 'Compare with the reference of this kind (istio.io/latest/docs/reference/config).';
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      code: 'INVALID' as const,
-      path: issue.path,
-      key,
-      message: `${at === '' ? key : `${at}.${key}`} is not a field of this API`,
-      hint: 'Check the spelling and the indentation; field names are in camelCase.',
-    }));
-  }
-  return [
-    { code: 'INVALID', path: issue.path, key: null, message: `${at === '' ? 'document' : at}: ${issue.message}`, hint },
-  ];
+function invalidFinding(source: YamlSource, item: Item, issue: InputIssue): Finding {
+  const { code, path, key, message, hint } = issue;
+  const place = placeOf(source, [...item.path, ...path, ...(key === null ? [] : [key])]);
+  return { ...place, code, severity: 'error', message, hint };
 }
 
-function invalidFinding(source: Source, issue: InputIssue): Finding {
-  const { code, message, hint } = issue;
-  return { ...place(source, issue.path, issue.key), code, severity: 'error', message, hint };
-}
-
-function yamlFinding(source: Source, offset: number, message: string): Finding {
+function wordFinding(source: YamlSource, offset: number, text: string): Finding {
   return {
-    ...position(source, offset),
+    ...positionOf(source, offset),
+    code: 'INVALID',
+    severity: 'error',
+    message: `"${text}" without quotes is no text to Kubernetes, which reads YAML 1.1`,
+    hint: `Write "${text}" for text, true or false for a boolean.`,
+  };
+}
+
+function yamlFinding(source: YamlSource, offset: number, message: string): Finding {
+  return {
+    ...positionOf(source, offset),
     code: 'YAML',
     severity: 'error',
     message: `not valid YAML: ${message}`,
     hint: 'Often the indentation, a tab, or a missing quote or colon at this place or just before it.',
   };
-}
-
-/** Where a path stands in its file; the nearest parent that is there when the path itself is not. */
-function place(source: Source, path: Path, key: string | null = null): Pick<Finding, 'file' | 'line' | 'column'> {
-  const keyed = key === null ? [...path] : [...path, key];
-  for (let length = keyed.length; length > 0; length -= 1) {
-    const offset = offsetOf(source.document, keyed.slice(0, length));
-    if (offset !== null) return position(source, offset);
-  }
-  return position(source, source.document.contents?.range?.[0] ?? source.document.range[0]);
-}
-
-/** Of a mapping's entry the key, of a list's item the item. */
-function offsetOf(document: Document.Parsed, path: Path): number | null {
-  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
-  const last = path.at(-1);
-  if (isMap(parent)) {
-    const pair = parent.items.find(
-      (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(last),
-    );
-    if (pair !== undefined && isNode(pair.key)) return pair.key.range?.[0] ?? null;
-    return null;
-  }
-  const node = document.getIn(path, true);
-  return isNode(node) ? (node.range?.[0] ?? null) : null;
-}
-
-function position(source: Source, offset: number): Pick<Finding, 'file' | 'line' | 'column'> {
-  const { line, col } = source.lines.linePos(offset);
-  return { file: source.file, line: Math.max(1, line), column: Math.max(1, col) };
 }

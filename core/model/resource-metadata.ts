@@ -21,6 +21,12 @@ export const ResourceMetadata = z.strictObject({
   resourceVersion: z.unknown().optional(),
   uid: z.unknown().optional(),
   managedFields: z.unknown().optional(),
+  selfLink: z.unknown().optional(),
+  generateName: z.unknown().optional(),
+  finalizers: z.unknown().optional(),
+  ownerReferences: z.unknown().optional(),
+  deletionTimestamp: z.unknown().optional(),
+  deletionGracePeriodSeconds: z.unknown().optional(),
 });
 export type ResourceMetadata = z.infer<typeof ResourceMetadata>;
 

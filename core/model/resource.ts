@@ -1,43 +1,50 @@
 /**
- * Resources: what a mesh project is made of, in the shapes of the APIs they come from (Istio, Gateway API) plus our own
- * FaultInjection. A resource is plain data as it stands in its file: nothing is filled in or renamed, so that it can be
- * written back and exported unchanged. Defaults are applied where a resource is compiled (snapshot/).
+ * Resources: what a mesh project is made of, in the shapes of the APIs they come from (Istio, Gateway API, SMI) plus our
+ * own FaultInjection and MeshSettings. A resource is plain data as it stands in its file: nothing is filled in or renamed,
+ * so that it can be written back and exported unchanged. Defaults are applied where a resource is compiled (snapshot/).
  */
-import { z } from 'zod';
-import { DestinationRule } from './destination-rule.ts';
-import { FaultInjection } from './fault-injection.ts';
-import { PeerAuthentication } from './peer-authentication.ts';
-import { defaultNamespace, Kept, ResourceMetadata } from './resource-metadata.ts';
-import { VirtualService } from './virtual-service.ts';
-import { WorkloadEntry } from './workload-entry.ts';
+import type { AuthorizationPolicy } from './authorization-policy.ts';
+import type { DestinationRule } from './destination-rule.ts';
+import type { EnvoyFilter, WasmPlugin } from './envoy-extension.ts';
+import type { FaultInjection } from './fault-injection.ts';
+import type { Gateway } from './gateway.ts';
+import type { GRPCRoute, TCPRoute, TLSRoute } from './grpc-route.ts';
+import type { HTTPRoute } from './http-route.ts';
+import type { GatewayClass, K8sGateway, ReferenceGrant } from './k8s-gateway.ts';
+import type { MeshSettings } from './mesh-settings.ts';
+import type { PeerAuthentication } from './peer-authentication.ts';
+import type { ProxyConfig } from './proxy-config.ts';
+import type { RequestAuthentication } from './request-authentication.ts';
+import { defaultNamespace, type ResourceMetadata } from './resource-metadata.ts';
+import type { ServiceEntry } from './service-entry.ts';
+import type { Sidecar } from './sidecar.ts';
+import type { Telemetry } from './telemetry-policy.ts';
+import type { TrafficSplit } from './traffic-split.ts';
+import type { VirtualService } from './virtual-service.ts';
+import type { WorkloadEntry } from './workload-entry.ts';
+import type { WorkloadGroup } from './workload-group.ts';
 
-/** Kinds of the production APIs that are kept and exported as they are, but not applied by this release. */
-export const KeptKind = z.enum([
-  'Gateway',
-  'ServiceEntry',
-  'Sidecar',
-  'WorkloadGroup',
-  'EnvoyFilter',
-  'ProxyConfig',
-  'RequestAuthentication',
-  'AuthorizationPolicy',
-  'Telemetry',
-  'WasmPlugin',
-  'HTTPRoute',
-  'GRPCRoute',
-  'ReferenceGrant',
-]);
-
-export const KeptResource = z.strictObject({
-  apiVersion: z
-    .string()
-    .regex(/^(([a-z]+\.)?istio\.io|gateway\.networking\.k8s\.io)\/v\d\w*$/, 'is not a known API version'),
-  kind: KeptKind,
-  metadata: ResourceMetadata,
-  spec: z.unknown(),
-  status: Kept,
-});
-export type KeptResource = z.infer<typeof KeptResource>;
+/** Kinds that are read in full and kept and exported as they are; what applies them is said in kept-fields.ts. */
+export type KeptResource =
+  | Gateway
+  | ServiceEntry
+  | Sidecar
+  | WorkloadGroup
+  | EnvoyFilter
+  | ProxyConfig
+  | RequestAuthentication
+  | AuthorizationPolicy
+  | Telemetry
+  | WasmPlugin
+  | K8sGateway
+  | GatewayClass
+  | HTTPRoute
+  | GRPCRoute
+  | TLSRoute
+  | TCPRoute
+  | ReferenceGrant
+  | TrafficSplit
+  | MeshSettings;
 
 export type Resource =
   | VirtualService
@@ -48,19 +55,6 @@ export type Resource =
   | KeptResource;
 export type ResourceKind = Resource['kind'];
 
-/** Schema by kind; what is not here is a kept kind or unknown. */
-export const resourceSchemas = {
-  VirtualService,
-  DestinationRule,
-  PeerAuthentication,
-  WorkloadEntry,
-  FaultInjection,
-} as const;
-
-export function isAppliedKind(kind: string): kind is keyof typeof resourceSchemas {
-  return Object.hasOwn(resourceSchemas, kind);
-}
-
 /** Resources by kind, each list in the order that decides between equals: oldest first, then by namespace and name. */
 export interface MeshResources {
   readonly virtualServices: readonly VirtualService[];
@@ -68,6 +62,7 @@ export interface MeshResources {
   readonly peerAuthentications: readonly PeerAuthentication[];
   readonly workloadEntries: readonly WorkloadEntry[];
   readonly faultInjections: readonly FaultInjection[];
+  /** All other kinds; `ofKind` picks one of them. */
   readonly kept: readonly KeptResource[];
 }
 
@@ -78,6 +73,19 @@ export function namespaceOf(resource: { readonly metadata: ResourceMetadata }): 
 /** `VirtualService shop/payments`: how messages name a resource. */
 export function describeResource(resource: Resource): string {
   return `${resource.kind} ${namespaceOf(resource)}/${resource.metadata.name}`;
+}
+
+/** Istio's Gateway, as opposed to the Gateway API's. */
+export function isIstioGateway(resource: Resource): resource is Gateway {
+  return resource.kind === 'Gateway' && resource.apiVersion.startsWith('networking.istio.io/');
+}
+
+/** The kept resources of one kind, in order. Both kinds of Gateway are called so; see `isIstioGateway`. */
+export function ofKind<K extends KeptResource['kind']>(
+  resources: readonly KeptResource[],
+  kind: K,
+): readonly Extract<KeptResource, { kind: K }>[] {
+  return resources.filter((resource): resource is Extract<KeptResource, { kind: K }> => resource.kind === kind);
 }
 
 /** Sorts resources by kind. One without a creation time counts as older than any with one. */

@@ -3,32 +3,37 @@
  * declares a process of this machine, started from an IDE or a terminal: its address must be a loopback one.
  */
 import { z } from 'zod';
+import { Uint32 } from './api-fields.ts';
 import { type PortProtocol, toPortProtocol } from './protocol.ts';
 import { defaultNamespace, Kept, networkingApiVersion, ResourceMetadata } from './resource-metadata.ts';
 
 const PortNumber = z.number().int().min(1).max(65_535);
 
+/** Where one workload is reached; also an endpoint of a ServiceEntry. */
+export const WorkloadEntrySpec = z
+  .strictObject({
+    address: z.string().min(1).optional(),
+    /** Port by name; the name says the protocol (`http`, `tcp-ledger`). */
+    ports: z.record(z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/i, 'must be a port name'), PortNumber).optional(),
+    labels: z.record(z.string(), z.string()).optional(),
+    serviceAccount: z.string().optional(),
+    network: z.string().optional(),
+    /** `region/zone/sub-zone` */
+    locality: z.string().optional(),
+    /** Share of the traffic; default 1. */
+    weight: Uint32.optional(),
+  })
+  .refine((spec) => spec.address !== undefined || spec.network !== undefined, {
+    path: ['address'],
+    error: 'is needed: 127.0.0.1 for a process of this machine',
+  });
+export type WorkloadEntrySpec = z.infer<typeof WorkloadEntrySpec>;
+
 export const WorkloadEntry = z.strictObject({
   apiVersion: networkingApiVersion,
   kind: z.literal('WorkloadEntry'),
   metadata: ResourceMetadata,
-  spec: z
-    .strictObject({
-      address: z.string().min(1).optional(),
-      /** Port by name; the name says the protocol (`http`, `tcp-ledger`). */
-      ports: z
-        .record(z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/i, 'must be a port name'), PortNumber)
-        .optional(),
-      labels: z.record(z.string(), z.string()).optional(),
-      serviceAccount: z.string().min(1).optional(),
-      network: Kept,
-      locality: Kept,
-      weight: Kept,
-    })
-    .refine((spec) => spec.address !== undefined || spec.network !== undefined, {
-      path: ['address'],
-      error: 'is needed: 127.0.0.1 for a process of this machine',
-    }),
+  spec: WorkloadEntrySpec,
   status: Kept,
 });
 export type WorkloadEntry = z.infer<typeof WorkloadEntry>;
@@ -72,6 +77,6 @@ export function toHostProcess({ metadata, spec }: WorkloadEntry): HostProcess | 
     host,
     ports: [...ports].map(([port, protocol]) => ({ port, protocol })),
     labels,
-    serviceAccount: spec.serviceAccount ?? null,
+    serviceAccount: spec.serviceAccount || null,
   };
 }

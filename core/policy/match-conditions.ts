@@ -84,7 +84,12 @@ function queryValue(query: string, key: string): string | undefined {
   return undefined;
 }
 
-function queryCondition(name: string, match: StringMatch): Condition {
+function queryCondition(name: string, match: HeaderMatch): Condition {
+  const actual = (request: RequestView) => quoted(queryValue(request.query, name));
+  if (isPresence(match)) {
+    const test = (request: RequestView) => queryValue(request.query, name) !== undefined;
+    return { text: `query parameter ${name} is present`, test, actual };
+  }
   const matches = compileStringMatch(match);
   return {
     text: `query parameter ${name} ${describeStringMatch(match)}`,
@@ -92,7 +97,7 @@ function queryCondition(name: string, match: StringMatch): Condition {
       const value = queryValue(request.query, name);
       return value !== undefined && matches(value);
     },
-    actual: (request) => quoted(queryValue(request.query, name)),
+    actual,
   };
 }
 

@@ -82,7 +82,7 @@ function virtualServiceFindings(
   for (const resource of resources.virtualServices) {
     const where = describeResource(resource);
     const namespace = namespaceOf(resource);
-    const names = [...resource.spec.hosts].filter((host) => !host.includes('*'));
+    const names = (resource.spec.hosts ?? []).filter((host) => !host.includes('*'));
     const targets = (resource.spec.http ?? []).flatMap((rule) => (rule.route ?? []).map((entry) => entry.destination));
     for (const host of new Set([...names, ...targets.map((target) => target.host)])) {
       const { key, known, partial } = resolveHost(host, namespace, services);

@@ -1,5 +1,7 @@
 import type { DestinationRule, Subset } from '../model/destination-rule.ts';
 import { namespaceOf } from '../model/resource.ts';
+import type { PolicyEntry } from '../model/traffic-config.ts';
+import { compileClusterPolicies } from './cluster-policies.ts';
 import { hostFit } from './host-names.ts';
 import type { SnapshotService } from './snapshot.ts';
 
@@ -9,6 +11,8 @@ export interface DestinationPolicy {
   readonly subsets: readonly Subset[];
   /** True when a rule makes callers use plaintext. */
   readonly plaintext: boolean;
+  /** Traffic policies, of the rules and of their subsets. */
+  readonly policies: readonly PolicyEntry[];
 }
 
 /**
@@ -32,7 +36,7 @@ export function destinationPolicy(
     const best = Math.max(...fitting.map(({ fit }) => fit));
     return merge(fitting.filter(({ fit }) => fit === best).map(({ rule }) => rule));
   }
-  return { subsets: [], plaintext: false };
+  return { subsets: [], plaintext: false, policies: [] };
 }
 
 function merge(rules: readonly DestinationRule[]): DestinationPolicy {
@@ -43,5 +47,6 @@ function merge(rules: readonly DestinationRule[]): DestinationPolicy {
     }
   }
   const policy = rules.find((rule) => rule.spec.trafficPolicy !== undefined)?.spec.trafficPolicy;
-  return { subsets: [...subsets.values()], plaintext: policy?.tls?.mode === 'DISABLE' };
+  const plaintext = policy?.tls?.mode === 'DISABLE';
+  return { subsets: [...subsets.values()], plaintext, policies: compileClusterPolicies(policy, [...subsets.values()]) };
 }

@@ -1,9 +1,11 @@
+import type { StringMatchOrAny } from '../model/api-fields.ts';
 import { parseDuration } from '../model/duration.ts';
 import { seedOf } from '../model/fault-injection.ts';
 import { compareText, namespaceOf } from '../model/resource.ts';
-import type { FaultConfig, HttpMatch, HttpRoute, RouteDestination } from '../model/sidecar-config.ts';
-import type { HttpMatchRequest, HttpRule, VirtualService } from '../model/virtual-service.ts';
+import type { FaultConfig, HttpMatch, HttpRoute, RouteDestination, StringMatch } from '../model/sidecar-config.ts';
+import type { HttpMatchRequest, HttpRouteDestination, HttpRule, VirtualService } from '../model/virtual-service.ts';
 import { hostFit, resolveHost } from './host-names.ts';
+import { compileHeaderChanges, compileRouteActions, type ResolveDestination } from './route-actions.ts';
 import type { SnapshotService } from './snapshot.ts';
 import { matchesLabels } from './workload-identity.ts';
 
@@ -38,7 +40,10 @@ export function virtualServicesOf(
     .filter(({ spec }) => spec.http !== undefined && spec.http.length > 0 && isForSidecars(spec.gateways))
     .map((resource) => ({
       resource,
-      fit: Math.max(...resource.spec.hosts.map((host) => hostFit(host, namespaceOf(resource), service, services))),
+      fit: Math.max(
+        -1,
+        ...(resource.spec.hosts ?? []).map((host) => hostFit(host, namespaceOf(resource), service, services)),
+      ),
     }))
     .filter(({ fit }) => fit >= 0)
     .sort((a, b) => b.fit - a.fit);
@@ -57,21 +62,27 @@ export function compileVirtualService(
   for (const [index, rule] of (resource.spec.http ?? []).entries()) {
     const name = uniqueName(rule.name ?? `route-${index + 1}`, names);
     const match = compileMatches(rule, source);
-    if (rule.route === undefined || match === null) continue;
-    const destinations = rule.route.map((entry): RouteDestination => {
-      const { host, subset, port } = entry.destination;
-      return {
-        service: resolveHost(host, namespaceOf(resource), services).key,
-        subset: subset ?? null,
-        port: port?.number ?? null,
-        weight: entry.weight ?? 0,
-      };
-    });
-    const timeoutMs = Math.ceil(parseDuration(rule.timeout ?? '0s') ?? 0);
-    routes.push({ name, match, destinations, timeoutMs: timeoutMs === 0 ? null : timeoutMs });
+    if (match === null) continue;
+    const resolve = (host: string) => resolveHost(host, namespaceOf(resource), services).key;
+    const destinations = (rule.route ?? []).map((entry) => toDestination(entry, resolve));
+    const actions = compileRouteActions(rule, resolve);
+    if (destinations.length === 0 && actions.redirect === undefined && actions.directResponse === undefined) continue;
+    routes.push({ name, match, destinations, ...actions });
     faults.push(...ruleFaults(rule, name, resource, service.key));
   }
   return { routes, faults };
+}
+
+function toDestination(entry: HttpRouteDestination, resolve: ResolveDestination): RouteDestination {
+  const { host, subset, port } = entry.destination;
+  const headers = compileHeaderChanges(entry.headers);
+  return {
+    service: resolve(host),
+    subset: subset ?? null,
+    port: port?.number ?? null,
+    weight: entry.weight ?? 0,
+    ...(headers === null ? {} : { headers }),
+  };
 }
 
 function uniqueName(wanted: string, taken: Set<string>): string {
@@ -98,22 +109,39 @@ function isForSource(match: HttpMatchRequest, source: RouteSource): boolean {
 
 /** The run-time conditions of a block; header names in lower case. */
 export function toHttpMatch(match: HttpMatchRequest): HttpMatch {
-  const { sourceLabels: _labels, sourceNamespace: _namespace, gateways: _gateways, statPrefix: _stat, ...rest } = match;
+  const { name, ignoreUriCase, port, headers, withoutHeaders, queryParams } = match;
+  const values = (['uri', 'scheme', 'method', 'authority'] as const).flatMap((field) => {
+    const value = match[field];
+    return value !== undefined && isStringMatch(value) ? [[field, value]] : [];
+  });
   return {
-    ...rest,
-    ...(rest.headers === undefined ? {} : { headers: lowerCaseKeys(rest.headers) }),
-    ...(rest.withoutHeaders === undefined ? {} : { withoutHeaders: lowerCaseKeys(rest.withoutHeaders) }),
+    ...(name === undefined ? {} : { name }),
+    ...(Object.fromEntries(values) as HttpMatch),
+    ...(ignoreUriCase === undefined ? {} : { ignoreUriCase }),
+    ...(headers === undefined ? {} : { headers: lowerCaseKeys(headers) }),
+    ...(withoutHeaders === undefined ? {} : { withoutHeaders: lowerCaseKeys(withoutHeaders) }),
+    ...(queryParams === undefined ? {} : { queryParams }),
+    ...(port === undefined || port === 0 ? {} : { port }),
   };
 }
 
-function lowerCaseKeys<T>(record: Readonly<Record<string, T>>): Record<string, T> {
-  const entries = Object.entries(record).map(([name, value]): [string, T] => [name.toLowerCase(), value]);
+/** `{}` of a path, method, scheme or authority asks for nothing. */
+function isStringMatch(match: StringMatchOrAny): match is StringMatch {
+  return Object.keys(match).length > 0;
+}
+
+/** Header names in lower case; the expression `*`, which Istio takes for any value, becomes presence. */
+function lowerCaseKeys(record: Readonly<Record<string, StringMatchOrAny>>): Record<string, StringMatchOrAny> {
+  const entries = Object.entries(record).map(([name, value]): [string, StringMatchOrAny] => [
+    name.toLowerCase(),
+    'regex' in value && value.regex === '*' ? {} : value,
+  ]);
   return Object.fromEntries(entries.sort(([a], [b]) => compareText(a, b)));
 }
 
 /** Delay and abort are two faults, decided independently. Percentage absent: nothing is injected. */
 function ruleFaults(rule: HttpRule, route: string, resource: VirtualService, service: string): FaultConfig[] {
-  const { hosts } = resource.spec;
+  const { hosts = [] } = resource.spec;
   const scope = hosts.length > 1 || hosts[0]?.startsWith('*') ? `@${service}` : '';
   const id = `vs:${namespaceOf(resource)}/${resource.metadata.name}:${route}${scope}`;
   const faults: FaultConfig[] = [];

@@ -60,6 +60,7 @@ export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGrou
       subsets: toSubsets(policy, members),
       routes: [...(compiled?.routes ?? [])],
       endpoints,
+      ...(policy.policies.length === 0 ? {} : { policies: [...policy.policies] }),
     });
   }
   return { services: withMissingDestinations(services), faults };

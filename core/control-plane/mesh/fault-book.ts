@@ -60,7 +60,7 @@ export class FaultBook implements MeshFaults {
   definitions(): FaultDefinition[] {
     return this.#options.resources
       .all()
-      .flatMap((resource) => (resource.kind === 'FaultInjection' ? [readFaultInjection(resource)] : []));
+      .flatMap((resource) => (resource.kind === 'FaultInjection' ? (readFaultInjection(resource) ?? []) : []));
   }
 
   /** What is switched on, for the snapshot. */

@@ -1,6 +1,7 @@
 import type { ExportFinding } from '../../contract/shapes.ts';
 import { formatDuration } from '../../model/duration.ts';
-import type { HttpFault, HttpMatchRequest, HttpRule } from '../../model/virtual-service.ts';
+import type { HttpFault } from '../../model/http-actions.ts';
+import type { HttpMatchRequest, HttpRule } from '../../model/virtual-service.ts';
 import type { ActiveFault, SnapshotService } from '../../snapshot/snapshot.ts';
 import { kubernetesName } from './names.ts';
 

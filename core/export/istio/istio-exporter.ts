@@ -111,7 +111,7 @@ function keptResources(snapshot: MeshSnapshot, findings: ExportFinding[]): reado
   for (const resource of resources.virtualServices) {
     if (inForce.has(resource)) continue;
     const namespace = namespaceOf(resource);
-    const owner = resource.spec.hosts
+    const owner = (resource.spec.hosts ?? [])
       .map((host) => snapshot.virtualServices.get(resolveHost(host, namespace, services).key))
       .find((candidate) => candidate !== undefined);
     const what = describeResource(resource);

@@ -34,12 +34,13 @@ function toVirtualService(snapshot: MeshSnapshot, service: SnapshotService, add:
       : (source.spec.http ?? []).map((rule) => withFullHosts(rule, namespaceOf(source), snapshot));
   const http = withFaults(rules, faults, snapshot.services, (kind, what, reason) => add({ kind, what, reason }));
   if (source !== undefined) {
-    const wide = source.spec.hosts.length > 1 || source.spec.hosts.some((name) => name.startsWith('*'));
+    const { hosts = [] } = source.spec;
+    const wide = hosts.length > 1 || hosts.some((name) => name.startsWith('*'));
     add({
       kind: wide ? 'approximated' : 'mapped',
       what: `${describeResource(source)} -> routes of ${service.key}`,
       reason: wide
-        ? `its hosts (${source.spec.hosts.join(', ')}) are written as one VirtualService per service that exists now`
+        ? `its hosts (${hosts.join(', ')}) are written as one VirtualService per service that exists now`
         : `${http.length} ${http.length === 1 ? 'rule' : 'rules'}, in the same order`,
     });
   }

@@ -156,7 +156,7 @@ spec: {}
 
   it('writes a VirtualService of many hosts once per service', () => {
     const rule = '[{ timeout: 1s, route: [{ destination: { host: payments } }] }]';
-    const { resources, found } = exported({ yaml: routes(rule, 'all', 'shop', '["*"]') });
+    const { resources, found } = exported({ yaml: routes(rule, 'all', 'shop', '["*.local"]') });
     expect(ofKind(resources, 'VirtualService').map(({ spec }) => spec.hosts)).toEqual([
       ['payments.shop.svc.cluster.local'],
       ['web.shop.svc.cluster.local'],

@@ -1,0 +1,55 @@
+/** MeshSettings (meshdesk.dev/v1alpha1): what Istio keeps in its MeshConfig, for this mesh. One per project. */
+import { z } from 'zod';
+import { MillisecondDuration, NonNegative, PortNumber } from './api-fields.ts';
+import { HttpRetry } from './http-actions.ts';
+import { LocalityLbSetting } from './load-balancer.ts';
+import { Kept, ResourceMetadata } from './resource-metadata.ts';
+
+export const MeshSettings = z.strictObject({
+  apiVersion: z.literal('meshdesk.dev/v1alpha1'),
+  kind: z.literal('MeshSettings'),
+  metadata: ResourceMetadata,
+  spec: z.strictObject({
+    /** Default cluster.local. */
+    trustDomain: z.string().min(1).optional(),
+    /** Namespace whose policies hold for the whole mesh; default istio-system. */
+    rootNamespace: z.string().min(1).optional(),
+    /** Traffic to hosts that nobody declared. Default ALLOW_ANY. */
+    outboundTrafficPolicy: z.strictObject({ mode: z.enum(['ALLOW_ANY', 'REGISTRY_ONLY']) }).optional(),
+    /** `retry-first`: a fault acts after retries and timeouts; `istio`: it switches them off. Default retry-first. */
+    faultOrder: z.enum(['retry-first', 'istio']).optional(),
+    /** For routes without retries of their own; default as in Istio, two attempts. */
+    defaultHttpRetryPolicy: HttpRetry.optional(),
+    /** Bytes of a request's body that are kept for a retry; default 65536. */
+    retryBodyBytes: NonNegative.optional(),
+    localityLbSetting: LocalityLbSetting.optional(),
+    /** Endpoints that fail are left out by asking them; default off. */
+    healthCheck: z
+      .strictObject({
+        path: z.string().startsWith('/').optional(),
+        port: PortNumber.optional(),
+        interval: MillisecondDuration.optional(),
+        timeout: MillisecondDuration.optional(),
+        unhealthyThreshold: z.number().int().min(1).optional(),
+        healthyThreshold: z.number().int().min(1).optional(),
+      })
+      .optional(),
+    /** Production host -> local service, where names differ. */
+    hostMappings: z.array(z.strictObject({ host: z.string().min(1), service: z.string().min(1) })).optional(),
+    /** Local token buckets. */
+    rateLimits: z
+      .array(
+        z.strictObject({
+          service: z.string().min(1),
+          route: z.string().min(1).optional(),
+          per: z.enum(['workload', 'client']).optional(),
+          requests: z.number().int().min(1),
+          interval: MillisecondDuration,
+          burst: z.number().int().min(1).optional(),
+        }),
+      )
+      .optional(),
+  }),
+  status: Kept,
+});
+export type MeshSettings = z.infer<typeof MeshSettings>;

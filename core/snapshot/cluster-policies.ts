@@ -1,0 +1,159 @@
+import type { Subset } from '../model/destination-rule.ts';
+import { parseDuration } from '../model/duration.ts';
+import type { ConsistentHash, LoadBalancer } from '../model/load-balancer.ts';
+import type {
+  ClusterPolicy,
+  HashKey,
+  LoadBalancerConfig,
+  OutlierConfig,
+  PolicyEntry,
+} from '../model/traffic-config.ts';
+import type { ConnectionPool, OutlierDetection, TrafficPolicy } from '../model/traffic-policy.ts';
+import { defaultMaglevSize, defaultRingSize } from '../policy/consistent-hash.ts';
+import { defaultOutlierPolicy } from '../policy/outlier-detection.ts';
+import { defaultRetryBudget } from '../policy/retry-budget.ts';
+
+type Groups = Pick<TrafficPolicy, 'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'retryBudget'>;
+
+/**
+ * The policies of one service, from the rule's own and those of its subsets. A subset takes over what it does not say
+ * itself; settings of a port take nothing over (Istio: what they omit falls to the defaults). Entries that say nothing are
+ * kept when they stand for a port or a subset, as they end what stands above them.
+ */
+export function compileClusterPolicies(policy: TrafficPolicy | undefined, subsets: readonly Subset[]): PolicyEntry[] {
+  const entries: PolicyEntry[] = [];
+  const own = policy === undefined ? {} : policy;
+  const add = (subset: string | null, port: number | null, groups: Groups) =>
+    entries.push({ subset, port, policy: compilePolicy(groups) });
+  if (policy !== undefined) add(null, null, own);
+  const ownPorts = portsOf(policy);
+  for (const [port, groups] of ownPorts) add(null, port, groups);
+  for (const { name, trafficPolicy } of subsets) {
+    if (trafficPolicy === undefined) continue;
+    add(name, null, override(own, trafficPolicy));
+    const ports = portsOf(trafficPolicy);
+    for (const port of new Set([...ownPorts.keys(), ...ports.keys()])) {
+      add(name, port, ports.get(port) ?? override(ownPorts.get(port) ?? own, trafficPolicy));
+    }
+  }
+  return entries.some((entry) => Object.keys(entry.policy).length > 0) ? entries : [];
+}
+
+function portsOf(policy: TrafficPolicy | undefined): Map<number, Groups> {
+  const ports = new Map<number, Groups>();
+  for (const { port, ...groups } of policy?.portLevelSettings ?? []) {
+    if (port?.number !== undefined && !ports.has(port.number)) ports.set(port.number, groups);
+  }
+  return ports;
+}
+
+/** Group by group: what the subset says replaces the whole group. */
+function override(base: Groups, own: Groups): Groups {
+  return {
+    loadBalancer: own.loadBalancer ?? base.loadBalancer,
+    connectionPool: own.connectionPool ?? base.connectionPool,
+    outlierDetection: own.outlierDetection ?? base.outlierDetection,
+    retryBudget: own.retryBudget ?? base.retryBudget,
+  };
+}
+
+function compilePolicy({ loadBalancer, connectionPool, outlierDetection, retryBudget }: Groups): ClusterPolicy {
+  const balancer = compileBalancer(loadBalancer);
+  const warmUp = compileWarmUp(loadBalancer);
+  const { percent, minRetryConcurrency } = defaultRetryBudget;
+  return {
+    ...(balancer === null ? {} : { loadBalancer: balancer }),
+    ...(warmUp === null ? {} : { warmUp }),
+    ...(outlierDetection === undefined ? {} : { outlier: compileOutlier(outlierDetection) }),
+    ...compilePool(connectionPool),
+    ...(retryBudget === undefined
+      ? {}
+      : {
+          retryBudget: {
+            percent: retryBudget.percent ?? percent,
+            minRetryConcurrency: retryBudget.minRetryConcurrency ?? minRetryConcurrency,
+          },
+        }),
+  };
+}
+
+/** `null`: the default, least request. */
+function compileBalancer(settings: LoadBalancer | undefined): LoadBalancerConfig | null {
+  if (settings?.consistentHash !== undefined) return compileHash(settings.consistentHash);
+  switch (settings?.simple) {
+    case 'ROUND_ROBIN':
+      return { kind: 'round-robin' };
+    case 'RANDOM':
+      return { kind: 'random' };
+    case 'PASSTHROUGH':
+      return { kind: 'passthrough' };
+    default:
+      return null;
+  }
+}
+
+function compileHash(hash: ConsistentHash): LoadBalancerConfig {
+  const { maglev, ringHash, minimumRingSize } = hash;
+  const ringSize = Number(ringHash?.minimumRingSize ?? minimumRingSize ?? defaultRingSize);
+  const key = compileHashKey(hash);
+  if (maglev === undefined) return { kind: 'hash', key, table: 'ring', size: Math.max(1, ringSize) };
+  return { kind: 'hash', key, table: 'maglev', size: Math.max(1, Number(maglev.tableSize ?? defaultMaglevSize)) };
+}
+
+function compileHashKey({ httpHeaderName, httpCookie, httpQueryParameterName }: ConsistentHash): HashKey {
+  if (httpHeaderName !== undefined) return { kind: 'header', name: httpHeaderName.toLowerCase() };
+  if (httpQueryParameterName !== undefined) return { kind: 'query', name: httpQueryParameterName };
+  if (httpCookie === undefined) return { kind: 'source-ip' };
+  const { name, path = '', ttl } = httpCookie;
+  const ttlSeconds = ttl === undefined ? null : Math.round((parseDuration(ttl) ?? 0) / 1_000);
+  return { kind: 'cookie', name, path, ttlSeconds };
+}
+
+function compileWarmUp(settings: LoadBalancer | undefined): ClusterPolicy['warmUp'] | null {
+  const { warmup, warmupDurationSecs } = settings ?? {};
+  const durationMs = toMs(warmup?.duration ?? warmupDurationSecs);
+  if (durationMs === null) return null;
+  return { durationMs, minimumPercent: warmup?.minimumPercent ?? 10, aggression: Math.max(1, warmup?.aggression ?? 1) };
+}
+
+function compilePool(pool: ConnectionPool | undefined): Partial<ClusterPolicy> {
+  const { tcp = {}, http = {} } = pool ?? {};
+  const idleTimeoutMs = toMs(http.idleTimeout) ?? toMs(tcp.idleTimeout);
+  const connectTimeoutMs = toMs(tcp.connectTimeout);
+  const limits = {
+    maxConnections: tcp.maxConnections,
+    maxPendingRequests: http.http1MaxPendingRequests,
+    maxRequests: http.http2MaxRequests,
+    maxRetries: http.maxRetries,
+    maxRequestsPerConnection: http.maxRequestsPerConnection,
+  };
+  // Istio takes 0 for "not set".
+  const given = Object.entries(limits).filter(([, limit]) => limit !== undefined && limit > 0);
+  return {
+    ...(Object.fromEntries(given) as Partial<ClusterPolicy>),
+    ...(connectTimeoutMs === null ? {} : { connectTimeoutMs }),
+    ...(idleTimeoutMs === null ? {} : { idleTimeoutMs }),
+  };
+}
+
+function compileOutlier(detection: OutlierDetection): OutlierConfig {
+  const { consecutiveErrors, splitExternalLocalOriginErrors: isSplit } = detection;
+  const baseEjectionMs = toMs(detection.baseEjectionTime) ?? defaultOutlierPolicy.baseEjectionMs;
+  const localOrigin = isSplit === true ? (detection.consecutiveLocalOriginFailures ?? 5) : null;
+  return {
+    consecutive5xx: detection.consecutive5xxErrors ?? defaultOutlierPolicy.consecutive5xx,
+    consecutiveGatewayErrors: detection.consecutiveGatewayErrors ?? consecutiveErrors ?? 0,
+    consecutiveLocalOriginFailures: localOrigin,
+    intervalMs: toMs(detection.interval) ?? defaultOutlierPolicy.intervalMs,
+    baseEjectionMs,
+    maxEjectionMs: Math.max(defaultOutlierPolicy.maxEjectionMs, baseEjectionMs),
+    maxEjectionPercent: detection.maxEjectionPercent ?? defaultOutlierPolicy.maxEjectionPercent,
+    minHealthPercent: detection.minHealthPercent ?? 0,
+  };
+}
+
+/** Whole milliseconds; `null` for absent and zero. */
+function toMs(text: string | undefined): number | null {
+  const ms = text === undefined ? 0 : Math.ceil(parseDuration(text) ?? 0);
+  return ms > 0 ? ms : null;
+}
