@@ -5,6 +5,7 @@
  *   MESHDESK_STATE    file of the last good state, `off` for none; default: next to the socket, none with a named pipe
  *   MESHDESK_UID, MESHDESK_GID   who to become before anything is opened, when started as root; default: nobody else
  *   MESHDESK_EXIT_WITH_PARENT   `1`: ends when stdin does, that is, with the process that started it
+ *   MESHDESK_SHARE_PORTS  `1`: a newer sidecar may listen on the same explicit ports (Linux); redirected ones: always
  *   MESHDESK_LOG      info, warn or error; default info
  */
 import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
@@ -23,6 +24,7 @@ interface Environment {
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   readonly exitWithParent: boolean;
+  readonly sharePorts: boolean;
   readonly logLevel: LogLevel;
 }
 
@@ -58,6 +60,7 @@ function readEnvironment(): Environment {
     uid: id('MESHDESK_UID'),
     gid: id('MESHDESK_GID'),
     exitWithParent: oneOf('MESHDESK_EXIT_WITH_PARENT', ['0', '1']) === '1',
+    sharePorts: oneOf('MESHDESK_SHARE_PORTS', ['0', '1']) === '1',
     logLevel: oneOf('MESHDESK_LOG', ['info', 'warn', 'error']) ?? 'info',
   };
   if (wrong.length === 0) return environment;
@@ -98,6 +101,7 @@ dropPrivileges(environment);
 const sidecar = await startSidecar({
   socketPath: environment.socket,
   statePath: statePathOf(environment),
+  sharePorts: environment.sharePorts,
   logLevel: environment.logLevel,
   writeLog: write,
   program: `meshdesk-sidecar/${typeof __MESHDESK_VERSION__ === 'string' ? __MESHDESK_VERSION__ : 'dev'}`,

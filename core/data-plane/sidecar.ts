@@ -16,6 +16,7 @@ import { createHttpHandler } from './http/http-handler.ts';
 import { Intake } from './listener/intake.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import { loadOriginalDestinationLookup } from './listener/original-destination.ts';
+import { loadPortSharing, type PortSharing } from './listener/shared-port.ts';
 import { createLogger, type Logger, type LogLevel, toMessage } from './logger.ts';
 import { limitsFor, openFilesLimit } from './overload/open-files.ts';
 import { Overload } from './overload/overload.ts';
@@ -38,6 +39,8 @@ export interface SidecarOptions {
   readonly writeLog: (line: string) => void;
   /** Name and version of the program, for the control plane. */
   readonly program: string;
+  /** Host processes too: a newer sidecar may listen on the same ports. Redirected traffic: always, where the system can. */
+  readonly sharePorts?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -86,6 +89,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     accept: (socket, context) => intake[context.direction](socket, context),
     loadLookup: loadOriginalDestinationLookup,
     admission,
+    loadSharing: (kind) => (kind === 'transparent' || options.sharePorts ? tryPortSharing(logger) : null),
     logger,
   });
   const configuration = new Configuration(listeners);
@@ -164,6 +168,10 @@ function toEffects(program: string, parts: Parts): ControlEffects {
       listeners.closeOutbound();
       drain.begin(request);
     },
+    retire: (request) => {
+      listeners.retire();
+      drain.begin(request);
+    },
     undrain: () => {
       drain.undo();
       listeners.reopenOutbound().catch((error: unknown) => logger.error(toMessage(error), error));
@@ -174,6 +182,17 @@ function toEffects(program: string, parts: Parts): ControlEffects {
       return telemetry.takeReport();
     },
   };
+}
+
+/** `null` where the system or the FFI library cannot: then a newer program starts when this one has ended. */
+function tryPortSharing(logger: Logger): PortSharing | null {
+  if (process.platform !== 'linux') return null;
+  try {
+    return loadPortSharing();
+  } catch (error) {
+    logger.warn(`listeners cannot be shared with a newer sidecar: ${toMessage(error)}`);
+    return null;
+  }
 }
 
 /** Goes on where an earlier run of this sidecar ended; without anything usable it waits for the control plane. */

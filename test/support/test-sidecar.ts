@@ -80,11 +80,11 @@ export class TestSidecar {
   }
 
   static async start(
-    options: { ca?: TestCa; name?: string; leaseMs?: number; dir?: string } = {},
+    options: { ca?: TestCa; name?: string; leaseMs?: number; dir?: string; sharePorts?: boolean } = {},
   ): Promise<TestSidecar> {
     const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'sidecar-')));
     const log: string[] = [];
-    const running = await run(dir, log);
+    const running = await run(dir, log, options.sharePorts);
     const control = await ControlClient.open(join(dir, 'sidecar.sock'));
     await control.hello(options.leaseMs);
     if (options.ca) await control.issue(options.ca, spiffeIdOfName(options.name ?? 'test'));
@@ -111,8 +111,9 @@ export class TestSidecar {
   }
 }
 
-function run(dir: string, log: string[]): Promise<RunningSidecar> {
+function run(dir: string, log: string[], sharePorts = false): Promise<RunningSidecar> {
   return startSidecar({
+    sharePorts,
     socketPath: join(dir, 'sidecar.sock'),
     statePath: join(dir, 'sidecar.sock.state'),
     logLevel: 'info',

@@ -23,6 +23,8 @@ export interface ControlEffects {
   installCertificate(id: string, chainPem: readonly string[], trustBundlePem: readonly string[]): string;
   trust(trustBundlePem: readonly string[]): void;
   drain(request: DrainRequest): void;
+  /** Another sidecar has taken over: stops listening, then as `drain`. Cannot be taken back. */
+  retire(request: DrainRequest): void;
   undrain(): void;
   takeReport(): TelemetryReport;
 }
@@ -112,15 +114,21 @@ export class ControlSession {
       case 'trust':
         return effects.trust(message.trustBundlePem);
       case 'drain':
-        return effects.drain({
-          deadlineMs: message.deadlineMs,
-          tcp: message.tcp,
-          onProgress: (open) => this.#send({ type: 'drain.progress', ...open }),
-          onDone: (cut) => this.#send({ type: 'drained', ...cut }),
-        });
+        return effects.drain(this.#toDrainRequest(message));
+      case 'retire':
+        return effects.retire(this.#toDrainRequest({ deadlineMs: message.deadlineMs, tcp: 'keep' }));
       case 'undrain':
         return effects.undrain();
     }
+  }
+
+  #toDrainRequest({ deadlineMs, tcp }: Pick<DrainRequest, 'deadlineMs' | 'tcp'>): DrainRequest {
+    return {
+      deadlineMs,
+      tcp,
+      onProgress: (open) => this.#send({ type: 'drain.progress', ...open }),
+      onDone: (cut) => this.#send({ type: 'drained', ...cut }),
+    };
   }
 
   #greet(): void {

@@ -2,11 +2,12 @@
  * The ports this sidecar listens on. A new configuration opens what is new, closes what is gone and leaves everything
  * else alone; if one port cannot be opened, nothing changes. Connections outlive the listener they came through.
  */
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type ListenOptions, type Server, type Socket } from 'node:net';
 import type { ListenerConfig } from '../../model/sidecar-config.ts';
 import type { Address, DownstreamContext } from '../connection.ts';
 import { type Logger, toMessage } from '../logger.ts';
 import { normalizeIp, type OriginalDestinationLookup } from './original-destination.ts';
+import { descriptorOfServer, type PortSharing, toListenOptions } from './shared-port.ts';
 
 /** What a listener is for; a later configuration may give the same address another purpose. */
 type Purpose =
@@ -32,6 +33,8 @@ export interface ListenerSetOptions {
   /** Loads the lookup; called when the first transparent configuration arrives. */
   readonly loadLookup: () => OriginalDestinationLookup;
   readonly admission: ConnectionAdmission;
+  /** Loads what lets a newer sidecar listen on the same ports; `null`: ports are never shared. Used for every listener. */
+  readonly loadSharing: (kind: ListenerConfig['kind']) => PortSharing | null;
   readonly logger: Logger;
 }
 
@@ -39,6 +42,8 @@ export interface ListenerSetOptions {
 const backlog = 1_024;
 const keepAliveDelayMs = 60_000;
 const closeOutboundAfterMs = 300;
+/** A handshake that began before the newcomer listened is over by then, even if a packet had to be sent again. */
+const closeRetiredAfterMs = 1_500;
 
 export class ListenerSet {
   readonly #options: ListenerSetOptions;
@@ -48,8 +53,10 @@ export class ListenerSet {
   readonly #early = new Map<string, Socket[]>();
   #purposes: ReadonlyMap<string, Purpose> = new Map();
   #lookup: OriginalDestinationLookup | null = null;
+  #sharing: PortSharing | null | undefined;
   #config: ListenerConfig | null = null;
   #outboundClosed = false;
+  #isRetired = false;
   #closing: NodeJS.Timeout | null = null;
 
   constructor(options: ListenerSetOptions) {
@@ -63,7 +70,9 @@ export class ListenerSet {
 
   /** Opens the new listeners of a configuration. `commit` makes it so; `rollback` closes them again. Rejects when one cannot be opened. */
   async prepare(config: ListenerConfig): Promise<{ commit(): void; rollback(): void }> {
+    if (this.#isRetired) throw new Error('another sidecar has taken over the listeners');
     if (config.kind === 'transparent') this.#lookup ??= this.#options.loadLookup();
+    if (this.#sharing === undefined) this.#sharing = this.#options.loadSharing(config.kind);
     const wanted = toWanted(this.#outboundClosed && !this.isClosing ? withoutOutbound(config) : config);
     const opened = new Map<string, Server>();
     const rollback = () => {
@@ -114,6 +123,21 @@ export class ListenerSet {
     }, closeOutboundAfterMs);
   }
 
+  /**
+   * Another sidecar of this workload listens on the same ports now, and new connections go there: closes every listener
+   * as soon as nothing can be on its way to it any more. Connections live on.
+   */
+  retire(): void {
+    if (this.#isRetired) return;
+    this.#isRetired = true;
+    this.#stopClosing();
+    this.#closing = setTimeout(() => {
+      this.#closing = null;
+      for (const server of this.#servers.values()) server.close();
+      this.#servers.clear();
+    }, closeRetiredAfterMs);
+  }
+
   /** True until `closeOutbound` has done its work: a drain is not over before. */
   get isClosing(): boolean {
     return this.#closing !== null;
@@ -151,16 +175,29 @@ export class ListenerSet {
       (socket) => this.#onConnection(id, socket),
     );
     try {
-      await listen(server, address.host, address.port);
+      await listen(server, this.#toOptions(address));
     } catch (error) {
       const hasNoIpv6 = isCode(error, 'EAFNOSUPPORT') || isCode(error, 'EADDRNOTAVAIL');
       if (purpose.kind !== 'transparent' || !hasNoIpv6) {
         throw new Error(`cannot listen on ${address.host}:${address.port}: ${toMessage(error)}`, { cause: error });
       }
-      await listen(server, '0.0.0.0', address.port);
+      await listen(server, this.#toOptions({ ...address, host: '0.0.0.0' }));
     }
+    this.#steer(id, server);
     server.on('error', (error) => this.#options.logger.error(`listener ${id}: ${error.message}`));
     return server;
+  }
+
+  #toOptions({ host, port }: Address): ListenOptions {
+    return this.#sharing ? toListenOptions(host, port, this.#sharing) : { host, port };
+  }
+
+  /** From now on new connections come here, and to a newer sidecar as soon as there is one. */
+  #steer(id: string, server: Server): void {
+    const fd = descriptorOfServer(server);
+    if (!this.#sharing || fd === null) return;
+    const code = this.#sharing.steer(fd);
+    if (code !== 0) this.#options.logger.warn(`listener ${id}: taking over may lose connections (error ${code})`);
   }
 
   #onConnection(id: string, socket: Socket): void {
@@ -250,10 +287,10 @@ function toWanted(config: ListenerConfig): ReadonlyMap<string, Wanted> {
   return wanted;
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port, backlog }, () => {
+    server.listen({ ...options, backlog }, () => {
       server.removeListener('error', reject);
       resolve();
     });

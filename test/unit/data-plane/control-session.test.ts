@@ -33,6 +33,7 @@ function createSession() {
     installCertificate: () => '01',
     trust: () => undefined,
     drain: () => undefined,
+    retire: () => undefined,
     undrain: () => undefined,
     takeReport: () => {
       reportsTaken += 1;
