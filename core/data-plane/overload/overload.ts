@@ -52,6 +52,11 @@ export interface OverloadReadings {
 const shedShare = 0.9;
 const hysteresis = 0.1;
 const lagSamples = 3;
+/**
+ * With fewer connections than this, memory is not load: allocators keep what a crowd has needed long after it has gone, and to
+ * refuse the next client would give none of it back.
+ */
+const crowd = 256;
 
 type Signal = 'connections' | 'requests' | 'open files' | 'buffered bytes' | 'heap' | 'memory' | 'event loop lag';
 
@@ -162,7 +167,7 @@ export class Overload {
     consider(openFiles / limits.openFiles, 'open files');
     consider(bufferedBytes / limits.bufferedBytes, 'buffered bytes');
     consider(heapShare / limits.heapShare, 'heap');
-    consider(rssBytes / limits.rssBytes, 'memory');
+    if (this.#connections >= crowd) consider(rssBytes / limits.rssBytes, 'memory');
     if (this.#late >= lagSamples) consider(shedShare, 'event loop lag');
     return worst;
   }

@@ -50,7 +50,6 @@ describe('Overload', () => {
     ['open files', { openFiles: limits.openFiles }],
     ['buffered bytes', { bufferedBytes: limits.bufferedBytes }],
     ['heap', { heapShare: limits.heapShare }],
-    ['memory', { rssBytes: limits.rssBytes }],
   ] as const)('refuses connections while there is too much of: %s', (reason, readings) => {
     const overload = new Overload(limits);
     overload.sample({ ...calm, ...readings });
@@ -60,6 +59,19 @@ describe('Overload', () => {
     overload.sample(calm);
     expect(overload.opened('a')).toBe(true);
     expect(overload.take()).toMatchObject({ level: 'none', reason: null });
+  });
+
+  it('refuses connections while a crowd takes too much memory, and not when the crowd has gone and the memory stays', () => {
+    const overload = new Overload({ ...limits, connections: 2_000, connectionsPerListener: 1_000, openFiles: 5_000 });
+    const full = { ...calm, rssBytes: limits.rssBytes };
+    fill(overload, 300);
+    overload.sample(full);
+    expect(overload.opened('a')).toBe(false);
+    expect(overload.take()).toMatchObject({ level: 'refuse', reason: 'memory' });
+    for (let index = 0; index < 100; index += 1) overload.closed('a');
+    overload.sample(full);
+    expect(overload.take()).toMatchObject({ level: 'none', reason: null });
+    expect(overload.opened('a')).toBe(true);
   });
 
   it('sheds requests when the event loop is late three times in a row, not when it was late once', () => {
