@@ -31,8 +31,8 @@ export function parseProxyProtocol(text: string): ProxyProtocol | null {
   return asked;
 }
 
-/** What was seen on a connection. HTTP/2 passes as `tcp` until the sidecar speaks it. */
-export const SeenProtocol = z.enum(['http/1.1', 'tcp']);
+/** What was seen on a connection. `grpc`: requests of HTTP/2 whose content says so. */
+export const SeenProtocol = z.enum(['http/1.1', 'http/2', 'grpc', 'tcp']);
 export type SeenProtocol = z.infer<typeof SeenProtocol>;
 
 const protocolsByName: Readonly<Record<string, PortProtocol>> = {

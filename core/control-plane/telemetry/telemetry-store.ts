@@ -221,7 +221,7 @@ export class TelemetryStore {
       return { from: reporter.service, to: sample.service, version };
     }
     const candidates = [...resolved].filter(
-      ([{ key }]) => key.protocol === 'http/1.1' && key.peerService === null && key.mtls === sample.mtls,
+      ([{ key }]) => key.protocol !== 'tcp' && key.peerService === null && key.mtls === sample.mtls,
     );
     const [only, ...others] = candidates;
     return only === undefined || others.length > 0 ? null : only[1];

@@ -148,10 +148,11 @@ export class Intake {
   }
 
   #terminate(socket: Socket, head: Buffer, context: DownstreamContext): void {
-    const { http, tcp, terminator } = this.#options;
+    const { http, http2, tcp, terminator } = this.#options;
     terminator.terminate(socket, head, {
       accept: (mesh) => {
-        const handler = mesh.protocol === 'http' ? http : tcp;
+        const handlers = { mux: tcp, http2: http2 ?? tcp, http, tcp };
+        const handler = handlers[mesh.protocol];
         handler.serve(mesh.socket, noBytes, { ...context, peerSpiffeId: mesh.peerSpiffeId });
       },
       refuse: (reason) => this.#refuse(socket, context, reason),
