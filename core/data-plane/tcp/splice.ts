@@ -12,6 +12,8 @@ export type OpenEnd = (owner: WireOwner) => Wire;
 /** A peer that takes nothing any more must not keep the connection for ever. */
 export const flushDeadlineMs = 5_000;
 const flushPollMs = 50;
+/** What may wait for a slow reader in each direction: thousands of them must fit into memory. */
+const sendLimitBytes = 64 * 1024;
 
 /**
  * Joins two connections. Each direction ends by itself (half-close), reads stop while the other side cannot take more,
@@ -37,6 +39,7 @@ export class Splice {
     );
     this.client = openClient(fromClient);
     this.server = openServer(fromServer);
+    this.client.sendLimitBytes = this.server.sendLimitBytes = sendLimitBytes;
     fromClient.connect(this.client, this.server);
     fromServer.connect(this.server, this.client);
     if (head.length > 0) fromClient.onBytes(head, 0, head.length);
