@@ -12,6 +12,7 @@
 import { type HeadFields, maxHeadBytes, type RequestHead, type ResponseHead } from '../http/codec.ts';
 import type { RequestEdit } from '../http/streams.ts';
 import { highWaterBytes, type Wire, type WireOwner } from '../wire/wire.ts';
+import { answerTimeoutMs, Deadlines, lingerMs } from './deadlines.ts';
 import { FloodGuard, floodCost, floodGain } from './flood-guard.ts';
 import { FrameHandler } from './frame-handler.ts';
 import type { FrameHost } from './frame-host.ts';
@@ -23,7 +24,6 @@ import {
   defaultWindow,
   errorCode,
   maxConcurrentStreams,
-  maxFrameBytes,
   maxWindow,
   nameOfError,
   preface,
@@ -32,30 +32,14 @@ import {
 } from './protocol.ts';
 import { ReceiveCredit } from './receive-credit.ts';
 import type { RequestLines } from './request-lines.ts';
-import { Http2Stream, type RequestTaker, type StreamHost, type StreamOwner } from './stream.ts';
+import { Sender } from './sender.ts';
+import type { SessionOptions } from './session-options.ts';
+import { Http2Stream, type StreamHost, type StreamOwner } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
-export interface SessionOptions {
-  readonly role: 'server' | 'client';
-  /** Server: takes each request by setting the stream's owner, or resets it. */
-  readonly onRequest?: RequestTaker;
-  /** Client: no request may be opened any more; those under way go on. */
-  readonly onGoaway?: () => void;
-  /** Client: `canOpen` has become true again. */
-  readonly onRoom?: () => void;
-  /** The wire is gone; every stream has been told. `reason` is '' for an orderly end. */
-  readonly onClosed: (reason: string) => void;
-  readonly monotonicMs: () => number;
-}
-
-/** A peer must acknowledge SETTINGS, finish a header block and answer a PING within this time. */
-const answerTimeoutMs = 10_000;
-/** After a last frame, how long the peer may take to read it. */
-const lingerMs = 1_000;
 /** What a peer that does not read may make us queue. */
 const maxQueuedBytes = 4 * highWaterBytes;
 const pingPayload = Buffer.from('meshdesk');
-const never = Number.POSITIVE_INFINITY;
 
 export class Http2Session implements WireOwner, StreamHost, FrameHost {
   readonly isServer: boolean;
@@ -69,13 +53,9 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   readonly #options: SessionOptions;
   readonly #handler = new FrameHandler(this);
   readonly #reader = new FrameReader(this.#handler);
-  /** Streams with queued content and a window of their own, in turn. */
-  readonly #sending: Http2Stream[] = [];
-  #sendWindow = defaultWindow;
+  readonly #sender: Sender;
   #prefaceLeft: number;
-  #settingsAckedBy = never;
-  #pongBy = never;
-  #closeAt = never;
+  readonly #deadlines = new Deadlines();
   #drain: 'no' | 'announced' | 'final' = 'no';
   #goawayReceived = false;
   #wasFull = false;
@@ -89,6 +69,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     this.#options = options;
     this.isServer = options.role === 'server';
     this.writer = new FrameWriter(wire);
+    this.#sender = new Sender(this.writer);
     this.streams = new StreamTable(this.isServer);
     this.flood = new FloodGuard(options.monotonicMs);
     this.#prefaceLeft = this.isServer ? preface.length : 0;
@@ -109,7 +90,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
       [setting.maxHeaderListSize, maxHeadBytes],
     ]);
     this.writer.windowUpdate(0, connectionWindow - defaultWindow);
-    this.#settingsAckedBy = this.nowMs() + answerTimeoutMs;
+    this.#deadlines.awaitSettingsAck(this.nowMs());
     if (early.length > 0) this.onBytes(early, 0, early.length);
   }
 
@@ -176,7 +157,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     this.#drain = 'announced';
     this.writer.goaway(maxWindow, errorCode.noError, '');
     this.writer.ping(pingPayload, 0, false);
-    this.#pongBy = Math.min(this.#pongBy, this.nowMs() + lingerMs);
+    this.#deadlines.awaitPong(this.nowMs(), lingerMs);
   }
 
   /** Ends the connection with all its streams. */
@@ -189,14 +170,14 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   /** About once a second. */
   tick(nowMs: number): void {
     if (this.#closed) return;
-    if (nowMs >= this.#closeAt) this.#wire.destroy();
+    if (this.#deadlines.closeOverdue(nowMs)) this.#wire.destroy();
     if (this.stopped) return;
     const { block } = this.#handler;
     if (block.stream !== 0 && nowMs - block.sinceMs > answerTimeoutMs) {
       this.fail(errorCode.protocolError, 'a header block that does not end');
-    } else if (nowMs >= this.#settingsAckedBy) {
+    } else if (this.#deadlines.settingsOverdue(nowMs)) {
       this.fail(errorCode.settingsTimeout, 'SETTINGS that are not acknowledged');
-    } else if (nowMs >= this.#pongBy) {
+    } else if (this.#deadlines.pongOverdue(nowMs)) {
       if (this.#drain === 'announced') this.pong(pingPayload, 0);
       else this.fail(errorCode.noError, 'a PING that is not answered');
     }
@@ -204,9 +185,9 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
 
   /** Asks whether the peer is still there; it has `answerTimeoutMs`. */
   probe(): void {
-    if (this.#pongBy !== never || this.stopped) return;
+    if (this.#deadlines.awaitsPong || this.stopped) return;
     this.writer.ping(pingPayload, 0, false);
-    this.#pongBy = this.nowMs() + answerTimeoutMs;
+    this.#deadlines.awaitPong(this.nowMs());
   }
 
   // --- wire --------------------------------------------------------------------------------------------------------
@@ -236,12 +217,13 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
 
   onDrain(): void {
     this.writer.flowing = true;
-    this.#pump();
+    this.#sender.pump();
   }
 
   onClose(error: Error | null): void {
     this.#closed = true;
     this.stopped = true;
+    this.#sender.stopped = true;
     if (this.#reason === '' && error !== null) this.#reason = error.message;
     this.#loseAll();
     this.#options.onClosed(this.#reason);
@@ -250,21 +232,8 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   // --- for streams -------------------------------------------------------------------------------------------------
 
   writeContent(stream: Http2Stream, bytes: Buffer, start: number, end: number, isLast: boolean): number {
-    let at = start;
-    while (at < end && this.writer.flowing) {
-      const room = Math.min(this.#sendWindow, stream.sendWindow, maxFrameBytes);
-      if (room <= 0) return at;
-      const to = Math.min(end, at + room);
-      this.#sendWindow -= to - at;
-      stream.sendWindow -= to - at;
-      this.writer.data(stream.id, bytes, at, to, isLast && to === end);
-      at = to;
-      if (at === end && isLast) this.#endLocal(stream);
-    }
-    if (start === end && isLast) {
-      this.writer.data(stream.id, bytes, start, end, true);
-      this.#endLocal(stream);
-    }
+    const at = this.#sender.write(stream, bytes, start, end, isLast);
+    if (isLast && at === end) this.#endLocal(stream);
     return at;
   }
 
@@ -274,9 +243,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   }
 
   schedule(stream: Http2Stream): void {
-    if (stream.scheduled || stream.sendWindow <= 0) return;
-    stream.scheduled = true;
-    this.#sending.push(stream);
+    this.#sender.schedule(stream);
   }
 
   credit(stream: Http2Stream, octets: number): void {
@@ -305,6 +272,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   fail(code: number, rule: string): void {
     if (this.stopped) return;
     this.stopped = true;
+    this.#sender.stopped = true;
     this.#reason = `${nameOfError(code)}: ${rule}`;
     this.writer.goaway(this.streams.lastOpened, code, rule);
     this.#finish();
@@ -379,18 +347,18 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
         }
         if (stream.queuedBytes > 0) this.schedule(stream);
       }
-      this.#pump();
+      this.#sender.pump();
     }
     this.#tellRoom();
   }
 
   settingsAcked(): void {
-    this.#settingsAckedBy = never;
+    this.#deadlines.settingsAcked();
   }
 
   pong(bytes: Buffer, start: number): void {
     if (bytes.compare(pingPayload, 0, 8, start, start + 8) !== 0) return;
-    this.#pongBy = never;
+    this.#deadlines.ponged();
     if (this.#drain !== 'announced') return;
     this.#drain = 'final';
     this.writer.goaway(this.streams.lastOpened, errorCode.noError, '');
@@ -401,26 +369,14 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     if (stream !== null) {
       stream.sendWindow += octets;
       if (stream.queuedBytes > 0) this.schedule(stream);
-    } else if (this.#sendWindow + octets > maxWindow) {
+    } else if (!this.#sender.grow(octets)) {
       this.fail(errorCode.flowControlError, 'a connection window above 2^31-1');
       return;
-    } else {
-      this.#sendWindow += octets;
     }
-    this.#pump();
+    this.#sender.pump();
   }
 
   // --- within ------------------------------------------------------------------------------------------------------
-
-  /** One frame of each stream in turn, as long as windows and wire allow. */
-  #pump(): void {
-    while (this.#sendWindow > 0 && this.writer.flowing && !this.stopped) {
-      const stream = this.#sending.shift();
-      if (stream === undefined) return;
-      stream.scheduled = false;
-      if (!stream.closed && stream.flush(maxFrameBytes)) this.schedule(stream);
-    }
-  }
 
   #endLocal(stream: Http2Stream): void {
     stream.localEnded = true;
@@ -462,8 +418,9 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   /** FIN after what is queued; then a while to read it, as a reset could overtake it. */
   #finish(): void {
     this.stopped = true;
+    this.#sender.stopped = true;
     this.#wire.end();
-    this.#closeAt = this.nowMs() + lingerMs;
+    this.#deadlines.closeSoon(this.nowMs());
   }
 }
 
