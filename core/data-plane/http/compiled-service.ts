@@ -17,6 +17,8 @@ export interface HttpEndpoint extends ChosenEndpoint {
   readonly target: UpstreamTarget;
   readonly edge: EdgeKey;
   readonly key: string;
+  /** What it is spoken to in plaintext, whatever the client speaks; absent: what the client speaks. */
+  readonly speaks?: 'http/1.1' | 'http/2';
 }
 
 /** One service as this sidecar sees it; everything that depends on the configuration only is worked out once. */

@@ -116,6 +116,8 @@ export interface RequestSink {
   end(): void;
   /** The body breaks its framing: nothing after it can be trusted. */
   refuseBody(reason: string): void;
+  /** The client has not gone on with its body for too long. */
+  bodyStalled(): void;
   clientDrained(): void;
   /** The stream is gone; nothing may be sent on it any more. */
   clientGone(reason: CancelReason): void;
@@ -143,7 +145,10 @@ export interface ServerLoss {
   readonly stale: boolean;
 }
 
-/** What a server stream calls. Bytes, heads and trailers are valid during the call. */
+/**
+ * What a server stream calls. Bytes, heads and trailers are valid during the call. With the response's last part the stream is
+ * over: what was not sent of the request is given up.
+ */
 export interface ResponseSink {
   /** Responses may be handed over in form `chunked`. */
   readonly takesChunked: boolean;
@@ -165,12 +170,13 @@ export interface ServerStream {
   readonly recorder: EdgeRecorder | null;
   /** The connection has carried a request before. */
   readonly reused: boolean;
-  /** `[bodyStart, bodyEnd)` of the same buffer are the first bytes of the body. False: wait for `onDrain`. */
+  /** `body[bodyStart, bodyEnd)` are the first bytes of the body. False: wait for `onDrain`. */
   sendHead(
     bytes: Buffer,
     head: RequestHead,
     edit: RequestEdit,
     form: BodyForm,
+    body: Buffer,
     bodyStart: number,
     bodyEnd: number,
     isLast: boolean,
@@ -186,6 +192,8 @@ export interface ServerStream {
 
 /** A connection to an endpoint, with one request (HTTP/1.1) or many at a time. */
 export interface UpstreamSession {
+  /** Many requests at a time. */
+  readonly shared: boolean;
   /** Requests under way. */
   readonly active: number;
   /** `open` would succeed now. */
@@ -213,9 +221,11 @@ export interface SessionOptions {
 
 /** A protocol that requests can travel by to an endpoint. */
 export interface UpstreamCarrier {
-  /** Protocol that the connection must have agreed to; `null`: plaintext of this kind is used where it was asked for. */
+  /** Protocol that a TLS connection has agreed to when this carrier takes it; `null`: none. */
   readonly alpn: string | null;
-  /** Many requests at a time: others wait for one connection that is being opened rather than opening their own. */
+  /** What it speaks on plaintext connections; `null`: it is for TLS only. */
+  readonly plaintext: ClientStream['protocol'] | null;
+  /** Its sessions are shared: requests wait for one that is being opened rather than opening their own. */
   readonly shared: boolean;
   /** Requests may be sent in form `chunked`. */
   readonly takesChunked: boolean;
