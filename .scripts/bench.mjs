@@ -9,12 +9,23 @@ const entry = 'test/bench/main.ts';
 /** Those that need more of the product than its sidecar. */
 const productCases = ['start-up', 'attach', 'toggle', 'added-latency', 'many-workloads'];
 
-async function buildProgram(source, fileName, emptyOutDir) {
+/** The sidecar without its counters, to tell what they cost. */
+const silentTelemetry = {
+  name: 'silent-telemetry',
+  enforce: 'pre',
+  resolveId: (source, importer) =>
+    source === './telemetry/telemetry.ts' && importer?.endsWith('/sidecar.ts')
+      ? join(root, 'test/bench/silent-telemetry.ts')
+      : null,
+};
+
+async function buildProgram(source, fileName, emptyOutDir, plugins = []) {
   const { build: viteBuild } = await import('vite');
-  const external = ['cpu-features', 'ssh2', 'playwright'];
+  const external = ['cpu-features', 'ssh2', 'playwright', 'koffi'];
   await viteBuild({
     root,
     configFile: false,
+    plugins,
     logLevel: 'warn',
     ssr: { noExternal: true, external },
     build: {
@@ -39,6 +50,7 @@ await run(async () => {
   await buildProgram(entry, 'main.mjs', true);
   for (const name of ['load-worker', 'stand-in-sidecars', 'load-generator', 'bench-upstream', 'proxy-program'])
     await buildProgram(`test/bench/${name}.ts`, `${name}.mjs`, false);
+  await buildProgram('core/data-plane/main.ts', 'sidecar-silent.mjs', false, [silentTelemetry]);
   const result = spawnSync(process.execPath, [join(root, '.build/bench/main.mjs'), ...process.argv.slice(2)], {
     cwd: root,
     stdio: 'inherit',

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { BenchOptions } from './result.ts';
 
-export const usage = `npm run bench -- [CASE...] [--quick] [--programs a,b] [--connections 1,32] [--rounds N] [--seconds S]`;
+export const usage = `npm run bench -- [CASE...] [--quick] [--programs a,b] [--connections 1,32] [--rounds N] [--seconds S] [--no-save]`;
 
 const list = (text: string | undefined): string[] => (text === undefined ? [] : text.split(',').filter(Boolean));
 
@@ -19,6 +19,7 @@ export function readArguments(args: readonly string[]): {
       connections: { type: 'string' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
+      'no-save': { type: 'boolean', default: false },
     },
   });
   return {
@@ -29,6 +30,7 @@ export function readArguments(args: readonly string[]): {
       connections: list(values.connections).map(Number),
       rounds: values.rounds === undefined ? null : Number(values.rounds),
       seconds: values.seconds === undefined ? null : Number(values.seconds),
+      save: !values['no-save'],
     },
   };
 }

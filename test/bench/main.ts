@@ -1,65 +1,71 @@
 /**
- * `npm run bench [-- CASE...]`: measures the product as it is shipped and prints what came out; the figures go to
- * test/bench/results/latest.json and, one line a run, to history.jsonl. Nothing is asserted about speed here: machines are
- * noisy, so look at ratios within one run. A failed request is an error, whatever the figures say.
+ * `npm run bench [-- CASE...]`: measures the product as it is shipped, beside its peers, and prints what came out; the figures
+ * go to test/bench/results/latest.json and, one line a run, to history.jsonl. Nothing is asserted about speed here: machines
+ * are noisy, so look at ratios within one run. A failed request is an error, whatever the figures say.
  */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { readArguments, usage } from './arguments.ts';
-import { addedLatencyCase } from './cases/added-latency.ts';
-import { attachCase } from './cases/attach.ts';
-import { manyWorkloadsCase } from './cases/many-workloads.ts';
-import { startUpCase } from './cases/start-up.ts';
-import { mtlsPairCase, plainHopCase, tcpSpliceCase } from './cases/throughput.ts';
-import { toggleCase } from './cases/toggle.ts';
+import { cases } from './cases/cases.ts';
+import { type BenchReport, findRegressions, readHistory } from './history.ts';
 import type { BenchResult } from './result.ts';
+import { judge } from './targets.ts';
 
-const cases = [
-  plainHopCase,
-  mtlsPairCase,
-  tcpSpliceCase,
-  startUpCase,
-  attachCase,
-  toggleCase,
-  addedLatencyCase,
-  manyWorkloadsCase,
-];
 const resultsDir = join(process.cwd(), 'test', 'bench', 'results');
-
-const { cases: asked, options } = readArguments(process.argv.slice(2));
-const unknown = asked.filter((name) => !cases.some((each) => each.name === name));
-if (unknown.length > 0) {
-  console.error(`unknown case ${unknown.join(', ')}; cases: ${cases.map(({ name }) => name).join(' ')}\n${usage}`);
+const refuse = (reason: string): never => {
+  console.error(`${reason}\n${usage}\ncases: ${cases.map(({ name }) => name).join(' ')}`);
   process.exit(2);
+};
+
+function readCommandLine(): ReturnType<typeof readArguments> {
+  try {
+    return readArguments(process.argv.slice(2));
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
 }
 
-const hasDocker = await new Docker().ping().then(
-  () => true,
-  () => false,
-);
+const { cases: asked, options } = readCommandLine();
+const unknown = asked.filter((name) => !cases.some((each) => each.name === name));
+if (unknown.length > 0) refuse(`unknown case ${unknown.join(', ')}`);
+
+async function whyNot(needs: 'docker' | 'linux' | 'nothing'): Promise<string | null> {
+  if (needs === 'linux' && process.platform !== 'linux')
+    return 'it pins processes to cores and reads /proc: needs Linux';
+  if (needs !== 'docker') return null;
+  return new Docker().ping().then(
+    () => null,
+    () => 'no container engine answers',
+  );
+}
+
 const startedAt = new Date().toISOString();
 const results: BenchResult[] = [];
 for (const each of cases.filter(({ name }) => asked.length === 0 || asked.includes(name))) {
-  if (each.needs === 'docker' && !hasDocker) {
-    console.log(`${each.name}: skipped, no container engine answers`);
-    continue;
-  }
-  if (each.needs === 'linux' && process.platform !== 'linux') {
-    console.log(`${each.name}: skipped, it pins processes to cores and reads /proc, which needs Linux`);
-    continue;
-  }
-  console.log(`${each.name}:`);
-  results.push(...(await each.run((line) => console.log(`  ${line}`), options)));
+  const reason = await whyNot(each.needs);
+  console.log(reason === null ? `${each.name}:` : `${each.name}: skipped, ${reason}`);
+  if (reason === null) results.push(...(await each.run((line) => console.log(`  ${line}`), options)));
 }
 
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };
-const report = { startedAt, machine, results };
-mkdirSync(resultsDir, { recursive: true });
-writeFileSync(join(resultsDir, 'latest.json'), `${JSON.stringify(report, null, 2)}\n`);
-appendFileSync(join(resultsDir, 'history.jsonl'), `${JSON.stringify(report)}\n`);
-console.table(results);
+const report: BenchReport = { startedAt, machine, results };
+const verdicts = judge(results);
+if (verdicts.length > 0) {
+  console.log('\ntargets:');
+  for (const { what, target, figure, met } of verdicts) {
+    console.log(`  ${met ? 'met   ' : 'MISSED'} ${what.padEnd(66)} ${target.padStart(8)}   ${figure}`);
+  }
+}
+const historyPath = join(resultsDir, 'history.jsonl');
+const regressions = findRegressions(report, readHistory(historyPath));
+for (const regression of regressions) console.log(`worse than before: ${regression}`);
+if (options.save) {
+  mkdirSync(resultsDir, { recursive: true });
+  writeFileSync(join(resultsDir, 'latest.json'), `${JSON.stringify({ ...report, targets: verdicts }, null, 2)}\n`);
+  appendFileSync(historyPath, `${JSON.stringify(report)}\n`);
+}
 const failures = results.reduce((sum, result) => sum + (result.failures ?? 0), 0);
 if (failures > 0) console.error(`${failures} requests failed`);
 process.exit(failures > 0 ? 1 : 0);

@@ -77,10 +77,13 @@ function nodeHttpHandler(): Handler {
     const headers = requestFields(incoming);
     const outgoing = send({ host, port: settings.upstream, agent, method, path: url, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, passedOn(answer.rawHeaders));
-      pipeline(answer, response, ignored);
+      answer.pipe(response);
     });
     outgoing.on('error', () => fail(response));
-    pipeline(incoming, outgoing, ignored);
+    incoming.pipe(outgoing);
+    response.on('close', () => {
+      if (!response.writableFinished) outgoing.destroy();
+    });
   };
 }
 

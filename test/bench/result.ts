@@ -16,6 +16,16 @@ export interface BenchResult {
   /** Rate to nginx's of the same round, median of rounds; its spread is half the distance between the quartiles. */
   readonly ratioToNginx?: number;
   readonly ratioSpread?: number;
+  /** nginx's CPU time per request to its own, median of rounds: steadier than rates when the machine is shared. */
+  readonly cpuRatioToNginx?: number;
+  /** Rate to that of the same program without the feature. */
+  readonly ratioToPlain?: number;
+  /** What the latency has more than that of the direct call of the same round, median of rounds; and that to what nginx adds. */
+  readonly addedP50Us?: number;
+  readonly addedP99Us?: number;
+  readonly addedP999Us?: number;
+  readonly addedP50ToNginx?: number;
+  readonly addedP99ToNginx?: number;
   /** Rounds in which other processes took more of the machine than a fair comparison allows. */
   readonly disturbed?: number;
   /** Ratio to the direct call of the same round, median of rounds. */
@@ -34,6 +44,8 @@ export interface BenchOptions {
   readonly connections: readonly number[];
   readonly rounds: number | null;
   readonly seconds: number | null;
+  /** False: latest.json and the history stay as they are. */
+  readonly save: boolean;
 }
 
 export interface BenchCase {

@@ -59,6 +59,7 @@ export class Lane implements LinkOwner {
   }
 
   send(startedMs: number): void {
+    if (this.#link === null) return;
     tokens += 1;
     this.#token = tokens;
     this.#head = '';

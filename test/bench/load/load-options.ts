@@ -1,6 +1,9 @@
 /** One measurement of the load generator, as the bench asks for it, and what comes back. */
 export interface LoadOptions {
-  /** `closed`: the next request leaves when an answer is in; `open`: at a constant rate whatever the answers do. */
+  /**
+   * `closed`: the next request leaves when an answer is in; `open`: at a constant rate whatever the answers do; `churn`: a new
+   * connection for every request; `idle`: one request each, then nothing.
+   */
   readonly kind: 'closed' | 'open' | 'churn' | 'idle';
   readonly port: number;
   readonly connections: number;

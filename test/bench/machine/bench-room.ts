@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import type { LoadOptions, LoadResult } from '../load/load-options.ts';
 import type { RunningPeer } from '../peers/peer.ts';
 import { loadCore, type PinnedProcess, pinProcess, startPinned } from './pinned-process.ts';
-import { busyMs, cpuMsOf, rssBytesOf } from './proc.ts';
+import { busyMs, cpuMsOf, cpuMsWithChildrenOf, rssBytesOf } from './proc.ts';
 
 export const maxOthersPercent = 4;
 const programs = dirname(fileURLToPath(import.meta.url));
@@ -19,11 +19,44 @@ const programs = dirname(fileURLToPath(import.meta.url));
 export interface Measurement extends LoadResult {
   readonly requestsPerSecond: number;
   readonly cpuUsPerRequest: number;
-  /** Share of its core that the proxy used. */
+  /** Share of its core that one process of the proxy used on average. */
   readonly cpuPercent: number;
   readonly rssBytes: number;
   /** CPU time of everybody else during the measured part, in per cent of one core. */
   readonly othersPercent: number;
+}
+
+interface Mark {
+  readonly busyMs: number;
+  readonly proxyMs: number;
+  readonly oursMs: number;
+  readonly rssBytes: number;
+}
+
+/** `ours`: processes of the bench beside this one and the proxy's. */
+function takeMark({ pids }: RunningPeer, ours: readonly number[]): Mark {
+  const proxyMs = sum(pids.map(cpuMsOf));
+  return {
+    busyMs: busyMs(),
+    proxyMs,
+    oursMs: proxyMs + sum(ours.map(cpuMsOf)) + cpuMsWithChildrenOf(process.pid),
+    rssBytes: sum(pids.map(rssBytesOf)),
+  };
+}
+
+function toMeasurement(result: LoadResult, marks: readonly Mark[], { pids }: RunningPeer): Measurement {
+  const [from, to] = marks;
+  if (from === undefined || to === undefined) throw new Error('the load generator did not say when it measured');
+  const proxyMs = to.proxyMs - from.proxyMs;
+  const othersMs = to.busyMs - from.busyMs - (to.oursMs - from.oursMs);
+  return {
+    ...result,
+    requestsPerSecond: result.requests / result.seconds,
+    cpuUsPerRequest: (proxyMs * 1_000) / result.requests,
+    cpuPercent: proxyMs / result.seconds / 10 / Math.max(1, pids.length),
+    rssBytes: to.rssBytes,
+    othersPercent: Math.max(0, othersMs / result.seconds / 10),
+  };
 }
 
 export class BenchRoom {
@@ -52,25 +85,18 @@ export class BenchRoom {
   }
 
   async measure(peer: RunningPeer, options: Omit<LoadOptions, 'port'>): Promise<Measurement> {
-    const marks: { busyMs: number; proxyMs: number; oursMs: number }[] = [];
-    const ours = [process.pid, this.#upstream.pid, this.#generator.pid];
-    const mark = () => {
-      const proxyMs = sum(peer.pids.map(cpuMsOf));
-      marks.push({ busyMs: busyMs(), proxyMs, oursMs: proxyMs + sum(ours.map(cpuMsOf)) });
-    };
-    const result = await this.#load({ ...options, port: peer.port }, mark);
-    const [from, to] = marks;
-    if (from === undefined || to === undefined) throw new Error('the load generator did not say when it measured');
-    const proxyMs = to.proxyMs - from.proxyMs;
-    const othersMs = to.busyMs - from.busyMs - (to.oursMs - from.oursMs);
-    return {
-      ...result,
-      requestsPerSecond: result.requests / result.seconds,
-      cpuUsPerRequest: (proxyMs * 1_000) / result.requests,
-      cpuPercent: proxyMs / result.seconds / 10,
-      rssBytes: sum(peer.pids.map(rssBytesOf)),
-      othersPercent: Math.max(0, othersMs / result.seconds / 10),
-    };
+    const marks: Mark[] = [];
+    const ours = [this.#upstream.pid, this.#generator.pid];
+    const result = await this.#load({ ...options, port: peer.port }, () => marks.push(takeMark(peer, ours)));
+    return toMeasurement(result, marks, peer);
+  }
+
+  /** The same for a load generator that is no process of this room, from its start to its end. */
+  async measureLoad(peer: RunningPeer, upstreamPid: number, load: () => Promise<LoadResult>): Promise<Measurement> {
+    const marks = [takeMark(peer, [upstreamPid])];
+    const result = await load();
+    marks.push(takeMark(peer, [upstreamPid]));
+    return toMeasurement(result, marks, peer);
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,12 @@ export interface PinnedProcess {
   close(): Promise<void>;
 }
 
+const running = new Set<ChildProcess>();
+// A bench that fails in the middle must not leave proxies behind.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Starts a program on one core. Its stdin stays open until `close`, which ends it (TERM, after 3 s KILL). */
 export async function startPinned(
   core: number,
@@ -26,6 +32,8 @@ export async function startPinned(
     env: { ...process.env, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   await once(child, 'spawn');
   let text = '';
   for (const stream of [child.stdout, child.stderr]) {

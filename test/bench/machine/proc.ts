@@ -4,12 +4,18 @@ import { readFileSync } from 'node:fs';
 /** USER_HZ: 100 on every architecture Node runs on. */
 const tickMs = 10;
 
-/** User and system time of a process and its reaped children's own; 0 when it is gone. */
-export function cpuMsOf(pid: number): number {
+/** User and system time of a process; 0 when it is gone. */
+export const cpuMsOf = (pid: number): number => readTimes(pid, [11, 12]);
+
+/** The same with its children that have ended. */
+export const cpuMsWithChildrenOf = (pid: number): number => readTimes(pid, [11, 12, 13, 14]);
+
+/** `fields` of /proc/PID/stat, counted from the one after the name. */
+function readTimes(pid: number, fields: readonly number[]): number {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * tickMs;
+    const values = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields.reduce((total, field) => total + Number(values[field]) * tickMs, 0);
   } catch {
     return 0; // ended
   }

@@ -112,11 +112,20 @@ async function toSides(role: Role, h2: boolean, { dir, upstreamPort }: PeerConte
   const alpn = h2 ? 'h2' : 'http/1.1';
   const inner = h2 ? 'HTTP2' : 'HTTP1';
   const isGrpc = role === 'grpc';
+  const tcp = role === 'tcp-pair';
   const listenTls = { require_client_certificate: true, common_tls_context: commonTls(server, alpn) };
   const upstreamTls = { common_tls_context: commonTls(client, alpn) };
   return [
-    { listen: between, upstream: upstreamPort, listenTls, codec: inner, upstreamHttp2: isGrpc },
-    { listen, upstream: between, upstreamTls, upstreamHttp2: h2, codec: isGrpc ? 'HTTP2' : 'HTTP1', insertId: true },
+    { listen: between, upstream: upstreamPort, listenTls, codec: inner, upstreamHttp2: isGrpc, tcp },
+    {
+      listen,
+      upstream: between,
+      upstreamTls,
+      upstreamHttp2: h2,
+      codec: isGrpc ? 'HTTP2' : 'HTTP1',
+      insertId: true,
+      tcp,
+    },
   ];
 }
 
@@ -141,7 +150,7 @@ const absent = () => (findEnvoy() === null ? 'no envoy in PATH, and ENVOY names 
 
 export const envoy: Peer = {
   name: 'envoy',
-  roles: ['hop', 'pair', 'tcp'],
+  roles: ['hop', 'pair', 'tcp', 'tcp-pair'],
   absent,
   start: (role, context) => start(role, false, context),
 };

@@ -9,7 +9,8 @@ import { type ProxyCommand, startProxies } from './start-proxies.ts';
 const toConfig = (mode: 'http' | 'tcp', bind: string, server: string, insertId: boolean) => `
 global
   nbthread 1
-  maxconn 4096
+  no strict-limits
+  maxconn 12000
 defaults
   mode ${mode}
   http-reuse always
@@ -31,14 +32,15 @@ async function toConfigs(role: Role, h2: boolean, { dir, upstreamPort }: PeerCon
   const { client, server } = await writeIdentities(dir);
   const between = await freePort();
   const outer = role === 'grpc' ? ' proto h2' : '';
+  const mode = role === 'tcp-pair' ? 'tcp' : 'http';
   const alpn = h2 ? ' alpn h2' : '';
   const tls = 'ssl-min-ver TLSv1.3';
   const bind = `${between} ssl crt ${server.both} ca-file ${server.ca} verify required ${tls}${alpn}`;
   // The name in the certificate is a SPIFFE ID, which HAProxy does not compare: it checks the issuer.
   const toServer = `${between} ssl crt ${client.both} ca-file ${client.ca} verify required ${tls}${alpn}`;
   return [
-    { port: between, text: toConfig('http', bind, `${upstreamPort}${outer}`, false) },
-    { port, text: toConfig('http', `${port}${outer}`, toServer, true) },
+    { port: between, text: toConfig(mode, bind, `${upstreamPort}${outer}`, false) },
+    { port, text: toConfig(mode, `${port}${outer}`, toServer, mode === 'http') },
   ];
 }
 
@@ -56,7 +58,7 @@ const absent = () => (findInPath('haproxy') === null ? 'haproxy is not installed
 
 export const haproxy: Peer = {
   name: 'haproxy',
-  roles: ['hop', 'pair', 'tcp'],
+  roles: ['hop', 'pair', 'tcp', 'tcp-pair'],
   absent,
   start: (role, context) => start(role, false, context),
 };

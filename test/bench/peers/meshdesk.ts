@@ -10,6 +10,11 @@ import { pinProcess, proxyCore } from '../machine/pinned-process.ts';
 import type { Peer, PeerContext, Role, RunningPeer } from './peer.ts';
 
 const servicePort = 8080;
+/** What the product ships. */
+const shipped = join(process.cwd(), 'dist', 'sidecar', 'sidecar.mjs');
+/** The same source with recording replaced by functions that do nothing (silent-telemetry.ts). */
+const silent = join(process.cwd(), '.build', 'bench', 'sidecar-silent.mjs');
+type Change = (config: SidecarConfig) => SidecarConfig;
 
 /** One sidecar as the product runs it: its bundle, its flags, its control stream, telemetry every second. */
 class BenchSidecar {
@@ -21,12 +26,23 @@ class BenchSidecar {
     this.#control = control;
   }
 
-  static async start(name: string, dir: string, ca: TestCa, config: SidecarConfig): Promise<BenchSidecar> {
-    const program = join(process.cwd(), 'dist', 'sidecar', 'sidecar.mjs');
+  static async start(
+    name: string,
+    dir: string,
+    ca: TestCa,
+    config: SidecarConfig,
+    program = shipped,
+  ): Promise<BenchSidecar> {
     const onRestart = (message: string) => {
-      throw new Error(message);
+      throw new Error(`${message} It said: ${sidecar.output.tail(10)}`);
     };
-    const sidecar = new SidecarProcess({ name, program, dir: join(dir, name), log: silentLogger, onRestart });
+    const sidecar: SidecarProcess = new SidecarProcess({
+      name,
+      program,
+      dir: join(dir, name),
+      log: silentLogger,
+      onRestart,
+    });
     await sidecar.start();
     pinProcess(proxyCore, sidecar.pid ?? 0);
     (await sidecar.connect()).destroy();
@@ -63,19 +79,22 @@ function toClientConfig(
   });
 }
 
-async function startHop({ upstreamPort, dir }: PeerContext, protocol: 'auto' | 'tcp'): Promise<RunningPeer> {
+interface HopOptions {
+  readonly protocol?: 'auto' | 'tcp';
+  readonly change?: Change;
+  readonly program?: string;
+}
+
+async function startHop({ upstreamPort, dir }: PeerContext, options: HopOptions = {}): Promise<RunningPeer> {
+  const { protocol = 'auto', change = (config) => config, program = shipped } = options;
   const port = await freePort();
   const endpoint = { ports: [{ port: servicePort, targetPort: upstreamPort }] };
-  const client = await BenchSidecar.start(
-    'client',
-    dir,
-    await TestCa.create(),
-    toClientConfig(port, endpoint, protocol),
-  );
+  const config = change(toClientConfig(port, endpoint, protocol));
+  const client = await BenchSidecar.start('client', dir, await TestCa.create(), config, program);
   return { port, pids: [client.pid], close: () => client.close() };
 }
 
-async function startPair({ upstreamPort, dir }: PeerContext): Promise<RunningPeer> {
+async function startPair({ upstreamPort, dir }: PeerContext, protocol: 'auto' | 'tcp' = 'auto'): Promise<RunningPeer> {
   const ca = await TestCa.create();
   const [port, inboundPort] = [await freePort(), await freePort()];
   const inbound = [
@@ -91,11 +110,14 @@ async function startPair({ upstreamPort, dir }: PeerContext): Promise<RunningPee
     ca,
     emptyConfig('server', 1, {
       listeners: { kind: 'explicit', inbound, outbound: [], httpProxy: null },
-      inbound: { mtls: 'STRICT', ports: [] },
+      inbound: {
+        mtls: 'STRICT',
+        ports: protocol === 'auto' ? [] : [{ port: servicePort, protocol, mtls: 'STRICT' }],
+      },
     }),
   );
   const endpoint = { ports: [{ port: servicePort, targetPort: inboundPort }], mesh: true };
-  const client = await BenchSidecar.start('client', dir, ca, toClientConfig(port, endpoint));
+  const client = await BenchSidecar.start('client', dir, ca, toClientConfig(port, endpoint, protocol));
   return {
     port,
     pids: [client.pid, server.pid],
@@ -108,10 +130,55 @@ async function startPair({ upstreamPort, dir }: PeerContext): Promise<RunningPee
 
 export const meshdesk: Peer = {
   name: 'meshdesk',
-  roles: ['hop', 'pair', 'tcp', 'grpc'],
+  roles: ['hop', 'pair', 'tcp', 'tcp-pair', 'grpc'],
   absent: () => null,
   start: (role: Role, context) => {
-    if (role === 'hop') return startHop(context, 'auto');
-    return role === 'tcp' ? startHop(context, 'tcp') : startPair(context);
+    if (role === 'hop') return startHop(context);
+    if (role === 'tcp') return startHop(context, { protocol: 'tcp' });
+    return startPair(context, role === 'tcp-pair' ? 'tcp' : 'auto');
   },
 };
+
+/** A fault that applies to every request and hits none. */
+const withIdleFault: Change = (config) => ({
+  ...config,
+  faults: [
+    {
+      id: 'never',
+      service: 'server.shop',
+      route: null,
+      action: { kind: 'abort', httpStatus: 503 },
+      percent: 0,
+      seed: 1,
+      expiresAtMs: null,
+    },
+  ],
+});
+
+/** 100 routes by header, none of which matches, before the one that does. */
+const withRoutes: Change = (config) => {
+  const destinations = [{ service: 'server.shop', subset: null, port: null, weight: 100 }];
+  const routes = Array.from({ length: 100 }, (_, index) => ({
+    name: `tenant-${index}`,
+    match: [{ headers: { 'x-tenant': { exact: `tenant-${index}` } } }],
+    destinations,
+    timeoutMs: null,
+  }));
+  const last = { name: 'rest', match: [], destinations, timeoutMs: null };
+  return { ...config, services: config.services.map((service) => ({ ...service, routes: [...routes, last] })) };
+};
+
+const toVariant = (name: string, options: HopOptions): Peer => ({
+  name,
+  roles: ['hop'],
+  absent: () => null,
+  start: (_role, context) => startHop(context, options),
+});
+
+/** The hop with one more thing configured, and without its counters. */
+export const meshdeskVariants: readonly Peer[] = [
+  toVariant('meshdesk', {}),
+  toVariant('fault-0-percent', { change: withIdleFault }),
+  toVariant('routes-100', { change: withRoutes }),
+  toVariant('telemetry-off', { program: silent }),
+];

@@ -34,9 +34,9 @@ const pass = (scheme: string, more = '') => `location / {
 }`;
 const insertId = 'proxy_set_header X-Request-Id $request_id;';
 
-const toUpstreamTls = (prefix: string, { ca, certificate, key }: IdentityFiles) => `
-  ${prefix}_ssl_certificate ${certificate}; ${prefix}_ssl_certificate_key ${key}; ${prefix}_ssl_trusted_certificate ${ca};
-  ${prefix}_ssl_verify off; ${prefix}_ssl_protocols TLSv1.3;
+const toUpstreamTls = ({ ca, certificate, key }: IdentityFiles) => `
+  proxy_ssl_certificate ${certificate}; proxy_ssl_certificate_key ${key}; proxy_ssl_trusted_certificate ${ca};
+  proxy_ssl_verify off; proxy_ssl_protocols TLSv1.3;
 `;
 
 const fromClientTls = ({ ca, certificate, key }: IdentityFiles) => `
@@ -58,22 +58,6 @@ async function toServers(role: Role, { dir, upstreamPort }: PeerContext) {
     ];
   const { client, server } = await writeIdentities(dir);
   const between = await freePort();
-  if (role === 'grpc') {
-    return [
-      {
-        name: 'server',
-        port: between,
-        upstream: upstreamPort,
-        server: `listen 127.0.0.1:${between} ssl http2; ${fromClientTls(server)} location / { grpc_pass grpc://application; }`,
-      },
-      {
-        name: 'client',
-        port,
-        upstream: between,
-        server: `listen 127.0.0.1:${port} http2; location / { grpc_pass grpcs://application; grpc_set_header X-Request-Id $request_id; ${toUpstreamTls('grpc', client)} }`,
-      },
-    ];
-  }
   return [
     {
       name: 'server',
@@ -85,7 +69,7 @@ async function toServers(role: Role, { dir, upstreamPort }: PeerContext) {
       name: 'client',
       port,
       upstream: between,
-      server: `listen 127.0.0.1:${port} backlog=4096; ${pass('https', insertId + toUpstreamTls('proxy', client))}`,
+      server: `listen 127.0.0.1:${port} backlog=4096; ${pass('https', insertId + toUpstreamTls(client))}`,
     },
   ];
 }
@@ -116,7 +100,7 @@ const streamPath = () => streamModule.find((path) => existsSync(path));
 
 export const nginx: Peer = {
   name: 'nginx',
-  roles: ['hop', 'pair', 'tcp', 'grpc'],
+  roles: ['hop', 'pair', 'tcp'],
   absent: (role) => {
     if (findInPath('nginx') === null) return 'nginx is not installed';
     return role === 'tcp' && streamPath() === undefined ? "nginx's stream module is not installed" : null;
