@@ -13,6 +13,7 @@ import type {
 } from '../../core/data-plane/http/streams.ts';
 import { Http2Handler } from '../../core/data-plane/http2/http2-handler.ts';
 import { createHttp2Carrier } from '../../core/data-plane/http2/upstream-carrier.ts';
+import { meshAlpn } from '../../core/model/identity.ts';
 
 const asSent = { target: null, host: null, requestId: null };
 const context: DownstreamContext = {
@@ -83,7 +84,7 @@ export class Http2Relay implements RequestServer {
       socket.once('error', () => resolve());
       socket.once('connect', () =>
         setImmediate(() => {
-          this.#session = createHttp2Carrier(null).createSession(socket, {
+          this.#session = createHttp2Carrier(meshAlpn.http2).createSession(socket, {
             endpoint,
             recorder: null,
             monotonicMs: () => performance.now(),
@@ -157,7 +158,7 @@ class RelayedRequest implements RequestSink, ResponseSink {
       },
     };
     const kept = Buffer.from(bytes.subarray(start, end));
-    this.#do((stream) => stream.sendHead(kept, copy, asSent, form, 0, 0, form === 'none'));
+    this.#do((stream) => stream.sendHead(kept, copy, asSent, form, kept, 0, 0, form === 'none'));
   };
 
   start(): void {
@@ -191,6 +192,10 @@ class RelayedRequest implements RequestSink, ResponseSink {
   }
 
   refuseBody(): void {
+    this.clientGone();
+  }
+
+  bodyStalled(): void {
     this.clientGone();
   }
 

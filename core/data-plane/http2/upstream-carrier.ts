@@ -31,10 +31,11 @@ const probeAfterMs = 30_000;
 /** Without a request for this long the connection is closed. */
 const idleCloseMs = 300_000;
 
-/** Requests as streams of HTTP/2 connections: h2c with prior knowledge, or below mesh TLS under an ALPN. */
-export function createHttp2Carrier(alpn: string | null): UpstreamCarrier {
+/** Requests as streams of HTTP/2 connections: with prior knowledge in plaintext, below mesh TLS under an ALPN. */
+export function createHttp2Carrier(alpn: string): UpstreamCarrier {
   return {
     alpn,
+    plaintext: 'http/2',
     shared: true,
     takesChunked: false,
     createSession: (socket, options) => new Http2UpstreamSession(socket, options),
@@ -42,6 +43,7 @@ export function createHttp2Carrier(alpn: string | null): UpstreamCarrier {
 }
 
 class Http2UpstreamSession implements UpstreamSession {
+  readonly shared = true;
   readonly recorder: EdgeRecorder | null;
   readonly session: Http2Session;
   readonly #options: SessionOptions;
@@ -152,6 +154,7 @@ class Http2ServerStream implements ServerStream, StreamOwner {
     head: RequestHead,
     edit: RequestEdit,
     _form: BodyForm,
+    body: Buffer,
     bodyStart: number,
     bodyEnd: number,
     isLast: boolean,
@@ -165,7 +168,7 @@ class Http2ServerStream implements ServerStream, StreamOwner {
     const hasBody = bodyEnd > bodyStart;
     const stream = session.open(bytes, head, edit, isLast && !hasBody, this);
     this.#stream = stream;
-    return hasBody ? stream.sendContent(bytes, bodyStart, bodyEnd, isLast) : true;
+    return hasBody ? stream.sendContent(body, bodyStart, bodyEnd, isLast) : true;
   }
 
   sendBody(bytes: Buffer, start: number, end: number, isLast: boolean): boolean {
