@@ -2,7 +2,7 @@
  * Much at once through the sidecars of both ends: a gigabyte each way, and very many clients. What a sidecar holds
  * meanwhile is bounded. MESHDESK_TEST_SCALE (default 1) multiplies both sizes.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { postgresDir } from '../support/docker-program-image.ts';
 import type { ClientEvent, Operation } from '../support/docker-program-shop.ts';
 import { eventually } from '../support/eventually.ts';
@@ -17,6 +17,7 @@ const warmUpBytes = Math.min(256 * mib, transferBytes);
 const transferGrowthBytes = 32 * mib;
 const mostTransferBytes = 176 * mib;
 const idleClientsBytes = 150 * mib;
+const silentClients = Math.round(6_000 * scale);
 
 describe.skipIf(postgresDir === null)('much traffic through two sidecars', () => {
   const mesh = new ProgramMesh(['server']);
@@ -48,6 +49,7 @@ describe.skipIf(postgresDir === null)('much traffic through two sidecars', () =>
   it('holds very many keep-alive clients in bounded memory, answers all of them, and lets them go', async () => {
     const before = await Promise.all(members.map((member) => shop.sidecarFigures(member)));
     const operation = await shop.operate('keep-alive', 'server', clients, 0, 64);
+    onTestFinished(() => operation.proceed());
     expect(await operation.begun(60_000)).toMatchObject({ open: clients, answered: clients, failures: {} });
     const held = await Promise.all(members.map((member) => shop.sidecarFigures(member)));
     expect(held[0]?.connections).toBeGreaterThanOrEqual(clients);
@@ -83,5 +85,19 @@ describe.skipIf(postgresDir === null)('much traffic through two sidecars', () =>
       expect(peaks[member], member).toBeLessThan(mostTransferBytes);
     }
     expect((await shop.securedEdge(mesh.client, 'server')).mtls).toBe('closed');
+  });
+
+  it('survives a flood of clients that say nothing, and serves the next one when they have gone', async () => {
+    const before = await Promise.all(members.map((member) => shop.sidecarFigures(member)));
+    const operation = await shop.operate('silent', 'server', silentClients);
+    onTestFinished(() => operation.proceed());
+    await operation.begun(60_000);
+    // Each takes a connection to the application: it may be a server's turn to speak first.
+    await eventually('they arrive', async () => (await shop.sidecarFigures('client')).connections > silentClients / 4);
+    operation.proceed();
+    expect(await operation.outcome()).toMatchObject({ outcome: 'complete' });
+    await shop.answers('the server', ['curl', '-sf', '-m', '2', 'http://server:8080/hello']);
+    const after = await Promise.all(members.map((member) => shop.sidecarFigures(member)));
+    expect(after.map(({ pid }) => pid)).toEqual(before.map(({ pid }) => pid));
   });
 });

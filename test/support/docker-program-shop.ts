@@ -185,7 +185,9 @@ export class ProgramShop extends DockerShop {
           },
           timeoutMs,
         ),
-      write: (data) => stream.end(data),
+      write: (data) => {
+        if (!stream.writableEnded) stream.end(data);
+      },
       ended,
     };
   }

@@ -22,6 +22,9 @@ function finish(outcome, details) {
 const broken = (error) =>
   finish('broken', { error: String(error.code ?? error.message), detail: error.details ?? error.message });
 
+/** Waits until it is told to go on, or nobody is there any more who could. */
+const proceed = () => Promise.race([once(process.stdin.resume(), 'data'), once(process.stdin, 'end')]);
+
 /** Sends a request and reads the answer; `onData` sees its body. */
 function get(path, onData) {
   http
@@ -264,6 +267,26 @@ const operations = {
     await once(socket, 'end');
     finish(sent.digest('hex') === received.digest('hex') ? 'complete' : 'different', {});
   },
+  /** COUNT connections to a server that waits for its client to speak, which it does only when told to. */
+  silent: async (count) => {
+    const sockets = [];
+    let closed = 0;
+    for (let opened = 0; opened < Number(count); opened += 50) {
+      const batch = Array.from({ length: Math.min(50, count - opened) }, () => net.connect(8080, host));
+      for (const socket of batch) {
+        socket.on('error', () => socket.destroy());
+        socket.on('close', () => {
+          closed += 1;
+        });
+      }
+      await Promise.allSettled(batch.map((socket) => once(socket, 'connect')));
+      sockets.push(...batch);
+    }
+    print({ begun: true, open: sockets.length - closed });
+    await proceed();
+    for (const socket of sockets) socket.destroy();
+    finish('complete', { closed });
+  },
   /** COUNT keep-alive connections, all open at once, ROUNDS requests on each; CONCURRENT requests at a time. */
   'keep-alive': async (count, rounds, concurrent) => {
     const sockets = [];
@@ -304,7 +327,7 @@ const operations = {
     await each(Number(count), connect);
     for (let round = 0; round < Number(rounds); round += 1) await each(sockets.length, (index) => ask(sockets[index]));
     print({ begun: true, open: sockets.length, answered, failures });
-    await once(process.stdin.resume(), 'data').catch(() => undefined);
+    await proceed();
     await each(sockets.length, (index) => ask(sockets[index]));
     finish('complete', { open: sockets.filter((socket) => !socket.destroyed).length, answered, failures });
   },
