@@ -185,7 +185,10 @@ export class DownstreamConnection implements ExchangeClient {
       }
     }
     this.#processing = false;
-    if (this.#ended && this.#exchange === null && !this.#switched) this.#close();
+    if (!this.#ended || this.#switched) return;
+    if (this.#exchange === null) this.#close();
+    // The FIN came while an earlier request was being answered: the rest of this one's body never will.
+    else if (!this.#body.done) this.socket.destroy();
   }
 
   #keepFrom(bytes: Buffer, from: number): void {

@@ -41,6 +41,7 @@ export class HeaderLines implements HeadFields {
   keepAlive = false;
   upgrade = false;
   reason = '';
+  #upgradeSeen = false;
   #upgradeIndex = -1;
   #connectionUpgrade = false;
   #nominates = false;
@@ -55,6 +56,7 @@ export class HeaderLines implements HeadFields {
     this.keepAlive = false;
     this.upgrade = false;
     this.reason = '';
+    this.#upgradeSeen = false;
     this.#upgradeIndex = -1;
     this.#connectionUpgrade = false;
     this.#nominates = false;
@@ -162,7 +164,8 @@ export class HeaderLines implements HeadFields {
 
   #seeUpgrade(bytes: Buffer, index: number): FieldsResult {
     this.dropped[index] = 1;
-    if (this.#upgradeIndex >= 0) return this.refuse(400, 'more than one Upgrade');
+    if (this.#upgradeSeen) return this.refuse(400, 'more than one Upgrade');
+    this.#upgradeSeen = true;
     this.#upgradeIndex = index;
     // h2c would take the connection out of our sight after the upgrade; without the header it stays HTTP/1.1.
     const value = bytes.toString('latin1', this.valueStart[index], this.valueEnd[index]).toLowerCase();
