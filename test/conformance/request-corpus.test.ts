@@ -107,6 +107,8 @@ for (const path of pathNames) {
         } else {
           expect(sent.ending).toSatisfy((ending) => ending === 'head' || ending === 'body');
           await client.send(prefix + listed.send, variant.cutting);
+          // Half of the time the client has gone before the requests in front of it are answered.
+          if (variant.cutting === 'whole') client.socket.end();
           await client.final(methods.length, methods);
           await settle();
           expect(understood()).toEqual(expected);

@@ -98,6 +98,11 @@ const upgrades: readonly RequestCase[] = [
   normalised('h2c without its settings', 'RFC 9113 3.1', get('Connection: Upgrade\r\nUpgrade: h2c\r\n'), noUpgrade),
   normalised('h2c that Connection does not name', 'RFC 9113 3.1', get('Upgrade: h2c\r\n'), noUpgrade),
   refused('two Upgrade headers', upgradeRule, get('Connection: upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n')),
+  refused(
+    'two Upgrade headers, h2c first',
+    upgradeRule,
+    get('Connection: upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n'),
+  ),
   refused('two Upgrade headers of one value', upgradeRule, get('Connection: upgrade\r\nUpgrade: a\r\nUpgrade: a\r\n')),
 ];
 

@@ -67,6 +67,7 @@ export interface UnderstoodAnswer {
 }
 
 const ofThisAnswer = new Set([
+  'te',
   'connection',
   'keep-alive',
   'proxy-connection',

@@ -77,6 +77,7 @@ type Framing = { kind: 'none' } | { kind: 'length'; length: number } | { kind: '
 
 /** RFC 9112 section 6: at most one statement on the length, and only one that everybody reads the same way. */
 function readFraming(fields: readonly Field[], minor: number): Framing {
+  if (valuesOf(fields, 'upgrade').length > 1) refuse('Upgrade');
   const lengths = valuesOf(fields, 'content-length');
   const codings = valuesOf(fields, 'transfer-encoding');
   if (lengths.length + codings.length > 1) refuse('more than one length');
@@ -154,7 +155,7 @@ function checkAuthority(authority: string): void {
   const [, literal, name = '', port] =
     /^(?:\[([^[\]]*)\]|([^[\]:]*))(?::([0-9]{0,5}))?$/.exec(authority) ?? refuse('a host');
   if (literal !== undefined && literal !== '' && isIP(literal) !== 6) refuse('an address in brackets');
-  if (/[/?#@\\"<>^`{|},\s]/.test(name)) refuse('a host');
+  if (/[/?#@\\"<>^`{|}, \t]/.test(name)) refuse('a host');
   if (port !== undefined && port !== '' && (Number(port) < 1 || Number(port) > 65_535)) refuse('a port');
 }
 
@@ -165,17 +166,16 @@ function checkTarget(method: string, target: string): void {
   checkAuthority(authority ?? '');
 }
 
-function checkRequest(method: string, target: string, minor: number, fields: readonly Field[]): void {
+function checkRequest(method: string, target: string, minor: number, fields: readonly Field[], routed: boolean): void {
   const hosts = valuesOf(fields, 'host');
   if (hosts.length > 1 || (hosts.length === 0 && minor === 1)) refuse('Host');
-  checkTarget(method, target);
-  const [host] = hosts;
-  if (host !== undefined) {
-    if (/[/?#@\\"<>^`{|},\s]/.test(host)) refuse('a Host');
+  const [host = ''] = hosts;
+  if (/[/?#@\\"<>^`{|}, \t]/.test(host)) refuse('a Host');
+  if (routed) {
+    checkTarget(method, target);
     if (target.startsWith('/') || target === '*') checkAuthority(host);
   }
   if (valuesOf(fields, 'expect').some((value) => !/^100-continue$/i.test(value))) refuse('Expect');
-  if (valuesOf(fields, 'upgrade').length > 1) refuse('Upgrade');
 }
 
 function readStream<Message>(
@@ -198,8 +198,11 @@ function readStream<Message>(
   }
 }
 
-/** Empty lines before a request are skipped, as a server may (RFC 9112 section 2.2). */
-export function readRequests(bytes: string): Stream<RequestMessage> {
+/**
+ * Empty lines before a request are skipped, as a server may (RFC 9112 section 2.2). `routed: false` asks
+ * only what ends where, not whether target and Host name something.
+ */
+export function readRequests(bytes: string, routed = true): Stream<RequestMessage> {
   return readStream(bytes, (start) => {
     let from = start;
     while (bytes.startsWith('\r\n', from)) from += 2;
@@ -215,7 +218,7 @@ export function readRequests(bytes: string): Stream<RequestMessage> {
     if (!text.test(target) || target.includes('\t')) refuse('a target');
     const minor = Number(digit);
     const fields = readFields(rest);
-    checkRequest(method, target, minor, fields);
+    checkRequest(method, target, minor, fields, routed);
     const body = readBody(bytes, head.end, readFraming(fields, minor));
     if (body === null) return 'body';
     return { message: { method, target, minor, fields, body: body.body, trailers: body.trailers }, end: body.end };
