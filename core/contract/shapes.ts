@@ -4,7 +4,15 @@ import { DiscoveredWorkload, MeshState } from '../model/workload.ts';
 
 const Percent = z.number().min(0).max(100);
 
-export const SidecarCost = z.strictObject({ rssBytes: z.number(), cpuPercent: z.number(), eventLoopLagMs: z.number() });
+export const SidecarCost = z.strictObject({
+  rssBytes: z.number(),
+  cpuPercent: z.number(),
+  eventLoopLagMs: z.number(),
+  /** What there is too much of, while the sidecar sheds requests (503, flag `OM`) or connections; absent: nothing. */
+  overload: z.string().optional(),
+  /** Datagrams of the workload's network namespace, which pass the sidecar by; absent: not known. */
+  udpPerSecond: z.strictObject({ sent: z.number(), received: z.number() }).optional(),
+});
 export type SidecarCost = z.infer<typeof SidecarCost>;
 
 /** Where an attached host process is pointed at. URLs are on loopback; `tcp://` where the port is declared not to be HTTP. */

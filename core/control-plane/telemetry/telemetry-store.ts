@@ -68,10 +68,8 @@ export class TelemetryStore {
     for (const [ring, gauge] of reporter.rings) ring.setGauge(workloadId, gauge.active, gauge.mtls);
     for (const { id, seen, hits } of report.faults) this.#countFault(id, seen, hits);
     for (const sample of report.samples) this.#remember(workloadId, sample, resolved);
-    const { rssBytes, cpuUs, eventLoopLagMs, unseenConnections } = report.process;
-    const elapsedMs = Math.max(1, report.toMs - report.fromMs);
-    reporter.cost = { rssBytes, cpuPercent: (cpuUs / 1000 / elapsedMs) * 100, eventLoopLagMs };
-    reporter.unseenConnections = unseenConnections;
+    reporter.cost = toCost(report);
+    reporter.unseenConnections = report.process.unseenConnections;
   }
 
   /** Its sidecar is gone: open connections and cost are no more; what was counted stays. */
@@ -226,4 +224,17 @@ export class TelemetryStore {
     const [only, ...others] = candidates;
     return only === undefined || others.length > 0 ? null : only[1];
   }
+}
+
+function toCost(report: TelemetryReport): SidecarCost {
+  const { rssBytes, cpuUs, eventLoopLagMs, overload, udp } = report.process;
+  const elapsedMs = Math.max(1, report.toMs - report.fromMs);
+  const perSecond = (count: number) => (count * 1000) / elapsedMs;
+  return {
+    rssBytes,
+    cpuPercent: (cpuUs / 1000 / elapsedMs) * 100,
+    eventLoopLagMs,
+    ...(overload?.reason ? { overload: overload.reason } : {}),
+    ...(udp ? { udpPerSecond: { sent: perSecond(udp.packetsSent), received: perSecond(udp.packetsReceived) } } : {}),
+  };
 }

@@ -60,7 +60,7 @@ export const WorkloadRow = memo(function WorkloadRow({ workload }: { workload: W
       </td>
       <td className="num">
         {cost ? (
-          <span title={`event loop lag ${cost.eventLoopLagMs} ms`}>
+          <span title={costTitle(cost)}>
             {formatPercent(cost.cpuPercent)} <span className="hint">·</span> {formatBytes(cost.rssBytes)}
           </span>
         ) : (
@@ -130,6 +130,14 @@ function Ports({ workload: { ports } }: { workload: WorkloadView }) {
   );
 }
 
+/** What the figures leave out. UDP passes the sidecar by, but the namespace counts it. */
+function costTitle({ eventLoopLagMs, udpPerSecond }: NonNullable<WorkloadView['cost']>): string {
+  const lag = `event loop lag ${eventLoopLagMs} ms`;
+  if (udpPerSecond === undefined) return lag;
+  const { sent, received } = udpPerSecond;
+  return `${lag}; UDP of the workload: ${Math.round(sent)} packets/s sent, ${Math.round(received)} received`;
+}
+
 function MeshCell({ workload }: { workload: WorkloadView }) {
   const step = useMesh((data) => data.progress[workload.id]);
   const { mesh, reason, notAttachable, unseenConnections, keptConnections } = workload;
@@ -190,6 +198,14 @@ function MeshCell({ workload }: { workload: WorkloadView }) {
         <span className="dot ok" style={{ width: 5, height: 5 }} />
         meshed
       </Chip>
+      {workload.cost?.overload !== undefined && (
+        <small
+          style={{ color: 'var(--warn)' }}
+          title="New requests are answered 503 (flag OM) until there is room again."
+        >
+          overloaded: {workload.cost.overload}
+        </small>
+      )}
       {unseenConnections !== null && unseenConnections > 0 && (
         <small
           className="hint ellipsis"

@@ -332,6 +332,24 @@ describe('what is shown', () => {
     stop();
   });
 
+  it('says what a sidecar has too much of, and how many datagrams pass it by', async () => {
+    const figures = { rssBytes: 1, cpuUs: 1, eventLoopLagMs: 2, connections: 1, unseenConnections: 4 };
+    const overload = {
+      level: 'shed',
+      reason: 'heap',
+      shedRequests: 2,
+      refusedConnections: 0,
+      requests: 1,
+      bufferedBytes: 0,
+    } as const;
+    runtime.sidecar('web').report({ process: { ...figures, overload, udp: { packetsSent: 3, packetsReceived: 5 } } });
+    await eventually('the report', () => mesh.findWorkload('web').unseenConnections === 4);
+    expect(mesh.findWorkload('web').cost).toMatchObject({ overload: 'heap', udpPerSecond: { sent: 3, received: 5 } });
+    runtime.sidecar('web').report({ process: { ...figures, unseenConnections: 5 } });
+    await eventually('the next report', () => mesh.findWorkload('web').unseenConnections === 5);
+    expect(mesh.findWorkload('web').cost).not.toHaveProperty('overload');
+  });
+
   it('has the cost of each sidecar and of all', async () => {
     runtime.sidecar('web').report({
       process: { rssBytes: 40_000_000, cpuUs: 50_000, eventLoopLagMs: 2, connections: 1, unseenConnections: 3 },
