@@ -4,6 +4,7 @@
  * control-plane/api, nothing in the transports.
  */
 import { z } from 'zod';
+import { ApplyResult, ConfigText, FindingView, History, HistoryEntry, ResourceView } from './config-shapes.ts';
 import {
   CertificateCheck,
   CertificateView,
@@ -128,6 +129,23 @@ export const contract = {
     output: z.array(CertificateView),
   },
   'certificate.verify': { input: z.strictObject({ workload: z.string() }), output: CertificateCheck },
+
+  /** What there is to say about the project's files and about how they fit together; errors first. */
+  'config.findings': { input: Nothing, output: z.array(FindingView) },
+  'config.get': {
+    input: z.strictObject({ kind: z.string().nullable(), name: z.string().nullable() }),
+    output: z.array(ResourceView),
+  },
+  /** Adds or replaces resources in the project's files; all or nothing. */
+  'config.apply': { input: z.strictObject({ texts: z.array(ConfigText).min(1) }), output: ApplyResult },
+  'config.delete': {
+    input: z.strictObject({ kind: z.string(), namespace: z.string().nullable(), name: z.string() }),
+    output: ResourceView,
+  },
+  'config.history': { input: Nothing, output: History },
+  /** The change that was taken back; CONFLICT when its files were changed since. */
+  'config.undo': { input: Nothing, output: HistoryEntry },
+  'config.redo': { input: Nothing, output: HistoryEntry },
 
   'export.preview': { input: z.strictObject({ targets: z.array(z.string()).min(1) }), output: z.array(ExportResult) },
   'export.write': {

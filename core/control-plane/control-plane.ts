@@ -23,6 +23,7 @@ import { SampleShop } from './sample/sample-shop.ts';
 import { Shutdown } from './shutdown.ts';
 import { FileResourceStore } from './store/file-resource-store.ts';
 import { lockProject, prepareProject, toProject } from './store/project.ts';
+import { systemClock } from './system-clock.ts';
 
 export interface ControlPlaneOptions {
   /** Folder of the mesh project; made when it is missing. */
@@ -76,7 +77,7 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
   for (const runtime of runtimes) shutdown.add(`${runtime.kind} runtime`, () => runtime.close());
 
   const onNotice: MeshListener['onNotice'] = (notice) => hub.tell('notice', notice);
-  const resources = new FileResourceStore({ dir: project.dir, log, onNotice });
+  const resources = new FileResourceStore({ dir: project.dir, log, nowMs: () => systemClock.nowMs(), onNotice });
   shutdown.add('project files', () => resources.close());
   const shop = new SampleShop({
     runtime: processes,
@@ -107,7 +108,7 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
   let gatekeeper: Gatekeeper | null = null;
   const newAddress = () => gatekeeper?.newAddress() ?? null;
   const sample = createMeshedSample(shop, mesh);
-  const handlers = createHandlers({ mesh, terminals, projectDir: project.dir, newAddress, sample });
+  const handlers = createHandlers({ mesh, resources, terminals, projectDir: project.dir, newAddress, sample });
   const call = createDispatcher(handlers, { log });
 
   await resources.start();

@@ -1,15 +1,20 @@
 /** What each method of the contract does: one line per method, the work is elsewhere. */
 import { resolve } from 'node:path';
+import type { History, HistoryEntry } from '../../contract/config-shapes.ts';
 import type { Handlers } from '../../contract/dispatch.ts';
 import { MeshError } from '../../contract/errors.ts';
 import type { MeshStatus } from '../../contract/shapes.ts';
 import { previewExport } from '../../export/exporters.ts';
 import type { MeshApi } from '../mesh/mesh-api.ts';
+import { ConfigDesk } from '../store/config-desk.ts';
+import type { Change } from '../store/edit-history.ts';
+import type { FileResourceStore } from '../store/file-resource-store.ts';
 import type { Terminals } from './terminals.ts';
 import { writeExport } from './write-export.ts';
 
 export interface HandlerParts {
   readonly mesh: MeshApi;
+  readonly resources: FileResourceStore;
   readonly terminals: Terminals;
   readonly projectDir: string;
   /** A fresh one-time address; `null` when no HTTP server runs. */
@@ -18,7 +23,9 @@ export interface HandlerParts {
   readonly sample: { start(): Promise<void>; stop(): Promise<void> } | null;
 }
 
-export function createHandlers({ mesh, terminals, projectDir, newAddress, sample }: HandlerParts): Handlers {
+export function createHandlers(parts: HandlerParts): Handlers {
+  const { mesh, resources, terminals, projectDir, newAddress, sample } = parts;
+  const desk = new ConfigDesk(resources, () => mesh.snapshot().findings);
   const exportInput = () => ({ snapshot: mesh.snapshot(), faultDefinitions: mesh.faultDefinitions() });
   const withSample = async (work: 'start' | 'stop'): Promise<MeshStatus> => {
     if (sample === null)
@@ -59,6 +66,14 @@ export function createHandlers({ mesh, terminals, projectDir, newAddress, sample
     'certificate.rotate': (which) => mesh.certificates.rotate(which),
     'certificate.verify': ({ workload }) => mesh.certificates.verify(workload),
 
+    'config.findings': () => desk.findings(),
+    'config.get': ({ kind, name }) => desk.get(kind, name),
+    'config.apply': ({ texts }) => desk.apply(texts),
+    'config.delete': ({ kind, namespace, name }) => desk.delete(kind, namespace, name),
+    'config.history': () => toHistory(resources.history()),
+    'config.undo': async () => toHistoryEntry(await resources.undo()),
+    'config.redo': async () => toHistoryEntry(await resources.redo()),
+
     'export.preview': ({ targets }) => previewExport(targets, exportInput()),
     'export.write': ({ targets, outDir }) =>
       writeExport(resolve(projectDir, outDir), previewExport(targets, exportInput())),
@@ -71,4 +86,18 @@ export function createHandlers({ mesh, terminals, projectDir, newAddress, sample
     'terminal.resize': ({ id, columns, rows }) => terminals.resize(id, columns, rows),
     'terminal.close': ({ id }) => terminals.close(id),
   };
+}
+
+function toHistoryEntry({ id, atMs, label, files }: Change): HistoryEntry {
+  return { id, atMs, label, files: files.map((file) => ({ ...file })) };
+}
+
+function toHistory({
+  done,
+  undone,
+}: {
+  readonly done: readonly Change[];
+  readonly undone: readonly Change[];
+}): History {
+  return { done: done.map(toHistoryEntry), undone: undone.map(toHistoryEntry) };
 }

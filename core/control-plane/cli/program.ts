@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { certificateCommands } from './certificate-commands.ts';
+import { configCommands } from './config-commands.ts';
 import { type Environment, Exit, exitCodes } from './context.ts';
 import { exportCommands } from './export-command.ts';
 import { maintenanceCommands } from './maintenance-commands.ts';
@@ -17,6 +18,7 @@ const commands = [
   ...meshCommands,
   ...trafficCommands,
   ...certificateCommands,
+  ...configCommands,
   ...exportCommands,
   ...maintenanceCommands,
 ];

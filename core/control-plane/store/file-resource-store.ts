@@ -7,6 +7,7 @@ import { parseResources } from '../../model/parse-resources.ts';
 import { describeResource, namespaceOf, type Resource, type ResourceKind } from '../../model/resource.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { ResourceStore } from '../mesh/resource-store.ts';
+import { type Change, EditHistory, type FileChange } from './edit-history.ts';
 import { putInYaml, removeFromYaml, toResourceName } from './edit-yaml.ts';
 import { type ProjectFile, ProjectFiles } from './project-files.ts';
 
@@ -20,6 +21,8 @@ interface LoadedFile {
 export interface FileResourceStoreOptions {
   readonly dir: string;
   readonly log: Logger;
+  /** Wall clock of the history. */
+  readonly nowMs: () => number;
   /** Told when a file cannot be used, with file, line and column. */
   readonly onNotice: (notice: { level: 'warn' | 'error'; code: string; message: string }) => void;
 }
@@ -49,9 +52,11 @@ export class FileResourceStore implements ResourceStore {
   readonly #options: FileResourceStoreOptions;
   readonly #files: ProjectFiles;
   readonly #listeners = new Set<() => void>();
+  readonly #history = new EditHistory();
   #loaded = new Map<string, LoadedFile>();
   #resources: readonly Resource[] = [];
   #turn: Promise<unknown> = Promise.resolve();
+  #isStarted = false;
 
   constructor(options: FileResourceStoreOptions) {
     this.#options = options;
@@ -90,7 +95,7 @@ export class FileResourceStore implements ResourceStore {
         );
       }
       for (const [file, text] of texts) await this.#write(file, text);
-      await this.#reload();
+      await this.#reload(`put ${resources.map(describeResource).join(', ')}`);
     });
   }
 
@@ -104,8 +109,31 @@ export class FileResourceStore implements ResourceStore {
         if (text === '') await rm(join(this.#options.dir, file), { force: true });
         else await this.#write(file, text);
       }
-      await this.#reload();
+      await this.#reload(`remove ${kind} ${namespace}/${name}`);
     });
+  }
+
+  /** Changes of the files since the start, by whomever, newest first. */
+  history(): { readonly done: readonly Change[]; readonly undone: readonly Change[] } {
+    return this.#history.list();
+  }
+
+  /** Takes the newest change back. Resolves with it; rejects with NOT_FOUND, or CONFLICT when a file was changed since. */
+  undo(): Promise<Change> {
+    return this.#step(
+      () => this.#history.nextUndo(),
+      ({ before, after }) => ({ from: after, to: before }),
+      () => this.#history.undone(),
+    );
+  }
+
+  /** Brings back what was undone last. */
+  redo(): Promise<Change> {
+    return this.#step(
+      () => this.#history.nextRedo(),
+      ({ before, after }) => ({ from: before, to: after }),
+      () => this.#history.redone(),
+    );
   }
 
   onChange(callback: () => void): () => void {
@@ -118,20 +146,56 @@ export class FileResourceStore implements ResourceStore {
     this.#listeners.clear();
   }
 
-  #inTurn(work: () => Promise<void>): Promise<void> {
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(work);
     this.#turn = result.catch(() => undefined);
     return result;
   }
 
-  async #reload(): Promise<void> {
+  #step(
+    next: () => Change | null,
+    direction: (file: FileChange) => { readonly from: string | null; readonly to: string | null },
+    done: () => void,
+  ): Promise<Change> {
+    return this.#inTurn(async () => {
+      const change = next();
+      if (change === null) throw new MeshError('NOT_FOUND', 'There is no change to take back or to bring back.');
+      for (const file of change.files) {
+        const now = this.#loaded.get(file.path)?.text ?? null;
+        if (now === direction(file).from) continue;
+        throw new MeshError('CONFLICT', `${file.path} was changed since "${change.label}"; edit it by hand.`);
+      }
+      for (const file of change.files) {
+        const { to } = direction(file);
+        if (to === null) await rm(join(this.#options.dir, file.path), { force: true });
+        else await this.#write(file.path, to);
+      }
+      await this.#reload(null);
+      done();
+      return change;
+    });
+  }
+
+  /** @param label of the change in the history; `null`: it is a step in the history itself */
+  async #reload(label: string | null = 'changed on disk'): Promise<void> {
     const files = await this.#files.readIfChanged();
     if (files === null) return;
-    this.#loaded = new Map(files.map((file) => [file.path, this.#load(file)]));
+    const loaded = new Map(files.map((file) => [file.path, this.#load(file)]));
+    if (label !== null && this.#isStarted) this.#history.add(label, this.#differences(loaded), this.#options.nowMs());
+    this.#isStarted = true;
+    this.#loaded = loaded;
     const before = JSON.stringify(this.#resources);
     this.#resources = this.#collect();
     if (JSON.stringify(this.#resources) === before) return;
     for (const listener of this.#listeners) listener();
+  }
+
+  #differences(next: ReadonlyMap<string, LoadedFile>): FileChange[] {
+    return [...new Set([...this.#loaded.keys(), ...next.keys()])].map((path) => ({
+      path,
+      before: this.#loaded.get(path)?.text ?? null,
+      after: next.get(path)?.text ?? null,
+    }));
   }
 
   #load({ path, text }: ProjectFile): LoadedFile {

@@ -1,12 +1,13 @@
 /** The command line as a user runs it: `serve` in one process, every other command in processes of their own. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { FindingView, History, HistoryEntry, ResourceView } from '../../../core/contract/config-shapes.ts';
 import { contract } from '../../../core/contract/contract.ts';
 import {
   CertificateCheck,
@@ -224,6 +225,43 @@ test('names that do not exist are refused with exit code 1, a hint, and the erro
     error: { code: 'NOT_FOUND', hint: expect.stringContaining('meshdesk workloads') },
   });
   expect(result.stderr).toContain('payments-v1');
+});
+
+test('apply, get, history, undo and delete: files in, resources in force, and back', async () => {
+  const file = join(home, 'canary.yaml');
+  const route = (weight: number) => `# the canary of a production service
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: payments-canary, namespace: shop }
+spec:
+  hosts: [payments]
+  http:
+    - route:
+        - { destination: { host: payments, subset: v1 }, weight: ${100 - weight} }
+        - { destination: { host: payments, subset: v2 }, weight: ${weight} }
+`;
+  await writeFile(file, route(10).replace('route:', 'rout:'));
+  const wrong = await run('validate', file, '--json');
+  expect(wrong.code).toBe(1);
+  expect(JSON.parse(wrong.stdout)).toMatchObject([{ severity: 'error', line: 8, number: 'MD0104' }]);
+  expect((await run('apply', file, '--project', project)).code).toBe(1);
+
+  await writeFile(file, route(10));
+  expect(await json(z.array(FindingView), 'validate', file)).toEqual([]);
+  await json(z.array(FindingView), 'apply', file);
+  const [resource] = await json(z.array(ResourceView), 'get', 'virtualservice', 'payments-canary');
+  expect(resource?.yaml).toContain('weight: 10');
+  await writeFile(file, route(30));
+  await json(z.array(FindingView), 'apply', file);
+  expect((await run('get', 'VirtualService', 'payments-canary', '--project', project)).stdout).toContain('weight: 30');
+
+  await json(HistoryEntry, 'undo');
+  const [before] = await json(z.array(ResourceView), 'get', 'VirtualService', 'payments-canary');
+  expect(before?.yaml).toContain('weight: 10');
+  const history = await json(History, 'history');
+  expect(history.undone[0]?.label).toBe('put VirtualService shop/payments-canary');
+  await json(ResourceView, 'delete', 'VirtualService', 'payments-canary');
+  expect(await json(z.array(ResourceView), 'get', 'VirtualService', 'payments-canary')).toEqual([]);
 });
 
 test('people get tables without colours when piped', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { writeExport } from '../../../core/control-plane/api/write-export.ts';
+import { ConfigDesk } from '../../../core/control-plane/store/config-desk.ts';
 import { FileResourceStore } from '../../../core/control-plane/store/file-resource-store.ts';
 import { findProjectDir, lockProject, prepareProject, toProject } from '../../../core/control-plane/store/project.ts';
 import { toFaultInjection } from '../../../core/model/fault-injection.ts';
@@ -36,7 +37,12 @@ const strict = (mode: string) =>
 
 async function openStore() {
   const notices: string[] = [];
-  const store = new FileResourceStore({ dir, log: silentLogger, onNotice: ({ message }) => notices.push(message) });
+  const store = new FileResourceStore({
+    dir,
+    log: silentLogger,
+    nowMs: () => 1_000,
+    onNotice: ({ message }) => notices.push(message),
+  });
   closing.push(() => store.close());
   await store.start();
   return { store, notices };
@@ -145,4 +151,59 @@ test('an export that was written into the project is not configuration of it', a
   const { store, notices } = await openStore();
   expect(store.all().map(({ metadata }) => metadata.name)).toEqual(['default']);
   expect(notices).toEqual([]);
+});
+
+test('every change can be taken back and brought back, also one that was made on disk', async () => {
+  const { store } = await openStore();
+  await store.put([fault('slow', 30)]);
+  await store.put([fault('slow', 60)]);
+  const percent = () =>
+    [30, 60].filter((value) => JSON.stringify(store.all()) === JSON.stringify([fault('slow', value)]));
+  expect(percent()).toEqual([60]);
+  expect((await store.undo()).label).toBe('put FaultInjection shop/slow');
+  expect(percent()).toEqual([30]);
+  await store.undo();
+  expect(store.all()).toEqual([]);
+  expect(await readdir(dir)).toEqual([]);
+  await expect(store.undo()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await store.redo();
+  await store.redo();
+  expect(percent()).toEqual([60]);
+
+  await writeFile(join(dir, 'security.yaml'), strict('STRICT'));
+  await eventually('the change is seen', () => store.all().length === 2);
+  expect(store.history().done[0]).toMatchObject({ label: 'changed on disk', atMs: 1_000 });
+  await store.undo();
+  expect(await readdir(dir)).toEqual(['faults.yaml']);
+});
+
+test('a change is not taken back when its file was changed since, and a new change ends what could be redone', async () => {
+  const { store } = await openStore();
+  await store.put([fault('slow', 30)]);
+  await store.put([fault('slow', 60)]);
+  await store.undo();
+  await store.put([fault('other', 10)]);
+  await expect(store.redo()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  const text = await readFile(join(dir, 'faults.yaml'), 'utf8');
+  await writeFile(join(dir, 'faults.yaml'), `# mine\n${text}`);
+  await eventually('the change is seen', () => store.history().done[0]?.label === 'changed on disk');
+  await store.undo();
+  expect(await readFile(join(dir, 'faults.yaml'), 'utf8')).toBe(text);
+});
+
+test('resources are applied all or not at all, and read back as YAML', async () => {
+  const { store } = await openStore();
+  const desk = new ConfigDesk(store, () => []);
+  const good = { file: 'a.yaml', text: strict('STRICT') };
+  await expect(desk.apply([good, { file: 'b.yaml', text: strict('SOMETIMES') }])).rejects.toMatchObject({
+    code: 'INVALID_RESOURCE',
+    issues: [{ file: 'b.yaml', line: 5 }],
+  });
+  expect(store.all()).toEqual([]);
+  expect((await desk.apply([good])).applied).toEqual(['PeerAuthentication shop/default']);
+  expect(desk.get('peerauthentication', null)).toMatchObject([{ namespace: 'shop', name: 'default' }]);
+  expect(desk.get(null, 'default')[0]?.yaml).toContain('STRICT');
+  await expect(desk.delete('PeerAuthentication', 'other', 'default')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await desk.delete('PeerAuthentication', null, 'default');
+  expect(store.all()).toEqual([]);
 });
