@@ -20,6 +20,17 @@ export class Sender {
     return this.#window <= maxWindow;
   }
 
+  /** The peer's initial window has changed (RFC 9113, 6.9.2). False: a stream's window is above what it may be. */
+  growAll(streams: readonly Http2Stream[], octets: number): boolean {
+    for (const stream of streams) {
+      stream.sendWindow += octets;
+      if (stream.sendWindow > maxWindow) return false;
+      if (stream.queuedBytes > 0) this.schedule(stream);
+    }
+    this.pump();
+    return true;
+  }
+
   /** Writes as much as windows and wire allow, END_STREAM behind all of it when `isLast`. Returns the index after it. */
   write(stream: Http2Stream, bytes: Buffer, start: number, end: number, isLast: boolean): number {
     let at = start;

@@ -116,10 +116,6 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     return this.peer.maxConcurrentStreams;
   }
 
-  get activeStreams(): number {
-    return this.streams.size;
-  }
-
   // --- client ------------------------------------------------------------------------------------------------------
 
   /** Opens a request; only while `canOpen`. */
@@ -210,7 +206,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   onEnd(): void {
     this.#peerEnded = true;
     for (const stream of this.streams.all()) {
-      if (!stream.remoteEnded) this.#lose(stream, errorCode.cancel, !this.isServer);
+      if (!stream.remoteEnded) this.streams.lose(stream, errorCode.cancel, 'connection', !this.isServer);
     }
     if (this.streams.size === 0) this.#finish();
   }
@@ -225,7 +221,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     this.stopped = true;
     this.#sender.stopped = true;
     if (this.#reason === '' && error !== null) this.#reason = error.message;
-    this.#loseAll();
+    this.streams.loseAll(errorCode.cancel);
     this.#options.onClosed(this.#reason);
   }
 
@@ -276,7 +272,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     this.#reason = `${nameOfError(code)}: ${rule}`;
     this.writer.goaway(this.streams.lastOpened, code, rule);
     this.#finish();
-    this.#loseAll();
+    this.streams.loseAll(errorCode.cancel);
   }
 
   refuseStream(id: number, code: number): void {
@@ -290,7 +286,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
       return;
     }
     this.reset(stream, code);
-    this.#lose(stream, code, false);
+    this.streams.lose(stream, code, 'connection', false);
   }
 
   takeRequest(id: number, head: RequestLines, ended: boolean): void {
@@ -316,7 +312,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
 
   resetByPeer(stream: Http2Stream, code: number): void {
     this.#remove(stream);
-    this.#lose(stream, code, code === errorCode.refusedStream, 'peer');
+    this.streams.lose(stream, code, 'peer', code === errorCode.refusedStream);
   }
 
   goawayByPeer(lastStream: number, code: number): void {
@@ -327,7 +323,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
       for (const stream of this.streams.all()) {
         if (stream.id > lastStream) {
           this.#remove(stream);
-          this.#lose(stream, errorCode.refusedStream, true, 'peer');
+          this.streams.lose(stream, errorCode.refusedStream, 'peer', true);
         }
       }
       if (isFirst) this.#options.onGoaway?.();
@@ -338,16 +334,9 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   settingsChanged(windowChange: number): void {
     this.writer.encoder.setLimit(this.peer.headerTableBytes);
     this.writer.settingsAck();
-    if (windowChange !== 0) {
-      for (const stream of this.streams.all()) {
-        stream.sendWindow += windowChange;
-        if (stream.sendWindow > maxWindow) {
-          this.fail(errorCode.flowControlError, 'a stream window above 2^31-1');
-          return;
-        }
-        if (stream.queuedBytes > 0) this.schedule(stream);
-      }
-      this.#sender.pump();
+    if (windowChange !== 0 && !this.#sender.growAll(this.streams.all(), windowChange)) {
+      this.fail(errorCode.flowControlError, 'a stream window above 2^31-1');
+      return;
     }
     this.#tellRoom();
   }
@@ -396,18 +385,6 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     if (!this.#wasFull || !this.canOpen) return;
     this.#wasFull = false;
     this.#options.onRoom?.();
-  }
-
-  #lose(stream: Http2Stream, code: number, unprocessed: boolean, origin: 'peer' | 'connection' = 'connection'): void {
-    const { owner } = stream;
-    stream.owner = null;
-    stream.drop();
-    this.streams.delete(stream.id);
-    owner?.onReset(stream, code, origin, unprocessed);
-  }
-
-  #loseAll(): void {
-    for (const stream of this.streams.all()) this.#lose(stream, errorCode.cancel, false);
   }
 
   #endIfDone(): void {

@@ -1,4 +1,4 @@
-import type { Http2Stream } from './stream.ts';
+import type { Http2Stream, ResetOrigin } from './stream.ts';
 
 /** Streams that we have reset and whose frames may still be under way. */
 const maxRemembered = 1_024;
@@ -39,6 +39,20 @@ export class StreamTable {
 
   all(): Http2Stream[] {
     return [...this.#streams.values()];
+  }
+
+  /** A stream ends without its owner's doing: it is forgotten, and its owner told. */
+  lose(stream: Http2Stream, code: number, origin: ResetOrigin, unprocessed: boolean): void {
+    const { owner } = stream;
+    stream.owner = null;
+    stream.drop();
+    this.#streams.delete(stream.id);
+    owner?.onReset(stream, code, origin, unprocessed);
+  }
+
+  /** The connection is gone or going. */
+  loseAll(code: number): void {
+    for (const stream of this.all()) this.lose(stream, code, 'connection', false);
   }
 
   rememberReset(id: number): void {

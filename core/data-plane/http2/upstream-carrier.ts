@@ -69,7 +69,7 @@ class Http2UpstreamSession implements UpstreamSession {
   }
 
   get active(): number {
-    return this.session.activeStreams + this.#reserved;
+    return this.session.streams.size + this.#reserved;
   }
 
   get available(): boolean {

@@ -93,7 +93,7 @@ describe('heads in the form of HTTP/1.1', () => {
       '1 trailers grpc-status: 0',
       '1 end',
     ]);
-    expect([client.session.activeStreams, server.session.activeStreams]).toEqual([0, 0]);
+    expect([client.session.streams.size, server.session.streams.size]).toEqual([0, 0]);
   });
 
   it('hands over a head that is too large as such, and goes on', () => {
@@ -184,7 +184,7 @@ describe('flow control', () => {
     expect(sent()).toEqual(['1:8:0']);
     wire.receive(settings([4, 100]));
     expect(sent()).toEqual(['1:7:1']);
-    expect(session.activeStreams).toBe(0);
+    expect(session.streams.size).toBe(0);
   });
 
   it('takes turns between streams when the connection window opens', () => {
@@ -383,7 +383,7 @@ describe('peers that do harm', () => {
     expect(readErrors(readFrames(wire.take()))).toEqual(
       [513, 515, 517, 519].map((id) => `RST_STREAM ${id} REFUSED_STREAM`),
     );
-    expect(session.activeStreams).toBe(256);
+    expect(session.streams.size).toBe(256);
   });
 
   it('ends the connection of one that asks and does not read', async () => {
