@@ -9,6 +9,15 @@ const entry = 'test/bench/main.ts';
 /** Those that need more of the product than its sidecar. */
 const productCases = ['start-up', 'attach', 'toggle', 'added-latency', 'many-workloads'];
 
+const separatePrograms = [
+  'load-worker',
+  'stand-in-sidecars',
+  'load-generator',
+  'bench-upstream',
+  'proxy-program',
+  'profiled-sidecar',
+];
+
 /** The sidecar without its counters, to tell what they cost. */
 const silentTelemetry = {
   name: 'silent-telemetry',
@@ -48,8 +57,7 @@ await run(async () => {
   const sidecarOnly = asked.length > 0 && asked.every((each) => !productCases.includes(each));
   await build(sidecarOnly ? ['sidecar'] : ['sidecar', 'sample', 'renderer', 'cli'], say);
   await buildProgram(entry, 'main.mjs', true);
-  for (const name of ['load-worker', 'stand-in-sidecars', 'load-generator', 'bench-upstream', 'proxy-program'])
-    await buildProgram(`test/bench/${name}.ts`, `${name}.mjs`, false);
+  for (const name of separatePrograms) await buildProgram(`test/bench/${name}.ts`, `${name}.mjs`, false);
   await buildProgram('core/data-plane/main.ts', 'sidecar-silent.mjs', false, [silentTelemetry]);
   const result = spawnSync(process.execPath, [join(root, '.build/bench/main.mjs'), ...process.argv.slice(2)], {
     cwd: root,

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { BenchOptions } from './result.ts';
 
-export const usage = `npm run bench -- [CASE...] [--quick] [--programs a,b] [--connections 1,32] [--rounds N] [--seconds S] [--no-save]`;
+export const usage = `npm run bench -- [CASE...] [--quick] [--programs a,b] [--connections 1,32] [--rounds N] [--seconds S] [--no-save] [--profile]`;
 
 const list = (text: string | undefined): string[] => (text === undefined ? [] : text.split(',').filter(Boolean));
 
@@ -19,6 +19,7 @@ export function readArguments(args: readonly string[]): {
       connections: { type: 'string' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
+      profile: { type: 'boolean', default: false },
       'no-save': { type: 'boolean', default: false },
     },
   });
@@ -30,7 +31,9 @@ export function readArguments(args: readonly string[]): {
       connections: list(values.connections).map(Number),
       rounds: values.rounds === undefined ? null : Number(values.rounds),
       seconds: values.seconds === undefined ? null : Number(values.seconds),
-      save: !values['no-save'],
+      // A profiled sidecar is slower: its figures are not to be kept.
+      save: !values['no-save'] && !values.profile,
+      profile: values.profile,
     },
   };
 }

@@ -35,7 +35,7 @@ export async function startPeers(
     }
     const dir = join(room.dir, `${role}-${peer.name}`);
     await mkdir(dir, { recursive: true });
-    started.push({ name: peer.name, running: await peer.start(role, { upstreamPort, dir }) });
+    started.push({ name: peer.name, running: await peer.start(role, { upstreamPort, dir, profile: options.profile }) });
   }
   return started;
 }
@@ -160,6 +160,10 @@ function toAdded(rounds: readonly Measurement[], measured: Rounds): Partial<Benc
 }
 
 export function describe(result: BenchResult): string {
+  if (result.requestsPerSecond === undefined) {
+    const failed = (result.failures ?? 0) > 0 ? ` ${result.failures} FAILED: ${result.firstFailure}` : '';
+    return `${result.program.padEnd(16)} ${result.rssMb} MB${failed}`;
+  }
   const { program, requestsPerSecond = 0, disturbed = 0, failures = 0, addedP50Us } = result;
   const { ratioToNginx, ratioSpread = 0, cpuRatioToNginx = Number.NaN, ratioToPlain } = result;
   const latency =

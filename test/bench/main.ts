@@ -10,6 +10,7 @@ import Docker from 'dockerode';
 import { readArguments, usage } from './arguments.ts';
 import { cases } from './cases/cases.ts';
 import { type BenchReport, findRegressions, readHistory } from './history.ts';
+import { listProfiles, printProfiles } from './profile.ts';
 import type { BenchResult } from './result.ts';
 import { judge } from './targets.ts';
 
@@ -41,12 +42,17 @@ async function whyNot(needs: 'docker' | 'linux' | 'nothing'): Promise<string | n
   );
 }
 
+const profilesDir = join(process.cwd(), '.build', 'bench', 'profiles');
 const startedAt = new Date().toISOString();
 const results: BenchResult[] = [];
 for (const each of cases.filter(({ name }) => asked.length === 0 || asked.includes(name))) {
   const reason = await whyNot(each.needs);
   console.log(reason === null ? `${each.name}:` : `${each.name}: skipped, ${reason}`);
-  if (reason === null) results.push(...(await each.run((line) => console.log(`  ${line}`), options)));
+  if (reason !== null) continue;
+  const before = new Set(listProfiles(profilesDir));
+  const say = (line: string) => console.log(`  ${line}`);
+  results.push(...(await each.run(say, options)));
+  if (options.profile) printProfiles(profilesDir, before, say);
 }
 
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, node: process.version };

@@ -46,6 +46,8 @@ export interface BenchOptions {
   readonly seconds: number | null;
   /** False: latest.json and the history stay as they are. */
   readonly save: boolean;
+  /** Sidecars write CPU profiles, whose summaries are printed. */
+  readonly profile: boolean;
 }
 
 export interface BenchCase {

@@ -31,7 +31,7 @@ function compare(comparison: Comparison): BenchCase {
       try {
         started = await startPeers(room, role, peers, options, say);
         const rounds = options.rounds ?? comparison.rounds ?? (options.quick ? 3 : 5);
-        const seconds = options.seconds ?? (options.quick ? 0.7 : 1.5);
+        const seconds = options.seconds ?? (options.quick ? 0.7 : 1);
         await warmUp(room, started, options.quick ? 700 : 1_500);
         for (const load of loads(options, seconds * 1_000)) {
           const measured = await measureRounds(started, rounds, (peer) => room.measure(peer, load));
@@ -107,6 +107,17 @@ export const idleConnectionsCase = compare({
   name: 'idle-connections',
   role: 'hop',
   rounds: 1,
+  finish: (rows) =>
+    rows.map(({ case: name, program, connections, rssMb, rounds, disturbed, failures, firstFailure }) => ({
+      case: name,
+      program,
+      connections,
+      rssMb,
+      rounds,
+      disturbed,
+      failures,
+      ...(firstFailure === undefined ? {} : { firstFailure }),
+    })) as BenchResult[],
   loads: (options) => [
     {
       kind: 'idle',

@@ -37,7 +37,7 @@ export abstract class Load implements LaneOwner {
   protected async connect(lanes: readonly Lane[]): Promise<void> {
     const opened = lanes.map((lane) => lane.connect().catch((error: unknown) => this.#count(String(error))));
     await Promise.all(opened);
-    if (!lanes.some((lane) => lane.open)) throw new Error(this.#firstFailure ?? 'no connection could be opened');
+    if (!this.lanes.some((lane) => lane.open)) throw new Error(this.#firstFailure ?? 'no connection could be opened');
   }
 
   protected async measure(onMeasure: (part: 'begin' | 'end') => void): Promise<LoadResult> {

@@ -14,6 +14,8 @@ const servicePort = 8080;
 const shipped = join(process.cwd(), 'dist', 'sidecar', 'sidecar.mjs');
 /** The same source with recording replaced by functions that do nothing (silent-telemetry.ts). */
 const silent = join(process.cwd(), '.build', 'bench', 'sidecar-silent.mjs');
+const profiled = join(process.cwd(), '.build', 'bench', 'profiled-sidecar.mjs');
+const programFor = ({ profile = false }: PeerContext) => (profile ? profiled : shipped);
 type Change = (config: SidecarConfig) => SidecarConfig;
 
 /** One sidecar as the product runs it: its bundle, its flags, its control stream, telemetry every second. */
@@ -85,8 +87,9 @@ interface HopOptions {
   readonly program?: string;
 }
 
-async function startHop({ upstreamPort, dir }: PeerContext, options: HopOptions = {}): Promise<RunningPeer> {
-  const { protocol = 'auto', change = (config) => config, program = shipped } = options;
+async function startHop(context: PeerContext, options: HopOptions = {}): Promise<RunningPeer> {
+  const { upstreamPort, dir } = context;
+  const { protocol = 'auto', change = (config) => config, program = programFor(context) } = options;
   const port = await freePort();
   const endpoint = { ports: [{ port: servicePort, targetPort: upstreamPort }] };
   const config = change(toClientConfig(port, endpoint, protocol));
@@ -94,7 +97,9 @@ async function startHop({ upstreamPort, dir }: PeerContext, options: HopOptions 
   return { port, pids: [client.pid], close: () => client.close() };
 }
 
-async function startPair({ upstreamPort, dir }: PeerContext, protocol: 'auto' | 'tcp' = 'auto'): Promise<RunningPeer> {
+async function startPair(context: PeerContext, protocol: 'auto' | 'tcp' = 'auto'): Promise<RunningPeer> {
+  const { upstreamPort, dir } = context;
+  const program = programFor(context);
   const ca = await TestCa.create();
   const [port, inboundPort] = [await freePort(), await freePort()];
   const inbound = [
@@ -115,9 +120,10 @@ async function startPair({ upstreamPort, dir }: PeerContext, protocol: 'auto' | 
         ports: protocol === 'auto' ? [] : [{ port: servicePort, protocol, mtls: 'STRICT' }],
       },
     }),
+    program,
   );
   const endpoint = { ports: [{ port: servicePort, targetPort: inboundPort }], mesh: true };
-  const client = await BenchSidecar.start('client', dir, ca, toClientConfig(port, endpoint, protocol));
+  const client = await BenchSidecar.start('client', dir, ca, toClientConfig(port, endpoint, protocol), program);
   return {
     port,
     pids: [client.pid, server.pid],

@@ -16,6 +16,8 @@ export interface PeerContext {
   readonly upstreamPort: number;
   /** A folder of the peer's own. */
   readonly dir: string;
+  /** Asks for a CPU profile; only Meshdesk's sidecar writes one. */
+  readonly profile?: boolean;
 }
 
 export interface RunningPeer {
