@@ -75,6 +75,7 @@ export class MuxPair {
       owner: {
         onReady: () => this.events.push('ready'),
         onStream: () => new Recorder(),
+        onRoom: () => undefined,
         onDraining: () => this.events.push('draining'),
         onClose: (error) => {
           this.closed.client = error;
@@ -94,6 +95,7 @@ export class MuxPair {
           this.onServed(recorder, stream);
           return recorder;
         },
+        onRoom: () => undefined,
         onDraining: () => undefined,
         onClose: (error) => {
           this.closed.server = error;

@@ -54,6 +54,7 @@ export async function openTlsMux(
           onServed(recorder, stream);
           return recorder;
         },
+        onRoom: () => undefined,
         onDraining: () => undefined,
         onClose: (error) => {
           closed.server = error;
@@ -78,6 +79,7 @@ export async function openTlsMux(
     owner: {
       onReady: () => ready(),
       onStream: () => new Recorder(),
+      onRoom: () => undefined,
       onDraining: () => undefined,
       onClose: (error) => {
         closed.client = error;

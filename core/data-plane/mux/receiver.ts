@@ -179,7 +179,7 @@ export class Receiver implements FrameSink {
     if (this.#session.role === 'server' || stream === null) this.#noteReset();
     if (stream === null) return;
     stream.close();
-    stream.owner.onReset(code, `the peer ended the stream: ${code}`);
+    stream.owner.onReset(code, `the peer ended the stream: ${code}`, 'peer');
   }
 
   #receiveSettings(id: number, bytes: Buffer, start: number, end: number): void {
@@ -215,7 +215,8 @@ export class Receiver implements FrameSink {
     if (code === null) return true;
     this.#noteReset();
     stream.reset(code);
-    stream.owner.onReset(code, code === 'overload' ? 'too much waits to be taken' : 'the peer ignored the window');
+    const reason = code === 'overload' ? 'too much waits to be taken' : 'the peer ignored the window';
+    stream.owner.onReset(code, reason, 'peer');
     return false;
   }
 

@@ -6,17 +6,19 @@ import { defaultLimits, type MuxLimits } from './limits.ts';
 import { Liveness } from './liveness.ts';
 import { type FlushSchedule, Outbox, turnSchedule } from './outbox.ts';
 import { Receiver, type ReceivingSession } from './receiver.ts';
-import { type PeerSettings, writeSettings } from './settings.ts';
+import { leastSettings, type PeerSettings, writeSettings } from './settings.ts';
 import { MuxStream, type MuxStreamOwner, type StreamSession } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 import { WindowLedger } from './window-ledger.ts';
 
 /** Who has a session. No callback runs inside a call to the session. */
 export interface MuxSessionOwner {
-  /** The peer's settings are known: streams may be opened (client side). */
+  /** The peer's settings are known: more streams may be opened (client side). */
   onReady(): void;
   /** The peer opened a stream; returns who answers it. The head follows at once (server side). */
   onStream(stream: MuxStream): MuxStreamOwner;
+  /** Streams have ended: others may be opened. */
+  onRoom(): void;
   /** The peer wants no new streams; those that are open live on (client side). */
   onDraining(): void;
   /** Gone; all streams were told before. `null` after an orderly end. */
@@ -49,6 +51,7 @@ export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
   #ended = false;
   #error: Error | null = null;
   #endedSinceMs: number | null = null;
+  #roomNoted = false;
 
   constructor(wire: Wire, options: MuxSessionOptions) {
     const { role, owner, monotonicMs, limits = defaultLimits, schedule = turnSchedule } = options;
@@ -77,8 +80,7 @@ export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
 
   /** Client: a stream may be opened now. */
   get available(): boolean {
-    const peer = this.#peer;
-    return peer !== null && !this.#draining && !this.#ended && this.table.size < peer.maxStreams;
+    return !this.#draining && !this.#ended && this.table.size < this.peer.maxStreams;
   }
 
   get draining(): boolean {
@@ -170,6 +172,8 @@ export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
 
   greet(settings: PeerSettings): void {
     this.#peer = settings;
+    const more = settings.initialWindowBytes - leastSettings.initialWindowBytes;
+    if (more > 0) for (const stream of this.table.list()) stream.widen(more);
     this.#owner.onReady();
   }
 
@@ -186,7 +190,8 @@ export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
     if (this.role === 'client') {
       const repeatable = this.table.list().filter((stream) => stream.id > last);
       for (const stream of repeatable) stream.close();
-      for (const stream of repeatable) stream.owner.onReset('refused', 'the peer did not accept the stream any more');
+      for (const stream of repeatable)
+        stream.owner.onReset('refused', 'the peer did not accept the stream any more', 'session');
     }
     if (code !== 'none') this.#error ??= new MuxError(code, `the peer ended the session: ${reason || code}`);
     if (!wasDraining) this.#owner.onDraining();
@@ -195,22 +200,23 @@ export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
 
   // --- flow control and limits -------------------------------------------------------------------------------------
 
-  get initialSendWindow(): number {
-    return this.#peer?.initialWindowBytes ?? 0;
-  }
-
-  get maxPeerFrameBytes(): number {
-    return this.#peer?.maxFrameBytes ?? 0;
+  get peer(): PeerSettings {
+    return this.#peer ?? leastSettings;
   }
 
   admit(stream: MuxStream): boolean {
     if (!this.available || this.table.last >= lastStreamNumber) return false;
     this.table.add(stream, this.table.last + 1);
+    stream.sendWindow = this.peer.initialWindowBytes;
     return true;
   }
 
   forget(stream: MuxStream): void {
-    if (this.table.remove(stream) && this.#draining && this.table.size === 0) this.#endWhenIdle();
+    if (!this.table.remove(stream)) return;
+    if (this.#draining && this.table.size === 0) this.#endWhenIdle();
+    if (this.#roomNoted) return;
+    this.#roomNoted = true;
+    queueMicrotask(this.#tellRoom);
   }
 
   credit(stream: MuxStream, bytes: number): void {
@@ -245,6 +251,11 @@ export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
     this.#end();
   }
 
+  readonly #tellRoom = () => {
+    this.#roomNoted = false;
+    this.#owner.onRoom();
+  };
+
   /** Frees the streams at once and tells their owners after the current callback. */
   #end(): void {
     this.#ended = true;
@@ -255,7 +266,7 @@ export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
     const error = this.#error;
     const code = error instanceof MuxError && error.code === 'timeout' ? 'timeout' : 'lost';
     process.nextTick(() => {
-      for (const stream of streams) stream.owner.onReset(code, error?.message ?? 'the session ended');
+      for (const stream of streams) stream.owner.onReset(code, error?.message ?? 'the session ended', 'session');
     });
   }
 }

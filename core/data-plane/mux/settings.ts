@@ -14,11 +14,19 @@ export interface PeerSettings {
 
 export const protocolVersion = 1;
 
+/** What every peer accepts, and what a client goes by until the server's settings have come. */
+export const leastSettings: PeerSettings = {
+  version: protocolVersion,
+  features: 0,
+  initialWindowBytes: 16 * 1024,
+  maxStreams: 100,
+  maxFrameBytes: minFrameBytes,
+};
+
 const id = { version: 1, features: 2, initialWindow: 3, maxStreams: 4, maxFrame: 5 } as const;
 const entryBytes = 5;
 /** A peer may know settings that we do not; those are skipped. */
 const maxEntries = 32;
-const smallestWindowBytes = 16 * 1024;
 
 /** The SETTINGS frame of this side. */
 export function writeSettings(limits: MuxLimits): Buffer {
@@ -55,11 +63,16 @@ export function readSettings(bytes: Buffer, start: number, end: number): PeerSet
     features: values.get(id.features) ?? 0,
     initialWindowBytes: within(
       'initial window',
-      values.get(id.initialWindow) ?? smallestWindowBytes,
-      smallestWindowBytes,
+      values.get(id.initialWindow) ?? leastSettings.initialWindowBytes,
+      leastSettings.initialWindowBytes,
       largestWindowBytes,
     ),
-    maxStreams: within('number of streams', values.get(id.maxStreams) ?? 1, 1, 0xffff_ffff),
+    maxStreams: within(
+      'number of streams',
+      values.get(id.maxStreams) ?? leastSettings.maxStreams,
+      leastSettings.maxStreams,
+      0xffff_ffff,
+    ),
     maxFrameBytes: Math.min(
       within('frame size', values.get(id.maxFrame) ?? minFrameBytes, minFrameBytes, 0xff_ffff),
       largestFrameBytes,

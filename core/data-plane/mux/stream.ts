@@ -10,6 +10,7 @@ import {
   writeHeader,
 } from './frame.ts';
 import { dataOctet, type Outbox, quantumBytes } from './outbox.ts';
+import type { PeerSettings } from './settings.ts';
 
 /** Who uses a stream. No callback runs inside a call to the stream, `reset` included; buffers are valid during the call only. */
 export interface MuxStreamOwner {
@@ -26,15 +27,14 @@ export interface MuxStreamOwner {
   onEnd(): void;
   /** What was sent has left the stream's queue after a call returned false. */
   onDrain(): void;
-  /** Ended early, by the peer or with the session. Nothing follows. */
-  onReset(code: MuxErrorCode, reason: string): void;
+  /** Ended early, by the peer (or for a rule that it broke) or with the session. Nothing follows. */
+  onReset(code: MuxErrorCode, reason: string, origin: 'peer' | 'session'): void;
 }
 
 /** What a stream needs of its session. */
 export interface StreamSession {
   readonly outbox: Outbox;
-  readonly initialSendWindow: number;
-  readonly maxPeerFrameBytes: number;
+  readonly peer: PeerSettings;
   /** Gives a stream that sends its first head a number and a place among the open ones. */
   admit(stream: MuxStream): boolean;
   /** Both directions have ended, or it was reset. */
@@ -80,7 +80,7 @@ export class MuxStream {
   constructor(session: StreamSession, owner: MuxStreamOwner) {
     this.#session = session;
     this.owner = owner;
-    this.sendWindow = session.initialSendWindow;
+    this.sendWindow = session.peer.initialWindowBytes;
   }
 
   get queuedBytes(): number {
@@ -121,9 +121,9 @@ export class MuxStream {
 
   /** Sends what was composed from `start`, the index that `reserveHead` gave. See `sendHead`. */
   commitHead(info: HeadInfo, start: number, headEnd: number, end: number, fin: boolean): boolean {
-    const { outbox, maxPeerFrameBytes } = this.#session;
+    const { outbox, peer } = this.#session;
     const length = headPreludeBytes + end - start;
-    if (this.closed || this.localDone || length > maxPeerFrameBytes) return false;
+    if (this.closed || this.localDone || length > peer.maxFrameBytes) return false;
     if (this.id === 0 && !this.#session.admit(this)) return false;
     const { output } = outbox;
     const headLength = headEnd - start;

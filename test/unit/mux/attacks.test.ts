@@ -48,6 +48,7 @@ class Victim {
           this.onStream(stream, recorder);
           return recorder;
         },
+        onRoom: () => undefined,
         onDraining: () => undefined,
         onClose: (error) => {
           this.closedWith = error;
@@ -330,7 +331,7 @@ describe('what a peer may not drive up', () => {
 describe('other versions', () => {
   it('skips optional frames and settings that it does not know', async () => {
     const victim = new Victim();
-    await victim.send(setting([1, 9], [3, 100_000], [4, 10], [77, 1]), frame(31, 0, Buffer.from('x')), frame(16, 4));
+    await victim.send(setting([1, 9], [3, 100_000], [4, 200], [77, 1]), frame(31, 0, Buffer.from('x')), frame(16, 4));
     await victim.send(head(1));
     expect(victim.session.closed).toBe(false);
     expect(victim.streams).toHaveLength(1);
@@ -343,13 +344,13 @@ describe('other versions', () => {
   });
 
   it('keeps to the limits of a peer with smaller ones', async () => {
-    const pair = await MuxPair.open({ server: { maxStreams: 2, initialWindowBytes: 16_384 } });
-    pair.request('GET /1 HTTP/1.1\r\n\r\n', '', false);
-    const { stream } = pair.request('GET /2 HTTP/1.1\r\n\r\n', '', false);
+    const pair = await MuxPair.open({ server: { maxStreams: 100, initialWindowBytes: 16_384 } });
+    for (let n = 1; n < 100; n += 1) pair.request('GET / HTTP/1.1\r\n\r\n', '', false);
+    const { stream } = pair.request('GET / HTTP/1.1\r\n\r\n', '', false);
     expect(pair.client.available).toBe(false);
     expect(stream.inlineRoom).toBe(16_384);
     await pair.link.settle();
-    expect(pair.served).toHaveLength(2);
+    expect(pair.served).toHaveLength(100);
   });
 
   it('makes the words of the peer fit for a log', async () => {

@@ -1,0 +1,276 @@
+import type { EdgeRecorder } from '../connection.ts';
+import type { HeadFields, HttpCodec, RequestHead, ResponseHead } from '../http/codec.ts';
+import { writeAnswer } from '../http/local-answer.ts';
+import type { BodyForm, CancelReason, ClientStream, MeshAnswer, RequestSink } from '../http/streams.ts';
+import { BodyReader, codingOf, type TakeBody } from './body-reader.ts';
+import { bodyCoding, type HeadInfo, type MuxErrorCode } from './frame.ts';
+import { composeResponse, sizeOfResponse } from './head-composer.ts';
+import { toReason } from './reset-codes.ts';
+import type { MuxStream, MuxStreamOwner } from './stream.ts';
+import { composeTrailers, TrailerLines } from './trailer-lines.ts';
+
+const trailerLines = new TrailerLines();
+const emptyLine = Buffer.from('\r\n\r\n');
+
+export interface ClientStreamParts {
+  readonly codec: HttpCodec;
+  readonly monotonicMs: () => number;
+  /** Counts requests that were refused before there was an exchange. */
+  readonly recorder: EdgeRecorder | null;
+  /** The object may serve another stream. */
+  readonly onFree: (client: MuxClientStream) => void;
+}
+
+/**
+ * A request of another sidecar. Its head is parsed like any client's: that it came from a sidecar says who sent it, not that
+ * it is well-formed. One object, with its sink, serves one stream after the other.
+ */
+export class MuxClientStream implements ClientStream, MuxStreamOwner {
+  protocol: 'http/1.1' | 'http/2' = 'http/1.1';
+  readonly takesChunked = true;
+  readonly #parts: ClientStreamParts;
+  readonly #body = new BodyReader();
+  #sink: RequestSink | null = null;
+  #stream: MuxStream | null = null;
+  #headOnly = false;
+  #tunnel = false;
+  #isPaused = false;
+  /** Received while paused. */
+  #owedBytes = 0;
+
+  constructor(parts: ClientStreamParts) {
+    this.#parts = parts;
+  }
+
+  /** Once, before the first stream. */
+  attach(sink: RequestSink): void {
+    this.#sink = sink;
+  }
+
+  serve(stream: MuxStream): void {
+    this.#stream = stream;
+    this.#tunnel = false;
+    this.#isPaused = false;
+    this.#owedBytes = 0;
+  }
+
+  /** The exchange is over. What is left of the request is of no use to anybody; queued parts of the answer still leave. */
+  finish(): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    this.#stream = null;
+    stream.owner = settled;
+    if (!stream.closed && !stream.remoteDone && !this.#body.done) stream.reset('cancelled');
+    this.#parts.onFree(this);
+  }
+
+  // --- from the exchange -------------------------------------------------------------------------------------------
+
+  sendInterim(bytes: Buffer, head: ResponseHead): void {
+    this.#respond({ body: bodyCoding.none, interim: true, http2: this.#isHttp2 }, bytes, head, 'none', 0, 0, false);
+  }
+
+  sendHead(
+    bytes: Buffer,
+    head: ResponseHead,
+    form: BodyForm,
+    bodyStart: number,
+    bodyEnd: number,
+    isLast: boolean,
+  ): boolean {
+    const info: HeadInfo = { body: codingOf(form), interim: false, http2: this.#isHttp2 };
+    return this.#respond(info, bytes, head, form, bodyStart, bodyEnd, isLast);
+  }
+
+  sendBody(bytes: Buffer, start: number, end: number, isLast: boolean): boolean {
+    if (end > start) return this.#stream?.send(bytes, start, end, isLast) ?? true;
+    if (isLast) this.#stream?.end();
+    return true;
+  }
+
+  sendTrailers(bytes: Buffer, trailers: HeadFields): void {
+    const block = composeTrailers(bytes, trailers);
+    this.#stream?.sendTrailers(block, 0, block.length);
+  }
+
+  answer({ status, flag, body }: MeshAnswer): void {
+    const bytes = writeAnswer({ status, flag, body, connection: null, headOnly: this.#headOnly });
+    const headEnd = bytes.indexOf(emptyLine) + emptyLine.length;
+    const hasBody = bytes.length > headEnd;
+    const info = { body: hasBody ? bodyCoding.asHead : bodyCoding.none, interim: false, http2: this.#isHttp2 };
+    this.#stream?.sendHead(info, bytes, 0, headEnd, bytes.length, true);
+  }
+
+  openTunnel(bytes: Buffer, head: ResponseHead): void {
+    this.#tunnel = true;
+    this.#respond({ body: bodyCoding.plain, interim: false, http2: false }, bytes, head, 'plain', 0, 0, false);
+  }
+
+  abort(reason: CancelReason): void {
+    this.#stream?.reset(reason);
+  }
+
+  pauseRequest(): void {
+    this.#isPaused = true;
+  }
+
+  resumeRequest(): void {
+    this.#isPaused = false;
+    const owed = this.#owedBytes;
+    this.#owedBytes = 0;
+    this.#stream?.consumed(owed);
+  }
+
+  // --- from the stream ---------------------------------------------------------------------------------------------
+
+  onHead(info: HeadInfo, bytes: Buffer, start: number, headEnd: number, end: number, fin: boolean): void {
+    const { codec, monotonicMs } = this.#parts;
+    const sink = this.#sink;
+    const stream = this.#stream;
+    if (sink === null || stream === null) return;
+    this.protocol = info.http2 ? 'http/2' : 'http/1.1';
+    this.#headOnly = false;
+    this.#body.begin('none', codec.request, false);
+    if (codec.parseRequest(bytes, start, headEnd) !== 'complete' || codec.request.end !== headEnd) {
+      this.#refuse(codec.request.end === headEnd ? codec.refusal : badHead);
+      return;
+    }
+    const head = codec.request;
+    const form = BodyReader.formOf(info.body, head);
+    if (info.interim || form === null || (form === 'none' && (head.chunked || head.contentLength > 0))) {
+      this.#refuse(badFraming);
+      return;
+    }
+    this.#headOnly = isHead(bytes, head);
+    sink.begin(bytes, head, form, monotonicMs());
+    const decode = form === 'chunked' && !sink.takesChunked;
+    this.#body.begin(form, head, decode);
+    if (end > headEnd) {
+      this.#note(end - headEnd);
+      this.#startWithBody(sink, bytes, headEnd, end, fin);
+    } else {
+      const isLast = form === 'none' || (form === 'plain' && fin);
+      if (isLast && form === 'plain') this.#body.endWithTrailers();
+      sink.start(bytes, headEnd, headEnd, isLast);
+    }
+  }
+
+  onData(bytes: Buffer, start: number, end: number): void {
+    this.#note(end - start);
+    const sink = this.#sink;
+    if (sink === null) return;
+    if (this.#tunnel) sink.body(bytes, start, end);
+    else if (!this.#body.read(bytes, start, end, this.#take))
+      sink.refuseBody('the request has more bytes than it says');
+  }
+
+  onTrailers(bytes: Buffer, start: number, end: number): void {
+    const trailers = trailerLines.parse(bytes, start, end);
+    const sink = this.#sink;
+    if (trailers === null || this.#tunnel || !this.#body.endWithTrailers()) {
+      sink?.refuseBody('the request has trailers that it cannot have');
+      return;
+    }
+    sink?.trailers(bytes, trailers);
+    sink?.end();
+  }
+
+  onEnd(): void {
+    if (this.#tunnel) this.#sink?.end();
+    else if (!this.#body.end(this.#take)) this.#sink?.refuseBody('the request ends in the middle of its body');
+  }
+
+  onDrain(): void {
+    this.#sink?.clientDrained();
+  }
+
+  onReset(code: MuxErrorCode): void {
+    this.#sink?.clientGone(toReason(code));
+  }
+
+  // --- the request -------------------------------------------------------------------------------------------------
+
+  #startWithBody(sink: RequestSink, bytes: Buffer, headEnd: number, end: number, fin: boolean): void {
+    let first = true;
+    const stream = this.#stream;
+    const ends = fin && end > headEnd;
+    const whole = this.#body.read(bytes, headEnd, end, (from, start, to, isLast) => {
+      // The exchange may have ended with the first part.
+      if (this.#stream !== stream) return;
+      if (!first) {
+        if (to > start) sink.body(from, start, to);
+        if (isLast) sink.end();
+        return;
+      }
+      first = false;
+      const isPlainEnd = ends && this.#body.endWithTrailers();
+      if (to > start) sink.start(from, start, to, isLast || isPlainEnd);
+      else sink.start(bytes, headEnd, headEnd, isLast);
+    });
+    if (this.#stream !== stream) return;
+    if (!whole && first) sink.refuseBody('the request has more bytes than it says');
+    else if (!whole) sink.refuseBody('the chunked coding of the request is broken');
+    // Nothing but the beginning of a chunk.
+    else if (first) sink.start(bytes, headEnd, headEnd, false);
+  }
+
+  readonly #take: TakeBody = (bytes, start, end, isLast) => {
+    if (end > start) this.#sink?.body(bytes, start, end);
+    if (isLast) this.#sink?.end();
+  };
+
+  /** A request that cannot be understood; there is no exchange for it. */
+  #refuse({ status, reason }: { readonly status: number; readonly reason: string }): void {
+    this.answer({ status, flag: 'DPE', body: `the request has ${reason}\n` });
+    this.#parts.recorder?.request(status, 'DPE', 0);
+    this.finish();
+  }
+
+  // --- the answer --------------------------------------------------------------------------------------------------
+
+  get #isHttp2(): boolean {
+    return this.protocol === 'http/2';
+  }
+
+  #respond(
+    info: HeadInfo,
+    bytes: Buffer,
+    head: ResponseHead,
+    form: BodyForm,
+    bodyStart: number,
+    bodyEnd: number,
+    isLast: boolean,
+  ): boolean {
+    const stream = this.#stream;
+    if (stream === null || stream.closed) return true;
+    const inline = Math.min(bodyEnd - bodyStart, stream.inlineRoom);
+    const start = stream.reserveHead(sizeOfResponse(head) + inline);
+    const headEnd = composeResponse(stream.output, start, bytes, head, form);
+    const end = headEnd + bytes.copy(stream.output, headEnd, bodyStart, bodyStart + inline);
+    const whole = inline === bodyEnd - bodyStart;
+    stream.commitHead(info, start, headEnd, end, isLast && whole);
+    return whole || stream.send(bytes, bodyStart + inline, bodyEnd, isLast);
+  }
+
+  #note(bytes: number): void {
+    if (this.#isPaused) this.#owedBytes += bytes;
+    else this.#stream?.consumed(bytes);
+  }
+}
+
+const badHead = { status: 400, reason: 'a head that ends before its frame says' };
+const badFraming = { status: 400, reason: 'a head and frames that contradict each other' };
+
+function isHead(bytes: Buffer, { start, methodEnd }: RequestHead): boolean {
+  return methodEnd - start === 4 && bytes.toString('latin1', start, methodEnd) === 'HEAD';
+}
+
+/** Of a stream whose exchange is over: its answer may still be leaving. */
+const settled: MuxStreamOwner = {
+  onHead: () => undefined,
+  onData: () => undefined,
+  onTrailers: () => undefined,
+  onEnd: () => undefined,
+  onDrain: () => undefined,
+  onReset: () => undefined,
+};

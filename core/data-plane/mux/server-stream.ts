@@ -1,0 +1,278 @@
+import type { EdgeRecorder } from '../connection.ts';
+import type { HeadFields, RequestHead, ResponseHead } from '../http/codec.ts';
+import type { BodyForm, CancelReason, RequestEdit, ResponseSink, ServerStream } from '../http/streams.ts';
+import { BodyReader, codingOf, type TakeBody } from './body-reader.ts';
+import { bodyCoding, type HeadInfo, type MuxErrorCode } from './frame.ts';
+import { composeRequest, sizeOfRequest } from './head-composer.ts';
+import { toReason } from './reset-codes.ts';
+import type { MuxStream, MuxStreamOwner } from './stream.ts';
+import { composeTrailers, TrailerLines } from './trailer-lines.ts';
+import type { MuxUpstreamSession } from './upstream-carrier.ts';
+
+const noBytes = Buffer.alloc(0);
+const trailerLines = new TrailerLines();
+
+/** One request to another sidecar. What comes back is parsed as strictly as what any server answers. */
+export class MuxServerStream implements ServerStream, MuxStreamOwner {
+  readonly reused: boolean;
+  readonly #upstream: MuxUpstreamSession;
+  readonly #http2: boolean;
+  readonly #body = new BodyReader();
+  /** `null` once the exchange has heard the last. */
+  #sink: ResponseSink | null;
+  #stream: MuxStream | null = null;
+  #isReserved = true;
+  #headSeen = false;
+  /** HEAD: the answer has no body whatever its head says. */
+  #headOnly = false;
+  /** Asked for, until the final head: the request's own direction stays open meanwhile. */
+  #asked: 'upgrade' | 'connect' | null = null;
+  #tunnel = false;
+  #isPaused = false;
+  /** Received while paused. */
+  #owedBytes = 0;
+
+  constructor(upstream: MuxUpstreamSession, sink: ResponseSink, options: { reused: boolean; http2: boolean }) {
+    this.#upstream = upstream;
+    this.#sink = sink;
+    this.reused = options.reused;
+    this.#http2 = options.http2;
+  }
+
+  get recorder(): EdgeRecorder | null {
+    return this.#upstream.recorder;
+  }
+
+  // --- from the exchange -------------------------------------------------------------------------------------------
+
+  sendHead(
+    bytes: Buffer,
+    head: RequestHead,
+    edit: RequestEdit,
+    form: BodyForm,
+    body: Buffer,
+    bodyStart: number,
+    bodyEnd: number,
+    isLast: boolean,
+  ): boolean {
+    this.#unreserve(true);
+    const stream = this.#upstream.openStream(this);
+    const method = bytes.toString('latin1', head.start, head.methodEnd);
+    this.#headOnly = method === 'HEAD';
+    this.#asked = method === 'CONNECT' ? 'connect' : head.upgrade ? 'upgrade' : null;
+    const inline = Math.min(bodyEnd - bodyStart, stream.inlineRoom);
+    const start = stream.reserveHead(sizeOfRequest(head, edit) + inline);
+    const headEnd = composeRequest(stream.output, start, bytes, head, edit, form);
+    const end = headEnd + body.copy(stream.output, headEnd, bodyStart, bodyStart + inline);
+    const info: HeadInfo = { body: codingOf(form), interim: false, http2: this.#http2 };
+    const fin = isLast && this.#asked === null && inline === bodyEnd - bodyStart;
+    if (!stream.commitHead(info, start, headEnd, end, fin)) {
+      // It was available a moment ago; the session has ended or drains since.
+      queueMicrotask(() => this.onReset('refused', 'the connection takes no requests any more', 'session'));
+      return true;
+    }
+    this.#stream = stream;
+    if (inline === bodyEnd - bodyStart) return true;
+    return stream.send(body, bodyStart + inline, bodyEnd, isLast && this.#asked === null);
+  }
+
+  sendBody(bytes: Buffer, start: number, end: number, isLast: boolean): boolean {
+    const stream = this.#stream;
+    if (stream === null) return true;
+    const fin = isLast && this.#asked === null;
+    if (end > start) return stream.send(bytes, start, end, fin);
+    if (fin) stream.end();
+    return true;
+  }
+
+  sendTrailers(bytes: Buffer, trailers: HeadFields): void {
+    const block = composeTrailers(bytes, trailers);
+    this.#stream?.sendTrailers(block, 0, block.length);
+  }
+
+  pauseResponse(): void {
+    this.#isPaused = true;
+  }
+
+  resumeResponse(): void {
+    this.#isPaused = false;
+    const owed = this.#owedBytes;
+    this.#owedBytes = 0;
+    this.#stream?.consumed(owed);
+  }
+
+  cancel(reason: CancelReason): void {
+    this.#sink = null;
+    this.#unreserve(false);
+    this.#stream?.reset(reason);
+  }
+
+  // --- from the stream ---------------------------------------------------------------------------------------------
+
+  onHead(info: HeadInfo, bytes: Buffer, start: number, headEnd: number, end: number, fin: boolean): void {
+    const { codec } = this.#upstream;
+    const sink = this.#sink;
+    if (sink === null) {
+      this.#stream?.consumed(end - headEnd);
+      return;
+    }
+    if (codec.parseResponse(bytes, start, headEnd) !== 'complete' || codec.response.end !== headEnd) {
+      this.#break('the other sidecar sent no valid response');
+      return;
+    }
+    const head = codec.response;
+    if (info.interim) {
+      if (head.status >= 200 || head.status === 101) this.#break('a final response that says it is interim');
+      else sink.onInterim(bytes, head);
+      return;
+    }
+    this.#headSeen = true;
+    if (this.#isTunnel(head)) this.#openTunnel(sink, bytes, head, headEnd, end);
+    else this.#takeHead(sink, info, bytes, head, headEnd, end, fin);
+  }
+
+  onData(bytes: Buffer, start: number, end: number): void {
+    this.#note(end - start);
+    if (this.#sink === null) return;
+    if (this.#tunnel) this.#sink.onBody(bytes, start, end, false);
+    else if (!this.#body.read(bytes, start, end, this.#take)) this.#break('more bytes than the response has');
+  }
+
+  onTrailers(bytes: Buffer, start: number, end: number): void {
+    const trailers = trailerLines.parse(bytes, start, end);
+    if (this.#sink === null) return;
+    if (trailers === null || this.#tunnel || !this.#body.endWithTrailers()) {
+      this.#break('trailers that the response cannot have');
+      return;
+    }
+    const sink = this.#finish();
+    sink?.onTrailers(bytes, trailers);
+  }
+
+  onEnd(): void {
+    if (this.#tunnel) this.#sink?.onBody(noBytes, 0, 0, true);
+    else if (!this.#body.end(this.#take)) this.#lose('lost', 'the response ended in the middle', false, false);
+  }
+
+  onDrain(): void {
+    this.#sink?.onDrain();
+  }
+
+  onReset(code: MuxErrorCode, reason: string, origin: 'peer' | 'session'): void {
+    const stale = origin === 'session' && this.reused && !this.#headSeen;
+    this.#lose(toReason(code), reason, code === 'refused' && !this.#headSeen, stale);
+  }
+
+  // --- the response ------------------------------------------------------------------------------------------------
+
+  #isTunnel(head: ResponseHead): boolean {
+    if (this.#asked === 'upgrade') return head.status === 101 && head.upgrade;
+    return this.#asked === 'connect' && head.status >= 200 && head.status < 300;
+  }
+
+  #openTunnel(sink: ResponseSink, bytes: Buffer, head: ResponseHead, headEnd: number, end: number): void {
+    this.#tunnel = true;
+    this.#asked = null;
+    this.#note(end - headEnd);
+    sink.onTunnel(bytes, head);
+    if (end > headEnd) this.#sink?.onBody(bytes, headEnd, end, false);
+  }
+
+  #takeHead(
+    sink: ResponseSink,
+    info: HeadInfo,
+    bytes: Buffer,
+    head: ResponseHead,
+    headEnd: number,
+    end: number,
+    fin: boolean,
+  ): void {
+    const bodiless = this.#headOnly || head.status === 204 || head.status === 304;
+    const form = bodiless && info.body === bodyCoding.none ? 'none' : BodyReader.formOf(info.body, head);
+    const unframed = form === 'none' && !bodiless && (head.chunked || head.contentLength > 0);
+    if (form === null || unframed || (bodiless && form !== 'none') || head.status === 101) {
+      this.#break('a response whose head and frames contradict each other');
+      return;
+    }
+    const decode = form === 'chunked' && !sink.takesChunked;
+    this.#body.begin(form, head, decode);
+    if (this.#asked !== null) {
+      // No tunnel after all: nothing more goes there.
+      this.#asked = null;
+      this.#stream?.end();
+    }
+    const sees = decode ? 'plain' : form;
+    if (end === headEnd) {
+      const isLast = form === 'none' || (fin && form === 'plain');
+      if (isLast && form === 'plain') this.#body.endWithTrailers();
+      const taker = isLast ? this.#finish() : sink;
+      taker?.onHead(bytes, head, sees, headEnd, headEnd, isLast);
+      return;
+    }
+    this.#note(end - headEnd);
+    this.#takeBodyBehind(sink, bytes, head, sees, headEnd, end, fin);
+  }
+
+  /** The first span goes on with the head; others, which only chunks have, after it. */
+  #takeBodyBehind(
+    sink: ResponseSink,
+    bytes: Buffer,
+    head: ResponseHead,
+    form: BodyForm,
+    headEnd: number,
+    end: number,
+    fin: boolean,
+  ): void {
+    let first = true;
+    const whole = this.#body.read(bytes, headEnd, end, (from, start, to, isLast) => {
+      const ends = isLast || (form === 'plain' && fin && !this.#body.done && to === end);
+      const taker = ends ? this.#finish() : this.#sink;
+      if (!first) taker?.onBody(from, start, to, ends);
+      else if (start === to) taker?.onHead(bytes, head, form, headEnd, headEnd, ends);
+      else taker?.onHead(bytes, head, form, start, to, ends);
+      first = false;
+    });
+    if (!whole) this.#break('more bytes than the response has');
+    // Nothing but the beginning of a chunk.
+    else if (first) sink.onHead(bytes, head, form, headEnd, headEnd, false);
+  }
+
+  readonly #take: TakeBody = (bytes, start, end, isLast) => {
+    const sink = isLast ? this.#finish() : this.#sink;
+    sink?.onBody(bytes, start, end, isLast);
+  };
+
+  #note(bytes: number): void {
+    if (this.#isPaused && this.#sink !== null) this.#owedBytes += bytes;
+    else this.#stream?.consumed(bytes);
+  }
+
+  // --- endings -----------------------------------------------------------------------------------------------------
+
+  /** The response is complete; what is left of the request is of no use to anybody. */
+  #finish(): ResponseSink | null {
+    const sink = this.#sink;
+    this.#sink = null;
+    const stream = this.#stream;
+    if (stream !== null && !stream.localDone) stream.reset('cancelled');
+    return sink;
+  }
+
+  #break(message: string): void {
+    this.#stream?.reset('protocol');
+    this.#lose('protocol', message, false, false);
+  }
+
+  #lose(reason: CancelReason, message: string, unprocessed: boolean, stale: boolean): void {
+    const sink = this.#sink;
+    this.#sink = null;
+    this.#stream?.reset(reason);
+    sink?.onLost({ reason, message, unprocessed, stale });
+  }
+
+  #unreserve(leaves: boolean): void {
+    if (!this.#isReserved) return;
+    this.#isReserved = false;
+    this.#upstream.unreserve(leaves);
+  }
+}

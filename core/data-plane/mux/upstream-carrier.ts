@@ -1,0 +1,135 @@
+import type { Socket } from 'node:net';
+import { meshAlpn } from '../../model/identity.ts';
+import type { EdgeRecorder } from '../connection.ts';
+import { createHttpCodec } from '../http/head-parser.ts';
+import type { ResponseSink, ServerStream, SessionOptions, UpstreamCarrier, UpstreamSession } from '../http/streams.ts';
+import { openWire } from '../wire/open-wire.ts';
+import type { WireOwner } from '../wire/wire.ts';
+import { MuxServerStream } from './server-stream.ts';
+import { MuxSession, type MuxSessionOwner } from './session.ts';
+import type { MuxStream } from './stream.ts';
+
+/** Without a request for this long the connection is closed. */
+const idleCloseMs = 300_000;
+const noOwner: WireOwner = {
+  onBytes: () => undefined,
+  onEnd: () => undefined,
+  onDrain: () => undefined,
+  onClose: () => undefined,
+};
+
+/** Requests to another sidecar as streams of one connection; below mesh TLS only. */
+export const muxCarrier: UpstreamCarrier = {
+  alpn: meshAlpn.mux,
+  plaintext: null,
+  shared: true,
+  takesChunked: true,
+  createSession: (socket, options) => new MuxUpstreamSession(socket, options),
+};
+
+const codec = createHttpCodec();
+
+/** One connection to another sidecar. */
+export class MuxUpstreamSession implements UpstreamSession, MuxSessionOwner {
+  readonly recorder: EdgeRecorder | null;
+  readonly shared = true;
+  readonly codec = codec;
+  readonly #options: SessionOptions;
+  readonly #session: MuxSession;
+  /** Streams handed out whose head was not sent yet. */
+  #reserved = 0;
+  #used = false;
+  #usedAtMs: number;
+  #closeTold = false;
+
+  constructor(socket: Socket, options: SessionOptions) {
+    const { recorder, monotonicMs } = options;
+    this.recorder = recorder;
+    this.#options = options;
+    this.#usedAtMs = monotonicMs();
+    this.#session = new MuxSession(openWire(socket, noOwner), { role: 'client', owner: this, monotonicMs });
+    recorder?.connectionOpened();
+  }
+
+  get active(): number {
+    return this.#session.openStreams + this.#reserved;
+  }
+
+  get available(): boolean {
+    return this.#session.available && this.active < this.#session.peer.maxStreams;
+  }
+
+  get usable(): boolean {
+    return !this.#session.draining && !this.#session.closed;
+  }
+
+  open(sink: ResponseSink, protocol: 'http/1.1' | 'http/2'): ServerStream | null {
+    if (!this.available) return null;
+    const reused = this.#used;
+    this.#used = true;
+    this.#reserved += 1;
+    return new MuxServerStream(this, sink, { reused, http2: protocol === 'http/2' });
+  }
+
+  retire(): void {
+    this.#session.drain();
+    this.#closeIfUseless();
+  }
+
+  destroy(): void {
+    this.#session.close('cancelled');
+    this.#session.wire.destroy();
+  }
+
+  tick(nowMs: number): void {
+    this.#session.tick(nowMs);
+    if (this.active === 0 && nowMs - this.#usedAtMs >= idleCloseMs) this.retire();
+  }
+
+  // --- for its streams ---------------------------------------------------------------------------------------------
+
+  openStream(owner: MuxServerStream): MuxStream {
+    return this.#session.open(owner);
+  }
+
+  /** The head of a stream that was handed out leaves now, or never will. */
+  unreserve(leaves: boolean): void {
+    this.#reserved -= 1;
+    if (!leaves) queueMicrotask(() => this.onRoom());
+  }
+
+  // --- from the session --------------------------------------------------------------------------------------------
+
+  onReady(): void {
+    this.#options.onRoom(this);
+  }
+
+  onRoom(): void {
+    this.#usedAtMs = this.#options.monotonicMs();
+    if (this.usable) this.#options.onRoom(this);
+    else this.#closeIfUseless();
+  }
+
+  onStream(): never {
+    throw new Error('a server opens no streams');
+  }
+
+  onDraining(): void {
+    this.#closeIfUseless();
+  }
+
+  onClose(): void {
+    this.#tellClosed();
+  }
+
+  #closeIfUseless(): void {
+    if (!this.usable && this.active === 0) this.#tellClosed();
+  }
+
+  #tellClosed(): void {
+    if (this.#closeTold) return;
+    this.#closeTold = true;
+    this.recorder?.connectionClosed();
+    this.#options.onClosed(this);
+  }
+}
