@@ -45,6 +45,8 @@ export class UnseenConnections {
   readonly #listeners: () => ListenerConfig | null;
   #latest: number | null = null;
   #isReading = false;
+  /** Calls of `refresh` to let pass: the tables of thousands of connections take milliseconds to read. */
+  #pause = 0;
 
   constructor(listeners: () => ListenerConfig | null) {
     this.#listeners = listeners;
@@ -63,30 +65,33 @@ export class UnseenConnections {
       return;
     }
     if (this.#isReading) return;
+    if (this.#pause > 0) {
+      this.#pause -= 1;
+      return;
+    }
     this.#isReading = true;
-    void readUnseen({ ...listeners, uid: process.getuid?.() ?? -1 }).then((count) => {
-      this.#latest = count;
+    void readTables().then((tables) => {
+      const size = tables.reduce((sum, table) => sum + table.length, 0);
+      this.#pause = pauseAfter(size);
+      this.#latest = tables.length === 0 ? null : countUnseen(tables, { ...listeners, uid: process.getuid?.() ?? -1 });
       this.#isReading = false;
     });
   }
 }
 
-/** Counts now; `null` where there is no /proc. */
-export async function readUnseen(own: OwnSockets): Promise<number | null> {
-  const tables: string[] = [];
-  for (const name of ['tcp', 'tcp6']) {
-    try {
-      tables.push(await readFile(`/proc/self/net/${name}`, 'latin1'));
-    } catch (error) {
-      // Without IPv6 there is no tcp6; without tcp this is no Linux, or /proc is hidden.
-      if (name === 'tcp') return toNull(error);
-    }
-  }
-  return countUnseen(tables, own);
+/** Refreshes to leave out after tables of this size, in characters: some 850 connections cost one, at most a minute's. */
+export function pauseAfter(size: number): number {
+  return Math.min(60, Math.floor(size / (128 * 1024)));
 }
 
-function toNull(_reason: unknown): null {
-  return null;
+/** Empty: this is no Linux, or /proc is hidden. */
+async function readTables(): Promise<string[]> {
+  const read = (name: string) => readFile(`/proc/self/net/${name}`, 'latin1').catch(() => null);
+  const tcp = await read('tcp');
+  if (tcp === null) return [];
+  // Without IPv6 there is no tcp6.
+  const tcp6 = await read('tcp6');
+  return tcp6 === null ? [tcp] : [tcp, tcp6];
 }
 
 function parseTable(table: string): SocketRow[] {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { countUnseen } from '../../../core/data-plane/telemetry/unseen-connections.ts';
+import { countUnseen, pauseAfter } from '../../../core/data-plane/telemetry/unseen-connections.ts';
 
 const own = { uid: 1337, outboundPort: 15_001, inboundPort: 15_006 };
 const header = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
@@ -46,5 +46,11 @@ describe('countUnseen', () => {
       row(`${v6(app)}:${hex(80)}`, `${v6(other)}:${hex(50_000)}`, 0) +
       row(`${loopback}:${hex(80)}`, `${loopback}:${hex(50_000)}`, 0);
     expect(countUnseen([header, table6], own)).toBe(2);
+  });
+});
+
+describe('pauseAfter', () => {
+  it('reads small tables every time, and those of many connections seldom, but once a minute', () => {
+    expect([0, 100_000, 150_000, 1_500_000, 1e9].map(pauseAfter)).toEqual([0, 0, 1, 11, 60]);
   });
 });
