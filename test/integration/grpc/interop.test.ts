@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { call, connectShop, GrpcShop } from '../../support/grpc-shop.ts';
 import { Http2Relay } from '../../support/http2-relay.ts';
+import { startSidecarPair } from '../../support/sidecar-pair.ts';
 
 let closers: (() => unknown)[] = [];
 
@@ -22,7 +23,17 @@ async function throughRelay(shop: GrpcShop): Promise<Path> {
   return { port };
 }
 
-describe.each([['through both carriers', throughRelay]])('gRPC %s', (_name, createPath) => {
+async function throughSidecars(shop: GrpcShop, mesh: boolean): Promise<Path> {
+  const pair = await startSidecarPair([shop.port], { protocol: 'grpc', mesh });
+  closers.push(() => pair.close());
+  return { port: pair.port, authority: 'shop' };
+}
+
+describe.each<[string, (shop: GrpcShop) => Promise<Path>]>([
+  ['through both carriers', throughRelay],
+  ['through two sidecars with mutual TLS', (shop) => throughSidecars(shop, true)],
+  ['through one sidecar', (shop) => throughSidecars(shop, false)],
+])('gRPC %s', (_name, createPath) => {
   async function start() {
     const shop = await GrpcShop.start();
     closers.push(() => shop.stop());
