@@ -123,6 +123,8 @@ export const OutlierConfig = z.strictObject({
   maxEjectionPercent: z.number().min(0).max(100),
   /** Panic threshold; 0: never. */
   minHealthPercent: z.number().min(0).max(100),
+  /** Statuses that count as errors; absent: 500 and up. */
+  errorCodes: z.array(z.number().int()).optional(),
 });
 export type OutlierConfig = z.infer<typeof OutlierConfig>;
 

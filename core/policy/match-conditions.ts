@@ -68,7 +68,7 @@ function withoutHeaderCondition(name: string, match: HeaderMatch): Condition {
 }
 
 /** First value of a query parameter as it was sent, not decoded; `undefined` when it is not there. */
-function queryValue(query: string, key: string): string | undefined {
+export function queryValue(query: string, key: string): string | undefined {
   let start = 0;
   while (start <= query.length) {
     const ampersand = query.indexOf('&', start);

@@ -18,6 +18,8 @@ export interface OutlierPolicy {
   readonly maxEjectionMs: number;
   /** Share of the endpoints that may be out at once. */
   readonly maxEjectionPercent: number;
+  /** Statuses that count as errors; absent: 500 and up. Istio `outlierDetectionHttpErrorCodes`. */
+  readonly errorCodes?: readonly number[] | undefined;
 }
 
 export const defaultOutlierPolicy: OutlierPolicy = {
@@ -86,16 +88,25 @@ export class OutlierDetector {
     const isLocal = result.kind === 'local-origin';
     if (isLocal && consecutiveLocalOriginFailures !== null) {
       watched.localFailures += 1;
-      return reached(watched.localFailures, consecutiveLocalOriginFailures) && this.#eject(watched, nowMs);
+      if (!reached(watched.localFailures, consecutiveLocalOriginFailures)) return false;
+      watched.localFailures = 0;
+      return this.#eject(watched, nowMs);
     }
     // Not split: what went wrong on our side counts as a 503 of the endpoint would.
     const status = isLocal ? 503 : result.status;
     watched.localFailures = 0;
-    watched.serverErrors = status >= 500 ? watched.serverErrors + 1 : 0;
+    watched.serverErrors = this.#isError(status) ? watched.serverErrors + 1 : 0;
     watched.gatewayErrors = status >= 502 && status <= 504 ? watched.gatewayErrors + 1 : 0;
-    const isOut =
-      reached(watched.serverErrors, consecutive5xx) || reached(watched.gatewayErrors, consecutiveGatewayErrors);
-    return isOut && this.#eject(watched, nowMs);
+    // As in Envoy, a run that was noticed begins anew, also when the endpoint could not be taken out.
+    const tooManyGatewayErrors = reached(watched.gatewayErrors, consecutiveGatewayErrors);
+    const tooManyErrors = reached(watched.serverErrors, consecutive5xx);
+    if (tooManyGatewayErrors) watched.gatewayErrors = 0;
+    if (tooManyErrors) watched.serverErrors = 0;
+    return (tooManyGatewayErrors || tooManyErrors) && this.#eject(watched, nowMs);
+  }
+
+  #isError(status: number): boolean {
+    return this.#policy.errorCodes?.includes(status) ?? status >= 500;
   }
 
   /** Lets back in whose time is over; forgives a step to those that stayed healthy. Call every `intervalMs`. */
@@ -128,7 +139,9 @@ export class OutlierDetector {
     const percent = (100 * (this.#ejected + 1)) / Math.max(1, this.#endpoints.size);
     if (percent > this.#policy.maxEjectionPercent) return false;
     watched.ejectedAtMs = nowMs;
-    watched.multiplier += 1;
+    const { baseEjectionMs, maxEjectionMs } = this.#policy;
+    // Beyond the cap a step would only have to be forgiven again.
+    if (watched.multiplier * baseEjectionMs < maxEjectionMs + baseEjectionMs) watched.multiplier += 1;
     watched.serverErrors = watched.gatewayErrors = watched.localFailures = 0;
     this.#ejected += 1;
     return true;

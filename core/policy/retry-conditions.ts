@@ -3,7 +3,10 @@
  * Source: Envoy router_filter.rst; numbers become retriable status codes (Istio).
  */
 
-/** How an attempt ended. `reset`: the connection was lost or reset before the answer was complete. */
+/**
+ * How an attempt ended. `reset`: the connection was lost or reset before the answer was complete. What covers what was
+ * asked of Envoy 1.40: a reset of any kind is to it what a 5xx and a gateway error are.
+ */
 export type AttemptOutcome =
   | { readonly kind: 'connect-failure' }
   /** The attempt was refused before the upstream worked on it: HTTP/2 REFUSED_STREAM. */
@@ -21,6 +24,8 @@ export interface RetryConditions {
   readonly serverErrors: boolean;
   readonly gatewayErrors: boolean;
   readonly resets: boolean;
+  /** Only what the upstream cannot have begun to work on. */
+  readonly resetsBeforeRequest: boolean;
   readonly connectFailures: boolean;
   readonly refusedStreams: boolean;
   readonly retriable4xx: boolean;
@@ -35,8 +40,11 @@ const grpcStatusOf: Readonly<Record<string, number>> = {
 };
 
 /** Names that mean something to Envoy and nothing to us yet: accepted, never met. */
-const neverMet = ['retriable-headers', 'envoy-ratelimited', 'http3-post-connect-failure', 'reset-before-request'];
-const plain = ['5xx', 'gateway-error', 'reset', 'connect-failure', 'refused-stream', 'retriable-4xx'];
+const neverMet = ['retriable-headers', 'envoy-ratelimited', 'http3-post-connect-failure'];
+const plain = [
+  ...['5xx', 'gateway-error', 'reset', 'reset-before-request', 'connect-failure', 'refused-stream'],
+  'retriable-4xx',
+];
 
 /** Every name that `retryOn` may hold, besides status codes. */
 export const retryConditionNames: readonly string[] = [
@@ -64,6 +72,7 @@ export function parseRetryOn(retryOn: string): RetryConditions {
     serverErrors: has('5xx'),
     gatewayErrors: has('gateway-error'),
     resets: has('reset'),
+    resetsBeforeRequest: has('reset-before-request'),
     connectFailures: has('connect-failure'),
     refusedStreams: has('refused-stream'),
     retriable4xx: has('retriable-4xx'),
@@ -77,18 +86,17 @@ export function isRetryCondition(name: string): boolean {
 
 /** Whether the policy covers this outcome; how often and whether the request can be sent again is for others to say. */
 export function isRetriable(conditions: RetryConditions, outcome: AttemptOutcome): boolean {
-  const { serverErrors, resets } = conditions;
+  // A lost connection becomes a 503 for the client, but "503" among the conditions does not cover it.
+  const anyReset = conditions.serverErrors || conditions.gatewayErrors || conditions.resets;
   switch (outcome.kind) {
     case 'connect-failure':
-      return serverErrors || resets || conditions.connectFailures;
+      return anyReset || conditions.connectFailures || conditions.resetsBeforeRequest;
     case 'refused-stream':
-      return serverErrors || resets || conditions.refusedStreams;
+      return anyReset || conditions.refusedStreams;
     case 'reset':
-      // A lost connection becomes a 503 for the client, but "503" among the conditions does not cover it.
-      return serverErrors || resets;
+    // Envoy resets the stream itself; the 504 is for the client only.
     case 'per-try-timeout':
-      // Envoy counts it as a 504 of the upstream.
-      return serverErrors || conditions.gatewayErrors || conditions.statusCodes.has(504);
+      return anyReset;
     case 'answer':
       return coversAnswer(conditions, outcome.status, outcome.grpcStatus);
   }

@@ -38,20 +38,21 @@ const outcomes: Readonly<Record<string, AttemptOutcome>> = {
 const table: readonly (readonly [string, readonly string[]])[] = [
   ['', []],
   ['5xx', ['500', '502', '503', '504', 'reset', 'connect', 'refused', 'per try']],
-  ['gateway-error', ['502', '503', '504', 'per try']],
-  ['reset', ['reset', 'connect', 'refused']],
+  ['gateway-error', ['502', '503', '504', 'reset', 'connect', 'refused', 'per try']],
+  ['reset', ['reset', 'connect', 'refused', 'per try']],
+  ['reset-before-request', ['connect']],
   ['connect-failure', ['connect']],
   ['refused-stream', ['refused']],
   ['retriable-4xx', ['409']],
   ['503', ['503']],
-  ['429, 504', ['429', '504', 'per try']],
+  ['429, 504', ['429', '504']],
   ['cancelled', ['grpc 1']],
   ['deadline-exceeded', ['grpc 4']],
   ['resource-exhausted', ['grpc 8']],
   ['internal', ['grpc 13']],
   ['unavailable', ['grpc 14']],
   [defaultRetryOn, ['connect', 'refused', 'grpc 1', 'grpc 14']],
-  ['nonsense,reset', ['reset', 'connect', 'refused']],
+  ['nonsense,reset', ['reset', 'connect', 'refused', 'per try']],
 ];
 
 describe('retry conditions', () => {
