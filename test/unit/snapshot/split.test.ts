@@ -162,7 +162,8 @@ spec:
       fc.property(any, (given) => {
         const resources = written(given);
         const parsed = parseResources(printResources(resources), null);
-        expect(parsed.findings).toEqual([]);
+        // Two equal pins make the second one idle, and that is said; nothing is refused.
+        expect(parsed.findings.filter(({ severity }) => severity === 'error')).toEqual([]);
         expect(parsed.resources).toEqual(resources);
         const found = read(parsed.resources);
         expect({ weights: found.weights, pins: found.pins }).toEqual({ weights: given.weights, pins: given.pins });
