@@ -47,7 +47,10 @@ interface WireHandle extends StreamHandle {
 }
 
 interface PendingWrite extends WriteRequest {
-  wire: RawWire;
+  /** Absent until it is known that the write goes on after the call that asked for it. */
+  wire?: RawWire;
+  /** How it ended within that call: TLS over a connection that is lost already. */
+  endedWithin?: number;
   /** Kept alive and unchanged until the write is done. */
   bytes: Buffer;
 }
@@ -184,9 +187,14 @@ export class RawWire implements Wire, OutputWire {
   #write(bytes: Buffer, start: number, end: number): boolean {
     const request = idleRequest ?? createRequest();
     const view = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
-    const error = this.#handle.writeBuffer(request, view);
+    const error = this.#handle.writeBuffer(request, view) || (request.endedWithin ?? 0);
     if (error !== 0) {
+      idleRequest = null;
       this.#failWrite(error);
+      return false;
+    }
+    if (request.endedWithin === 0) {
+      idleRequest = null;
       return false;
     }
     if (state[wasAsyncIndex] === 0) {
@@ -410,8 +418,9 @@ function onRead(this: StreamHandle): undefined {
 }
 
 function onWritten(this: WriteRequest, status: number): void {
-  const { wire, bytes } = this as PendingWrite;
-  wire.written(bytes, status);
+  const request = this as PendingWrite;
+  if (request.wire === undefined) request.endedWithin = status;
+  else request.wire.written(request.bytes, status);
 }
 
 function onShutdown(this: ShutdownRequest): void {
