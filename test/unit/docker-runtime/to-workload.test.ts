@@ -170,6 +170,22 @@ describe('ports of a container', () => {
     ]);
   });
 
+  it('take what a label asks of the PROXY protocol; a port that is sent it is TCP unless declared', () => {
+    const labels = {
+      'dev.meshdesk.proxy-protocol.8080': 'accept',
+      'dev.meshdesk.proxy-protocol.8081': 'send-v2',
+      'dev.meshdesk.proxy-protocol.8082': 'accept,send-v1',
+      'dev.meshdesk.protocol.8082': 'http',
+      'dev.meshdesk.proxy-protocol.8083': 'perhaps',
+    };
+    expect(toPorts({ labels })).toEqual([
+      { port: 8080, protocol: 'auto', publishedPort: null, proxyProtocol: { accept: true, send: null } },
+      { port: 8081, protocol: 'tcp', publishedPort: null, proxyProtocol: { accept: false, send: 'v2' } },
+      { port: 8082, protocol: 'http', publishedPort: null, proxyProtocol: { accept: true, send: 'v1' } },
+      { port: 8083, protocol: 'auto', publishedPort: null },
+    ]);
+  });
+
   it('leaves out declared ports that are none', () => {
     expect(toPorts({ labels: { 'dev.meshdesk.protocol.x': 'tcp', 'dev.meshdesk.protocol.70000': 'tcp' } })).toEqual([]);
   });

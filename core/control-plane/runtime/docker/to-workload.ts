@@ -62,8 +62,10 @@ function toPorts(info: Docker.ContainerInspectInfo): WorkloadPort[] {
     if (transport !== 'tcp' || !Number.isInteger(port) || port < 1 || port > 65_535) continue;
     const said = PortProtocol.safeParse(labels[`${override.protocolPrefix}${port}`]);
     const proxyProtocol = parseProxyProtocol(labels[`${override.proxyProtocolPrefix}${port}`] ?? '');
+    // Requests of many clients share connections to the application, so only as TCP can each have a header of its own.
+    const isTcp = tcpPorts.has(port) || (proxyProtocol !== null && proxyProtocol.send !== null);
+    const fallback: PortProtocol = isTcp ? 'tcp' : 'auto';
     const published = info.NetworkSettings.Ports?.[key]?.[0]?.HostPort;
-    const fallback: PortProtocol = tcpPorts.has(port) ? 'tcp' : 'auto';
     ports.push({
       port,
       protocol: said.success ? said.data : fallback,
