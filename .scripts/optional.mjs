@@ -1,5 +1,5 @@
 /**
- * What tests can use on this machine beyond Node: `docker`, `browser`, `electron`, `istio`, `programs`. Each is found here and only
+ * What tests can use on this machine beyond Node: `docker`, `browser`, `electron`, `istio`, `programs`, `peers`. Each is found here and only
  * here; a part that is missing has a reason. `node .scripts/optional.mjs` prints them as JSON.
  */
 import { spawnSync } from 'node:child_process';
@@ -87,7 +87,13 @@ function findPostgres() {
   );
 }
 
-/** @returns {Promise<Record<'docker' | 'browser' | 'electron' | 'istio' | 'programs', Part>>} */
+/** Proxies that the sidecar is compared with; servers are not in everybody's PATH. */
+function findPeers() {
+  const missing = ['nginx', 'haproxy'].filter((name) => onPath(name) === null && !existsSync(join('/usr/sbin', name)));
+  return missing.length === 0 ? { ok: true, path: null } : { ok: false, reason: `there is no ${missing.join(', no ')}` };
+}
+
+/** @returns {Promise<Record<'docker' | 'browser' | 'electron' | 'istio' | 'programs' | 'peers', Part>>} */
 export async function findOptionalParts() {
   return {
     docker: findDocker(),
@@ -95,6 +101,7 @@ export async function findOptionalParts() {
     electron: findTestElectron(),
     istio: findIstio(),
     programs: findPrograms(),
+    peers: findPeers(),
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * `npm test [-- NAME...]`: makes the checkout ready, builds it, runs the tests and ends with one line,
  * `N passed, N failed, N skipped`. A NAME is a project (unit contract conformance integration docker e2e) or part of a file's path.
- * Tests that need something this machine lacks are skipped with the reason; MESHDESK_REQUIRE=docker,browser,electron,istio,programs
+ * Tests that need something this machine lacks are skipped with the reason; MESHDESK_REQUIRE=docker,browser,electron,istio,programs,peers
  * makes a lack a failure.
  */
 import { spawnSync } from 'node:child_process';

@@ -86,7 +86,7 @@ export class RawClient {
       const leftMs = end - performance.now();
       if (leftMs <= 0) throw new Error(`not reached: ${what}; received ${JSON.stringify(this.received.slice(-400))}`);
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, Math.min(leftMs, 100));
+        const timer = setTimeout(resolve, Math.min(leftMs, 20));
         this.#wake = () => {
           clearTimeout(timer);
           resolve();

@@ -8,7 +8,6 @@ export class RecordedConnection {
   /** Every byte that arrived, latin1. */
   received = '';
   closed = false;
-  readonly messages: RequestMessage[] = [];
   ending: Ending = 'nothing';
   #parsedTo = 0;
   #continued = 0;
@@ -23,7 +22,6 @@ export class RecordedConnection {
     const stream = readRequests(this.received.slice(this.#parsedTo));
     this.#parsedTo += stream.end;
     this.ending = stream.ending;
-    this.messages.push(...stream.messages);
     if (
       this.ending === 'body' &&
       this.#continued < this.#parsedTo + 1 &&
@@ -53,6 +51,8 @@ const plainAnswer: Answer = ({ method }) => {
  */
 export class RecordingUpstream {
   readonly connections: RecordedConnection[] = [];
+  /** Complete messages, in the order in which they arrived. */
+  readonly messages: RequestMessage[] = [];
   answer: Answer = plainAnswer;
   /** Bytes to send as soon as a connection opens, before any request. */
   greeting: string | null = null;
@@ -72,17 +72,11 @@ export class RecordingUpstream {
     return this;
   }
 
-  /** Complete messages, in the order of connections. */
-  get messages(): RequestMessage[] {
-    return this.connections.flatMap(({ messages }) => messages);
-  }
-
   /** Forgets what was recorded; connections stay open. */
   forget(): void {
-    for (const connection of [...this.connections]) {
-      if (connection.closed) this.connections.splice(this.connections.indexOf(connection), 1);
-      else connection.messages.length = 0;
-    }
+    this.messages.length = 0;
+    const open = this.connections.filter(({ closed }) => !closed);
+    this.connections.splice(0, this.connections.length, ...open);
   }
 
   /** Ends every connection, so that what one case has left does not disturb the next. */
@@ -101,6 +95,7 @@ export class RecordingUpstream {
     if (this.greeting !== null) socket.write(this.greeting, 'latin1');
     socket.on('data', (bytes: Buffer) => {
       for (const message of connection.take(bytes)) {
+        this.messages.push(message);
         const answer = this.answer(message, connection);
         if (answer !== null && socket.writable) socket.write(answer, 'latin1');
       }
