@@ -102,7 +102,9 @@ export interface EdgeRecorder {
 export interface TelemetrySink {
   edge(key: EdgeKey): EdgeRecorder;
   faultSeen(id: string, hit: boolean): void;
-  /** Cheap: keeps only a few per report. */
+  /** Whether `sample` would keep a request with this outcome; asked before anything is made for it. */
+  wantsSample(status: number, flags: string): boolean;
+  /** Keeps only a few per report. */
   sample(sample: {
     service: string | null;
     workload: string | null;

@@ -2,7 +2,6 @@
  * One sidecar: its parts, in the order in which they depend on each other. `main.ts` runs one per process; tests run
  * several in one.
  */
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../shared/clock.ts';
 import type { Random } from '../shared/random.ts';
 import { Configuration } from './control/configuration.ts';
@@ -79,7 +78,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const config = () => configuration.compiled;
   const edge = telemetry.edge.bind(telemetry);
   const faultsAllowed = () => lease.isValid;
-  const parts = { config, connector, telemetry, clock, random, newId: randomUUID, faultsAllowed, admission: overload };
+  const parts = { config, connector, telemetry, clock, random, faultsAllowed, admission: overload };
   const http = createHttpHandler(parts);
   const tcp = new TcpHandler({ config, connector, edge, random, logger });
   const terminator = new MeshTerminator(identity, () => configuration.compiled.source.trustDomain);

@@ -1,5 +1,5 @@
 import { type BodyKind, type BodyScanner, maxTrailerBytes } from './codec.ts';
-import { equalsIgnoringCase, isFieldValue, isToken, toOctets } from './octets.ts';
+import { isFieldValue, isForbiddenTrailer, isToken } from './octets.ts';
 
 const maxSizeDigits = 12;
 const maxExtensionBytes = 1024;
@@ -19,21 +19,6 @@ const state = {
   finalLf: 11,
 } as const;
 
-/**
- * RFC 9110 section 6.5.1: what frames, addresses or authorizes a message comes too late in its trailers; a server behind us
- * that took it from there would read another message than we did.
- */
-const neverTrailers = [
-  'transfer-encoding',
-  'content-length',
-  'host',
-  'connection',
-  'upgrade',
-  'te',
-  'trailer',
-  'expect',
-  'authorization',
-].map(toOctets);
 const longestName = 17;
 
 /** See `BodyScanner` in codec.ts. Chunked coding: RFC 9112 section 7.1, without blanks around the size. */
@@ -41,6 +26,7 @@ class Scanner implements BodyScanner {
   done = true;
   readonly spans: number[] = [];
   spanCount = 0;
+  trailers: Buffer | null = null;
   #kind: BodyKind = 'none';
   #decode = false;
   #state: number = state.sizeFirst;
@@ -48,9 +34,11 @@ class Scanner implements BodyScanner {
   #left = 0;
   /** Digits of the size, bytes of the extension, or bytes of the trailers so far. */
   #counted = 0;
-  /** The trailer's name as far as it could be one of `neverTrailers`. */
+  /** The trailer's name as far as it could be a forbidden one. */
   readonly #name = new Uint8Array(longestName);
   #nameLength = 0;
+  /** Decoding: octets of the trailers, which are no data. */
+  #trailerOctets: number[] | null = null;
 
   begin(kind: BodyKind, length: number, decode: boolean): void {
     this.#kind = kind;
@@ -59,6 +47,8 @@ class Scanner implements BodyScanner {
     this.#left = kind === 'length' ? length : 0;
     this.#counted = 0;
     this.spanCount = 0;
+    this.trailers = null;
+    this.#trailerOctets = null;
     this.done = kind === 'none' || (kind === 'length' && length === 0);
   }
 
@@ -99,7 +89,9 @@ class Scanner implements BodyScanner {
         if (this.#left === 0) this.#state = state.dataCr;
         continue;
       }
-      if (!this.#step(bytes[at] ?? 0)) return -1;
+      const octet = bytes[at] ?? 0;
+      if (this.#decode && this.#state >= state.trailerStart) this.#collect(octet);
+      if (!this.#step(octet)) return -1;
       // An extension is for this hop only; the CR that ends it belongs to the size line again.
       if (!this.#decode && this.#state !== state.extension) this.#keep(at, at + 1);
       at += 1;
@@ -163,6 +155,9 @@ class Scanner implements BodyScanner {
         return octet === 10;
       default:
         this.done = octet === 10;
+        // The empty line alone is no trailers.
+        if (this.#trailerOctets !== null && this.#trailerOctets.length > 2)
+          this.trailers = Buffer.from(this.#trailerOctets);
         return this.done;
     }
   }
@@ -175,7 +170,12 @@ class Scanner implements BodyScanner {
   }
 
   #isForbidden(): boolean {
-    return neverTrailers.some((word) => word.length === this.#nameLength && equalsIgnoringCase(this.#name, 0, word));
+    return isForbiddenTrailer(this.#name, 0, this.#nameLength);
+  }
+
+  #collect(octet: number): void {
+    this.#trailerOctets ??= [];
+    this.#trailerOctets.push(octet);
   }
 
   #count(): number {

@@ -74,6 +74,8 @@ export interface HttpCodec {
   readonly refusal: HeadRefusal;
   parseRequest(bytes: Buffer, start: number, end: number): HeadResult;
   parseResponse(bytes: Buffer, start: number, end: number): HeadResult;
+  /** Field lines with the empty line that ends them: the trailers of a body in form `plain`. `null`: not fit to be sent on. */
+  parseTrailers(bytes: Buffer, start: number, end: number): HeadFields | null;
 }
 
 export type BodyKind = 'none' | 'length' | 'chunked' | 'until-close';
@@ -87,6 +89,8 @@ export interface BodyScanner {
   /** Spans to forward after `scan`: start and end alternate; `spanCount` numbers are valid. */
   readonly spans: readonly number[];
   readonly spanCount: number;
+  /** Decoding, once done: the field lines behind the last chunk with the empty line that ends them; `null` without any. */
+  readonly trailers: Buffer | null;
   /** Starts a new body. `length` counts for `length` only. */
   begin(kind: BodyKind, length: number, decode: boolean): void;
   /** Index after the last byte that belongs to this body, or -1 when the chunked coding is broken. */

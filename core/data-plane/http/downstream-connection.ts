@@ -1,330 +1,413 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../shared/clock.ts';
-import type { DownstreamContext, EdgeRecorder, UpstreamConnector } from '../connection.ts';
+import type { DownstreamContext, EdgeRecorder, TelemetrySink, UpstreamConnector } from '../connection.ts';
+import { openWire } from '../wire/open-wire.ts';
+import type { Wire, WireOwner } from '../wire/wire.ts';
 import { createBodyScanner } from './body-scanner.ts';
-import type { RequestHead } from './codec.ts';
+import { ClientResponse } from './client-response.ts';
+import type { HeadFields, HttpCodec, RequestHead, ResponseHead } from './codec.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import { inboundEdge, portOf, unroutedEdge } from './edges.ts';
-import { Exchange } from './exchange.ts';
-import type { ExchangeClient, ExchangeParts } from './exchange-parts.ts';
-import { writeRequestHead } from './head-writer.ts';
+import { bodyStallMs, headTimeoutMs, idleClientMs, maxPipelinedBytes } from './limits.ts';
 import { writeAnswer } from './local-answer.ts';
-import { type ParsedRequest, readRequest } from './parsed-request.ts';
-import { type Routing, routeRequest, tunnelEndpoint } from './routing.ts';
-import { spliceSockets } from './splice.ts';
+import { PartialBytes } from './partial-bytes.ts';
+import { isConnect, isHead } from './request-method.ts';
+import { tunnelEndpoint } from './routing.ts';
+import { SplicedConnection } from './splice.ts';
+import type { BodyForm, CancelReason, ClientStream, MeshAnswer, RequestServer, RequestSink } from './streams.ts';
 
-export interface DownstreamParts extends ExchangeParts {
+export interface DownstreamParts {
+  readonly codec: HttpCodec;
   readonly clock: Clock;
+  readonly telemetry: TelemetrySink;
   readonly connector: UpstreamConnector;
   readonly config: () => CompiledConfig;
-  readonly newId: () => string;
+  readonly requests: RequestServer;
   readonly lingerMs: number;
   readonly isDraining: () => boolean;
 }
 
-/** Bytes of further requests that are kept while one is being answered. */
-const maxPipelinedBytes = 64 * 1024;
-/** A body up to this size is awaited before an answer of our own, so that the connection survives it. */
-const smallBodyBytes = 64 * 1024;
-/** An unfinished head is parsed again when a line has ended or it has grown by this much. */
-const reparseBytes = 4 * 1024;
 const carriageReturn = 13;
 const lineFeed = 10;
+const never = Number.POSITIVE_INFINITY;
 
 /** One accepted connection: requests in order, one exchange at a time. */
-export class DownstreamConnection implements ExchangeClient {
-  readonly socket: Socket;
+export class DownstreamConnection implements ClientStream, WireOwner {
+  readonly protocol = 'http/1.1';
   readonly #context: DownstreamContext;
   readonly #parts: DownstreamParts;
+  readonly #wire: Wire;
   readonly #recorder: EdgeRecorder | null;
+  readonly #onClosed: () => void;
   readonly #body = createBodyScanner();
-  #pending: Buffer | null = null;
-  #parsedBytes = 0;
-  #exchange: Exchange | null = null;
+  readonly #response = new ClientResponse();
+  readonly #partial = new PartialBytes();
+  /** Made with the first request: most of what a connection costs. */
+  #sink: RequestSink | null = null;
   #processing = false;
   /** The client has sent its FIN. */
   #ended = false;
+  /** Our FIN was sent, or there is nobody to send it to. */
   #closing = false;
-  #switched = false;
+  #destroyAtMs = never;
+  #tunnel = false;
+  #splice: SplicedConnection | null = null;
   #idleSinceMs: number;
   #arrivedAtMs = 0;
+  /** When the client went on with what it owes us: its head or its body. */
+  #activeAtMs = 0;
+  #paused = false;
+  // --- of the request under way
+  #minor = 1;
+  #keepAlive = false;
+  #headOnly = false;
 
   constructor(socket: Socket, context: DownstreamContext, parts: DownstreamParts, onClosed: () => void) {
-    this.socket = socket;
     this.#context = context;
     this.#parts = parts;
+    this.#onClosed = onClosed;
     this.#idleSinceMs = parts.clock.monotonicMs();
     const inbound = context.direction === 'inbound';
     this.#recorder = inbound ? parts.telemetry.edge(inboundEdge(context, portOf(context))) : null;
     this.#recorder?.connectionOpened();
     socket.setNoDelay(true);
-    socket.allowHalfOpen = true;
-    socket.on('error', this.#handleError);
-    socket.on('close', () => {
-      this.#closing = true;
-      this.#exchange?.clientGone();
-      this.#exchange = null;
-      this.#recorder?.connectionClosed();
-      onClosed();
-    });
-    socket.on('data', this.#handleData);
-    socket.on('end', this.#handleEnd);
-    socket.on('drain', this.#handleDrain);
+    this.#wire = openWire(socket, this);
   }
 
   /** Takes the bytes that protocol detection has read. */
   begin(head: Buffer): void {
-    if (this.socket.isPaused()) this.socket.resume();
-    if (head.length > 0) this.#handleData(head);
-    if (this.socket.readableEnded) this.#handleEnd();
+    if (head.length > 0) this.onBytes(head, 0, head.length);
   }
 
   /** Closes a connection that has been without a request since `sinceMs` or longer; the rest end with their answer. */
   endIfIdle(nowMs: number, graceMs: number, drainSinceMs: number): void {
-    if (this.#exchange !== null || this.#pending !== null || this.#closing || this.#switched) return;
+    if (this.#isBusy || this.#partial.size > 0 || this.#closing || this.#switched) return;
     if (nowMs - Math.max(this.#idleSinceMs, drainSinceMs) >= graceMs) this.#close();
+  }
+
+  /** About once a second. */
+  tick(nowMs: number): void {
+    if (this.#closing) {
+      if (nowMs >= this.#destroyAtMs) this.destroy();
+    } else if (this.#switched) {
+      return;
+    } else if (this.#isBusy) {
+      const waits = !this.#body.done && !this.#paused;
+      if (waits && nowMs - this.#activeAtMs >= bodyStallMs) this.#sink?.bodyStalled();
+    } else if (this.#partial.size > 0) {
+      if (nowMs - this.#arrivedAtMs >= headTimeoutMs)
+        this.#refuse(408, 'SI', 'not come to the end of its head in time');
+    } else if (nowMs - this.#idleSinceMs >= idleClientMs) {
+      this.#close();
+    }
+  }
+
+  destroy(): void {
+    this.#closing = true;
+    this.#wire.destroy();
+  }
+
+  get #isBusy(): boolean {
+    return this.#sink?.busy === true;
+  }
+
+  get #switched(): boolean {
+    return this.#tunnel || this.#splice !== null;
   }
 
   // --- for the exchange --------------------------------------------------------------------------------------------
 
-  mayLiveOn(): boolean {
-    return !this.#parts.isDraining() && !(this.#ended && this.#pending === null);
+  get takesChunked(): boolean {
+    return this.#minor === 1;
   }
 
-  setReading(reading: boolean): void {
-    if (this.#switched || this.socket.isPaused() !== reading) return;
-    if (reading) this.socket.resume();
-    else this.socket.pause();
+  sendInterim(bytes: Buffer, head: ResponseHead): void {
+    if (this.#minor === 1) this.#response.sendInterim(this.#wire, bytes, head);
   }
 
-  exchangeFinished(keepAlive: boolean): void {
-    this.#exchange = null;
+  sendHead(
+    bytes: Buffer,
+    head: ResponseHead,
+    form: BodyForm,
+    bodyStart: number,
+    bodyEnd: number,
+    isLast: boolean,
+  ): boolean {
+    const goOn = this.#response.sendHead(this.#wire, bytes, head, form, this.#minor, this.#mayKeep());
+    if (bodyEnd === bodyStart && (!isLast || form !== 'plain')) return goOn;
+    return this.#response.sendBody(this.#wire, bytes, bodyStart, bodyEnd, isLast);
+  }
+
+  sendBody(bytes: Buffer, start: number, end: number, isLast: boolean): boolean {
+    const goOn = this.#response.sendBody(this.#wire, bytes, start, end, isLast);
+    if (isLast && this.#tunnel) this.#wire.end();
+    return goOn;
+  }
+
+  sendTrailers(bytes: Buffer, trailers: HeadFields): void {
+    this.#response.sendTrailers(this.#wire, bytes, trailers);
+  }
+
+  answer({ status, flag, body }: MeshAnswer): void {
+    const keep = flag !== 'DPE' && flag !== 'SI' && this.#mayKeep();
+    this.#response.closes = !keep;
+    const connection = keep ? (this.#minor === 0 ? 'keep-alive' : null) : 'close';
+    const answer = writeAnswer({ status, flag, body, connection, headOnly: this.#headOnly });
+    this.#wire.send(answer, 0, answer.length);
+  }
+
+  openTunnel(bytes: Buffer, head: ResponseHead): void {
+    this.#tunnel = true;
+    this.#response.sendUpgrade(this.#wire, bytes, head);
+    this.resumeRequest();
+    this.#handOverTunnel();
+  }
+
+  /** FIN where the framing tells the loss, so that what was sent still arrives; RST where a FIN would look like the end. */
+  abort(_reason: CancelReason): void {
+    this.#response.closes = true;
+    if (!this.#tunnel && !this.#response.endsWithConnection) return;
+    this.#closing = true;
+    this.#wire.reset();
+  }
+
+  pauseRequest(): void {
+    this.#paused = true;
+    this.#wire.pause();
+  }
+
+  resumeRequest(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#activeAtMs = this.#parts.clock.monotonicMs();
+    this.#wire.resume();
+  }
+
+  #mayKeep(): boolean {
+    if (!this.#keepAlive || !this.#body.done || this.#parts.isDraining()) return false;
+    return !this.#ended || this.#partial.size > 0;
+  }
+
+  readonly #finished = (complete: boolean) => {
     this.#idleSinceMs = this.#parts.clock.monotonicMs();
-    if (!keepAlive) {
+    if (this.#tunnel) {
+      if (!complete) this.#closing = true;
+      return;
+    }
+    if (!complete || this.#response.closes) {
       this.#close();
       return;
     }
-    if (this.#pending !== null) this.#arrivedAtMs = this.#idleSinceMs;
-    this.setReading(true);
-    if (!this.#processing) this.#process();
-  }
+    this.resumeRequest();
+    if (this.#partial.size === 0) return;
+    this.#arrivedAtMs = this.#idleSinceMs;
+    if (!this.#processing) this.#processKept();
+  };
 
-  upgraded(upstream: Socket, rest: Buffer, recorder: EdgeRecorder | null): void {
-    this.#exchange = null;
-    this.#switched = true;
-    this.socket.off('data', this.#handleData);
-    this.socket.off('end', this.#handleEnd);
-    this.socket.off('drain', this.#handleDrain);
-    const fromClient = this.#pending ?? Buffer.alloc(0);
-    this.#pending = null;
-    spliceSockets({
-      client: this.socket,
-      upstream,
-      fromClient,
-      fromUpstream: rest,
-      onBytes: (sent, received) => recorder?.bytes(sent, received),
-    });
-  }
+  // --- wire --------------------------------------------------------------------------------------------------------
 
-  // --- socket ------------------------------------------------------------------------------------------------------
-
-  readonly #handleData = (bytes: Buffer) => {
+  onBytes(bytes: Buffer, start: number, end: number): void {
     // After our FIN we only read so that the client's late bytes do not turn into a reset.
     if (this.#closing) return;
-    if (this.#pending === null) {
-      this.#pending = bytes;
-      this.#parsedBytes = 0;
-      if (this.#exchange === null) this.#arrivedAtMs = this.#parts.clock.monotonicMs();
+    const partial = this.#partial;
+    if (this.#tunnel && partial.size === 0) {
+      this.#sink?.body(bytes, start, end);
+    } else if (partial.size > 0) {
+      partial.append(bytes, start, end);
+      this.#processKept();
     } else {
-      this.#pending = Buffer.concat([this.#pending, bytes]);
+      if (!this.#isBusy) this.#arrivedAtMs = this.#parts.clock.monotonicMs();
+      const at = this.#process(bytes, start, end);
+      if (at < end && !this.#closing) this.#keep(bytes, at, end);
     }
-    if (!this.#processing) this.#process();
-  };
+  }
 
-  readonly #handleEnd = () => {
+  onEnd(): void {
     this.#ended = true;
-    if (this.#exchange === null) this.#close();
-    else if (!this.#body.done) this.socket.destroy();
-  };
+    if (this.#splice !== null) return;
+    if (this.#tunnel) this.#sink?.end();
+    else if (!this.#isBusy) this.#close();
+    // The rest of this one's body will never come.
+    else if (!this.#body.done && this.#partial.size === 0) this.#wire.destroy();
+  }
 
-  readonly #handleDrain = () => {
-    this.#exchange?.clientDrained();
-  };
+  onDrain(): void {
+    this.#sink?.clientDrained();
+  }
 
-  readonly #handleError = () => {
-    // `close` always follows and cleans up; without a listener the error would be thrown.
+  onClose(): void {
     this.#closing = true;
-  };
+    this.#partial.clear();
+    if (this.#isBusy) this.#sink?.clientGone('lost');
+    this.#recorder?.connectionClosed();
+    this.#onClosed();
+  }
 
   /** FIN first; then we read on for a while, as a reset could overtake the answer. */
   #close(): void {
     if (this.#closing) return;
     this.#closing = true;
-    this.#pending = null;
-    const { socket } = this;
-    if (socket.isPaused()) socket.resume();
-    socket.end(() => {
-      const timer = setTimeout(() => socket.destroy(), this.#parts.lingerMs).unref();
-      socket.once('close', () => clearTimeout(timer));
-    });
+    this.#partial.clear();
+    this.#destroyAtMs = this.#parts.clock.monotonicMs() + this.#parts.lingerMs;
+    this.#paused = true;
+    this.resumeRequest();
+    this.#wire.resume();
+    this.#wire.end();
   }
 
   // --- requests ----------------------------------------------------------------------------------------------------
 
-  #process(): void {
+  #keep(bytes: Buffer, start: number, end: number): void {
+    this.#partial.append(bytes, start, end);
+    if (!this.#isBusy) this.#partial.noteTried(this.#partial.start);
+    else if (this.#partial.size >= maxPipelinedBytes) this.pauseRequest();
+  }
+
+  #processKept(): void {
+    const partial = this.#partial;
+    if (this.#tunnel) {
+      this.#handOverTunnel();
+      return;
+    }
+    if (!this.#isBusy && !partial.isWorthATry) return;
+    const { bytes, start, end } = partial;
+    const at = this.#process(bytes, start, end);
+    if (this.#closing || partial.size === 0) return;
+    if (at > start) partial.take(at);
+    if (partial.size > 0 && !this.#isBusy) partial.noteTried(partial.start);
+    else if (partial.size >= maxPipelinedBytes && this.#body.done) this.pauseRequest();
+    if (this.#ended) this.#endedInTheMiddle();
+  }
+
+  /** The FIN came while an earlier request was being answered: what is missing now never comes. */
+  #endedInTheMiddle(): void {
+    if (!this.#isBusy) this.#close();
+    else if (!this.#body.done) this.#wire.destroy();
+  }
+
+  /** Returns the index up to which bytes were used. */
+  #process(bytes: Buffer, start: number, end: number): number {
+    let at = start;
     this.#processing = true;
-    while (this.#pending !== null && !this.#closing && !this.#switched) {
-      if (this.#exchange === null) {
-        if (!this.#takeHead(this.#pending)) break;
-      } else if (this.#body.done) {
-        if (this.#pending.length >= maxPipelinedBytes) this.setReading(false);
-        break;
-      } else if (!this.#takeBody(this.#pending, this.#exchange)) {
-        break;
-      }
+    while (at < end && !this.#closing && !this.#switched) {
+      const before = at;
+      if (!this.#isBusy) at = this.#takeHead(bytes, at, end);
+      else if (!this.#body.done) at = this.#takeBody(bytes, at, end);
+      if (at === before) break;
     }
     this.#processing = false;
-    if (!this.#ended || this.#switched) return;
-    if (this.#exchange === null) this.#close();
-    // The FIN came while an earlier request was being answered: the rest of this one's body never will.
-    else if (!this.#body.done) this.socket.destroy();
+    return at;
   }
 
-  #keepFrom(bytes: Buffer, from: number): void {
-    this.#pending = from < bytes.length ? bytes.subarray(from) : null;
-    this.#parsedBytes = 0;
-  }
-
-  /** False: wait for more bytes, or nothing more will be read. */
-  #takeHead(bytes: Buffer): boolean {
-    const start = skipEmptyLines(bytes);
-    if (start > 0) {
-      this.#keepFrom(bytes, start);
-      return true;
+  /** Returns the index after head and body as far as they are there; `start`: wait for more. */
+  #takeHead(bytes: Buffer, start: number, end: number): number {
+    // RFC 9112 section 2.2: empty lines before a request line are skipped; old clients send one after a body.
+    if (bytes[start] === carriageReturn) {
+      if (start + 1 === end) return start;
+      if (bytes[start + 1] === lineFeed) return start + 2;
     }
-    // Half of an empty line.
-    if (bytes.length === 1 && bytes[0] === carriageReturn) return false;
-    const grown = bytes.length - this.#parsedBytes;
-    if (this.#parsedBytes > 0 && grown < reparseBytes && bytes.indexOf(lineFeed, this.#parsedBytes) < 0) return false;
     const { codec } = this.#parts;
-    this.#parsedBytes = bytes.length;
-    const result = codec.parseRequest(bytes, 0, bytes.length);
-    if (result === 'incomplete') return false;
+    const result = codec.parseRequest(bytes, start, end);
+    if (result === 'incomplete') return start;
     if (result === 'refused') {
-      this.#refuse(codec.refusal.status, codec.refusal.reason);
-      return false;
+      this.#refuse(codec.refusal.status, 'DPE', codec.refusal.reason);
+      return start;
     }
     const head = codec.request;
-    const request = readRequest(bytes, head, portOf(this.#context));
-    if ('reason' in request) {
-      const beyond = request.status === 405 ? tunnelEndpoint(this.#context, this.#parts.config()) : null;
+    if (isConnect(bytes, head)) {
+      const beyond = tunnelEndpoint(this.#context, this.#parts.config());
       if (beyond !== null) {
-        this.#tunnel(beyond);
-        return false;
+        this.#spliceTo(beyond, bytes, start, end);
+        return end;
       }
-      this.#refuse(request.status, request.reason);
-      return false;
     }
-    const { end } = head;
-    const kind = head.chunked ? 'chunked' : head.contentLength > 0 ? 'length' : 'none';
-    this.#body.begin(kind, Math.max(0, head.contentLength), false);
-    const exchange = this.#openExchange(bytes, head, request);
-    this.#keepFrom(bytes, end);
-    if (this.#body.done) exchange.endRequest();
-    // A body that came along leaves with the head, in one write.
-    else if (this.#pending !== null && !this.#takeBody(this.#pending, exchange)) return false;
-    exchange.start();
-    return true;
+    return this.#beginRequest(bytes, head, end);
   }
 
-  #openExchange(bytes: Buffer, head: RequestHead, request: ParsedRequest): Exchange {
-    const { config, random, newId } = this.#parts;
-    const routing = routeRequest(this.#context, request, config(), random);
-    const outbound = this.#context.direction === 'outbound';
-    const smallBody = !head.chunked && !head.expectContinue && head.contentLength <= smallBodyBytes;
-    const outgoing = {
-      method: request.method,
-      target: request.target,
-      headOnly: request.method === 'HEAD',
-      minor: head.minor,
-      upgrade: head.upgrade,
-      keepAlive: head.minor === 1 ? !head.close : head.keepAlive,
-      smallBody,
-      startedAtMs: this.#arrivedAtMs,
-      recorder: this.#recorder,
-      sampled: outbound || this.#context.peerSpiffeId === null,
-      head: writeRequestHead(bytes, head, {
-        target: routing.kind === 'forward' ? routing.target : null,
-        host: hostToWrite(routing, request, head),
-        requestId: outbound && !head.hasRequestId ? newId() : null,
-      }),
-    };
-    this.#exchange = new Exchange(this.#parts, this, outgoing, routing);
-    return this.#exchange;
-  }
-
-  /** CONNECT to a proxy beyond us: what follows is between the two, so the connection goes on as plain bytes. */
-  #tunnel(endpoint: HttpEndpoint): void {
-    const { connector, telemetry } = this.#parts;
-    const recorder = this.#recorder ?? telemetry.edge({ ...endpoint.edge, protocol: 'tcp' });
-    const connecting = new AbortController();
-    const abandon = () => connecting.abort();
-    this.socket.once('close', abandon);
-    this.socket.pause();
-    this.#switched = true;
-    connector.connect(endpoint.target, connecting.signal).then(
-      (upstream) => {
-        this.socket.off('close', abandon);
-        upstream.on('error', () => upstream.destroy());
-        upstream.allowHalfOpen = true;
-        if (this.#recorder === null) {
-          recorder.connectionOpened();
-          upstream.once('close', () => recorder.connectionClosed());
-        }
-        this.upgraded(upstream, Buffer.alloc(0), recorder);
-      },
-      () => this.socket.destroy(),
-    );
-  }
-
-  #takeBody(bytes: Buffer, exchange: Exchange): boolean {
-    const end = this.#body.scan(bytes, 0, bytes.length);
-    if (end < 0) {
-      exchange.refuseBody();
-      return false;
+  #beginRequest(bytes: Buffer, head: RequestHead, end: number): number {
+    const form = head.chunked ? 'chunked' : head.contentLength > 0 ? 'length' : 'none';
+    const body = this.#body;
+    this.#minor = head.minor;
+    this.#keepAlive = head.minor === 1 ? !head.close : head.keepAlive;
+    this.#headOnly = isHead(bytes, head);
+    this.#response.begin();
+    this.#sink ??= this.#parts.requests.accept(this, this.#context, this.#finished);
+    const sink = this.#sink;
+    const bodyStart = head.end;
+    sink.begin(bytes, head, form, this.#arrivedAtMs);
+    const decode = form === 'chunked' && !sink.takesChunked;
+    body.begin(form, Math.max(0, head.contentLength), decode);
+    const at = body.scan(bytes, bodyStart, end);
+    if (at < 0) {
+      sink.refuseBody(brokenChunks);
+      return bodyStart;
     }
-    this.#keepFrom(bytes, end);
-    const { spans, spanCount } = this.#body;
-    for (let index = 0; index < spanCount; index += 2)
-      exchange.pushBody(bytes.subarray(spans[index], spans[index + 1]));
-    if (this.#body.done) exchange.endRequest();
-    return true;
+    if (!body.done) this.#activeAtMs = this.#parts.clock.monotonicMs();
+    const { spans, spanCount } = body;
+    const isLast = body.done && spanCount <= 2 && body.trailers === null;
+    if (spanCount === 0) sink.start(bytes, bodyStart, bodyStart, isLast);
+    else sink.start(bytes, spans[0] ?? 0, spans[1] ?? 0, isLast);
+    if (!isLast) this.#relaySpans(sink, bytes, 2);
+    return at;
+  }
+
+  #takeBody(bytes: Buffer, start: number, end: number): number {
+    const sink = this.#sink;
+    const at = this.#body.scan(bytes, start, end);
+    if (sink === null) return end;
+    if (at < 0) {
+      sink.refuseBody(brokenChunks);
+      return end;
+    }
+    this.#activeAtMs = this.#parts.clock.monotonicMs();
+    this.#relaySpans(sink, bytes, 0);
+    return at;
+  }
+
+  #relaySpans(sink: RequestSink, bytes: Buffer, from: number): void {
+    const { spans, spanCount, done, trailers } = this.#body;
+    for (let index = from; index < spanCount; index += 2) sink.body(bytes, spans[index] ?? 0, spans[index + 1] ?? 0);
+    if (!done) return;
+    const fields = trailers === null ? null : this.#parts.codec.parseTrailers(trailers, 0, trailers.length);
+    if (trailers !== null && fields !== null) sink.trailers(trailers, fields);
+    sink.end();
   }
 
   /** A request that cannot be understood: what follows it cannot be either. */
-  #refuse(status: number, reason: string): void {
+  #refuse(status: number, flag: string, reason: string): void {
     const { telemetry, clock } = this.#parts;
     const body = `the request has ${reason}\n`;
-    this.socket.write(writeAnswer({ status, flag: 'DPE', body, connection: 'close', headOnly: false }));
+    const answer = writeAnswer({ status, flag, body, connection: 'close', headOnly: false });
+    this.#wire.send(answer, 0, answer.length);
     const recorder = this.#recorder ?? telemetry.edge(unroutedEdge(this.#context));
-    recorder.request(status, 'DPE', (clock.monotonicMs() - this.#arrivedAtMs) * 1_000);
+    recorder.request(status, flag, (clock.monotonicMs() - this.#arrivedAtMs) * 1_000);
     this.#close();
+  }
+
+  // --- tunnels -----------------------------------------------------------------------------------------------------
+
+  /** Bytes that came early belong to the other protocol. */
+  #handOverTunnel(): void {
+    const partial = this.#partial;
+    const { bytes, start, end } = partial;
+    if (end > start) this.#sink?.body(bytes, start, end);
+    partial.clear();
+    if (this.#ended) this.#sink?.end();
+  }
+
+  /** CONNECT to a proxy beyond us: what follows is between the two, so the connection goes on as plain bytes. */
+  #spliceTo(endpoint: HttpEndpoint, bytes: Buffer, start: number, end: number): void {
+    const { connector, telemetry } = this.#parts;
+    this.#splice = new SplicedConnection(this.#wire, {
+      early: Buffer.from(bytes.subarray(start, end)),
+      connect: (signal) => connector.connect(endpoint.target, signal),
+      recorder: this.#recorder ?? telemetry.edge({ ...endpoint.edge, protocol: 'tcp' }),
+      countsConnection: this.#recorder === null,
+      onClosed: () => this.onClose(),
+    });
+    if (this.#ended) this.#splice.onEnd();
   }
 }
 
-/** RFC 9112 section 2.2: empty lines before a request line are skipped; old clients send one after a body. */
-function skipEmptyLines(bytes: Buffer): number {
-  let at = 0;
-  while (bytes[at] === carriageReturn && bytes[at + 1] === lineFeed) at += 2;
-  return at;
-}
-
-/** Upstream is always HTTP/1.1 and needs a Host; an HTTP/1.0 client may have sent none. */
-function hostToWrite(routing: Routing, request: ParsedRequest, head: RequestHead): string | null {
-  if (routing.kind === 'answer') return null;
-  if (routing.host !== null) return routing.host;
-  if (head.hostIndex >= 0) return null;
-  const target = routing.candidates[0]?.target;
-  return request.authority !== '' || target === undefined ? request.authority : `${target.host}:${target.port}`;
-}
+const brokenChunks = 'a broken chunked coding';

@@ -1,355 +1,419 @@
 import { pickEndpoint } from '../../policy/pick-endpoint.ts';
-import { resetConnection } from '../reset-connection.ts';
+import type { Clock } from '../../shared/clock.ts';
+import type { Random } from '../../shared/random.ts';
+import type { DownstreamContext, EdgeRecorder, RequestAdmission, TelemetrySink, UpstreamError } from '../connection.ts';
+import { Attempt, type AttemptedRequest, type AttemptOwner } from './attempt.ts';
+import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
+import type { CompiledConfig } from './compiled-config.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import { drawFaults } from './draw-faults.ts';
-import { ExchangeLog } from './exchange-log.ts';
-import type { ExchangeClient, ExchangeParts, OutgoingRequest } from './exchange-parts.ts';
-import { writeAnswer } from './local-answer.ts';
+import type { EndpointState } from './endpoint-state.ts';
+import { ExchangeRecord } from './exchange-record.ts';
+import { KeptHead } from './kept-head.ts';
+import { maxConnectAttempts, maxHoldMs, smallBodyBytes } from './limits.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
-import { type RelayState, ResponseRelay } from './response-relay.ts';
+import { isIdempotent } from './request-method.ts';
+import { RequestRouter } from './request-router.ts';
 import type { Forward, Routing } from './routing.ts';
-import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts';
+import type { BodyForm, CancelReason, ClientStream, RequestEdit, RequestSink, ServerLoss } from './streams.ts';
+import { notSet, type TimerWheel, type WheelEntry } from './timer-wheel.ts';
+import type { Upstreams } from './upstreams.ts';
 
-const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
-/** Istio's default for connect failures: two more attempts, each on an endpoint not tried before. */
-const maxConnectAttempts = 3;
-/** How long an answer of our own waits for the rest of a short body; after that the connection ends with it. */
-const maxHoldMs = 1_000;
+/** What every exchange of a handler shares. */
+export interface ExchangeParts {
+  readonly config: () => CompiledConfig;
+  readonly upstreams: Upstreams;
+  readonly telemetry: TelemetrySink;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly timers: TimerWheel;
+  readonly faultsAllowed: () => boolean;
+  /** Absent: there is always room. */
+  readonly admission?: RequestAdmission | undefined;
+}
+
+export interface ExchangeOptions {
+  readonly client: ClientStream;
+  readonly context: DownstreamContext;
+  /** Recorder of the client's connection on inbound edges; `null`: the edge of the endpoint counts. */
+  readonly recorder: EdgeRecorder | null;
+  /** The exchange is over and can take the next request. `complete`: the whole answer was sent, the request read to its end. */
+  readonly finished: (complete: boolean) => void;
+}
+
+/** No attempt of a request is made more often than this on account of connections that were lost unprocessed. */
+const maxRepeats = 3;
 
 /**
- * One request: faults, endpoint, upstream connection, both directions of the relay, and the record of it. Ends exactly
- * once, through `#finish`. Bodies stream: whoever cannot take more bytes stops the reading of the other side.
+ * One request at a time: route, faults, attempts, both directions of the relay, and the record of it. Each request ends
+ * exactly once, in `#finish`; the object serves the next one of the same client. Bodies stream: whoever cannot take more
+ * bytes stops the other side.
  */
-export class Exchange implements UpstreamUser {
+export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, WheelEntry {
+  busy = false;
+  takesChunked = true;
+  readonly head = new KeptHead();
+  readonly replay = new ReplayBuffer();
+  form: BodyForm = 'none';
+  requestDone = false;
+  next: WheelEntry | null = null;
+  previous: WheelEntry | null = null;
+  dueAtMs = notSet;
   readonly #parts: ExchangeParts;
-  readonly #client: ExchangeClient;
-  readonly #request: OutgoingRequest;
-  readonly #routing: Routing;
-  readonly #log: ExchangeLog;
-  readonly #body = new ReplayBuffer();
-  readonly #tried: HttpEndpoint[] = [];
-  #relay: ResponseRelay;
-  #upstream: UpstreamConnection | null = null;
-  #connecting: AbortController | null = null;
-  #delayTimer: NodeJS.Timeout | null = null;
-  #timeoutTimer: NodeJS.Timeout | null = null;
-  #heldAnswer: (() => void) | null = null;
-  #requestDone = false;
-  #finished = false;
-  #retried = false;
-  #discardsBody = false;
-  #headFlushed = false;
+  readonly #options: ExchangeOptions;
+  readonly #client: ClientStream;
+  readonly #router: RequestRouter;
+  readonly #record: ExchangeRecord;
+  readonly #attempt: Attempt;
+  #routing: Routing | null = null;
+  #idempotent = false;
+  #trailersSent = false;
+  #tried: HttpEndpoint[] = none;
+  #repeats = 0;
+  #interim = false;
+  /** Status of the final answer, once it is on its way; 0 before. */
+  #status = 0;
   #admitted = false;
+  #tunnel = false;
+  #tunnelEnds = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #heldAnswer: (() => void) | null = null;
 
-  constructor(parts: ExchangeParts, client: ExchangeClient, request: OutgoingRequest, routing: Routing) {
+  constructor(parts: ExchangeParts, options: ExchangeOptions) {
+    const { client, context, recorder } = options;
     this.#parts = parts;
+    this.#options = options;
     this.#client = client;
-    this.#request = request;
-    this.#routing = routing;
-    this.#log = new ExchangeLog(parts, request, routing);
-    this.#relay = this.#createRelay();
+    this.#router = new RequestRouter(this.head, context, parts);
+    const sampled = context.direction === 'outbound' || context.peerSpiffeId === null;
+    this.#record = new ExchangeRecord(parts.telemetry, recorder, sampled);
+    this.#attempt = new Attempt(this, this, parts.upstreams, client);
   }
 
-  start(): void {
+  get edit(): RequestEdit {
+    return this.#router.edit;
+  }
+
+  // --- request -----------------------------------------------------------------------------------------------------
+
+  begin(bytes: Buffer, head: RequestHead, form: BodyForm, arrivedAtMs: number): void {
+    this.busy = true;
+    this.form = form;
+    this.head.keep(bytes, head);
+    this.requestDone = false;
+    this.#repeats = 0;
+    this.#interim = false;
+    this.#status = 0;
+    this.#tried = none;
+    this.#tunnel = false;
+    this.#record.begin(arrivedAtMs);
+    this.#routing = this.#router.route();
+    this.#idempotent = isIdempotent(this.head);
+    this.replay.begin(this.#idempotent);
+  }
+
+  start(bytes: Buffer, bodyStart: number, bodyEnd: number, isLast: boolean): void {
     const routing = this.#routing;
-    this.#admitted = this.#parts.admission?.requestBegan() ?? false;
-    if (this.#parts.admission !== undefined && !this.#admitted) {
-      this.#answer(503, 'OM', 'the sidecar is overloaded\n');
-      return;
+    if (routing === null) return;
+    if (isLast) this.#requestEnded();
+    const { admission } = this.#parts;
+    if (admission !== undefined) {
+      this.#admitted = admission.requestBegan();
+      if (!this.#admitted) {
+        this.#answer(503, 'OM', 'the sidecar is overloaded\n');
+        return;
+      }
     }
     if (routing.kind === 'answer') {
       this.#answer(routing.status, routing.flag, routing.body);
       return;
     }
-    const { faultsAllowed, clock, telemetry } = this.#parts;
-    if (routing.faults.length === 0 || !faultsAllowed()) {
-      this.#connect(routing);
+    if (routing.faults.length === 0 || !this.#parts.faultsAllowed()) {
+      this.#connect(routing, bytes, bodyStart, bodyEnd);
       return;
     }
+    this.replay.push(bytes, bodyStart, bodyEnd);
+    this.#applyFaults(routing);
+  }
+
+  body(bytes: Buffer, start: number, end: number): void {
+    if (!this.busy) return;
+    const { stream } = this.#attempt;
+    if (this.#tunnel) {
+      this.#record.bytes(end - start, 0);
+      if (stream !== null && !stream.sendBody(bytes, start, end, false)) this.#client.pauseRequest();
+      return;
+    }
+    this.replay.push(bytes, start, end);
+    if (stream === null) {
+      if (this.replay.full) this.#client.pauseRequest();
+      return;
+    }
+    this.#record.bytes(end - start, 0);
+    if (!stream.sendBody(bytes, start, end, false)) this.#client.pauseRequest();
+  }
+
+  trailers(bytes: Buffer, trailers: HeadFields): void {
+    if (!this.busy || this.requestDone) return;
+    const { stream } = this.#attempt;
+    this.replay.giveUp();
+    this.#trailersSent = stream !== null;
+    stream?.sendTrailers(bytes, trailers);
+  }
+
+  end(): void {
+    if (!this.busy) return;
+    const { stream } = this.#attempt;
+    if (this.#tunnel) {
+      stream?.sendBody(noBytes, 0, 0, true);
+      this.#tunnelEnded();
+      return;
+    }
+    if (this.requestDone) return;
+    if (stream !== null && !this.#trailersSent) stream.sendBody(noBytes, 0, 0, true);
+    this.#requestEnded();
+  }
+
+  refuseBody(reason: string): void {
+    this.#fail(400, 'DPE', `the request has ${reason}\n`);
+  }
+
+  bodyStalled(): void {
+    this.#fail(408, 'SI', 'the body of the request has not come\n');
+  }
+
+  clientDrained(): void {
+    this.#attempt.stream?.resumeResponse();
+  }
+
+  clientGone(reason: CancelReason): void {
+    if (!this.busy) return;
+    if (this.#tunnel) {
+      this.#attempt.cancel(reason);
+      this.#leave(false);
+      return;
+    }
+    this.#record.flag('DC');
+    this.#finish(this.#status, false);
+  }
+
+  /** The request has come to its end: from here the route's timeout runs, as in Envoy. */
+  #requestEnded(): void {
+    const routing = this.#routing;
+    this.requestDone = true;
+    if (this.#heldAnswer !== null) this.#heldAnswer();
+    else if (routing?.kind === 'forward' && routing.timeoutMs !== null) this.#parts.timers.add(this, routing.timeoutMs);
+  }
+
+  // --- where it goes -----------------------------------------------------------------------------------------------
+
+  #applyFaults(routing: Forward): void {
+    const { clock, telemetry } = this.#parts;
     const { delayMs, abortStatus } = drawFaults(routing.faults, clock.nowMs(), telemetry);
     const proceed = () => {
-      this.#delayTimer = null;
-      if (abortStatus === null) this.#connect(routing);
+      this.#timer = null;
+      if (abortStatus === null) this.#connect(routing, noBytes, 0, 0);
       else this.#answer(abortStatus, 'FI', 'fault filter abort');
     };
     if (delayMs === 0) {
       proceed();
       return;
     }
-    this.#log.flag('DI');
-    this.#delayTimer = setTimeout(proceed, delayMs);
+    this.#record.flag('DI');
+    this.#timer = setTimeout(proceed, delayMs);
   }
 
-  // --- client side -------------------------------------------------------------------------------------------------
-
-  /** Bytes of the request's body, as they go on. */
-  pushBody(bytes: Buffer): void {
-    if (this.#finished || this.#discardsBody) return;
-    this.#body.push(bytes);
-    if (this.#upstream === null) {
-      if (this.#body.full) this.#client.setReading(false);
-      return;
-    }
-    this.#log.bytes(bytes.length, 0);
-    if (!this.#upstream.socket.write(bytes)) this.#client.setReading(false);
-  }
-
-  /** The request is complete. */
-  endRequest(): void {
-    if (this.#finished) return;
-    this.#requestDone = true;
-    if (this.#heldAnswer !== null) {
-      this.#heldAnswer();
-      return;
-    }
-    const timeoutMs = this.#routing.kind === 'forward' ? this.#routing.timeoutMs : null;
-    if (timeoutMs !== null) this.#timeoutTimer = setTimeout(() => this.#timeOut(), timeoutMs);
-  }
-
-  /** The body's framing is broken: nothing after it can be trusted. */
-  refuseBody(): void {
-    this.#fail(400, 'DPE', 'the chunked coding of the request is broken\n');
-  }
-
-  clientGone(): void {
-    this.#log.clientGone = true;
-    this.#log.flag('DC');
-    this.#finish(this.#relay.status, false);
-  }
-
-  clientDrained(): void {
-    if (this.#upstream?.socket.isPaused() === true) this.#upstream.socket.resume();
-  }
-
-  // --- upstream side -----------------------------------------------------------------------------------------------
-
-  onUpstreamData(bytes: Buffer): void {
-    this.#log.bytes(0, bytes.length);
-    this.#proceed(this.#relay.feed(bytes));
-    if (!this.#finished && !this.#relay.flowing && this.#client.socket.writableNeedDrain)
-      this.#upstream?.socket.pause();
-  }
-
-  onUpstreamEnd(): void {
-    const state = this.#relay.end();
-    if (state === 'done') this.#proceed(state);
-    else this.#lostUpstream();
-  }
-
-  onUpstreamClose(): void {
-    this.#lostUpstream();
-  }
-
-  onUpstreamDrain(): void {
-    if (!this.#requestDone) this.#client.setReading(true);
-  }
-
-  #proceed(state: RelayState): void {
-    switch (state) {
-      case 'more':
-        this.#noteEarlyAnswer();
-        return;
-      case 'done':
-        this.#finish(this.#relay.status, this.#requestDone && !this.#relay.closesClient);
-        return;
-      case 'switched':
-        this.#switchProtocols();
-        return;
-      case 'broken':
-        this.#fail(502, 'UPE', 'the upstream sent no valid HTTP/1.1 response\n');
-    }
-  }
-
-  /** A final answer before the end of the request, from a server that will close: it wants no more of the body. */
-  #noteEarlyAnswer(): void {
-    if (this.#relay.status === 0 || this.#requestDone || this.#relay.reusable) return;
-    this.#discardsBody = true;
-    this.#client.setReading(true);
-  }
-
-  #switchProtocols(): void {
-    const upstream = this.#upstream;
-    if (upstream === null || !this.#requestDone) {
-      this.#fail(502, 'UPE', 'the upstream switched protocols in the middle of a request\n');
-      return;
-    }
-    this.#upstream = null;
-    const { recorder } = this.#log;
-    this.#settle(101);
-    this.#client.upgraded(upstream.detach(), this.#relay.rest, recorder);
-  }
-
-  // --- connecting --------------------------------------------------------------------------------------------------
-
-  #connect(routing: Forward): void {
-    const { activeRequests, pool, random } = this.#parts;
-    const untried =
-      this.#tried.length === 0 ? routing.candidates : routing.candidates.filter((c) => !this.#tried.includes(c));
-    const endpoint = pickEndpoint(untried, (candidate) => activeRequests.get(candidate.key) ?? 0, random);
+  #connect(routing: Forward, body: Buffer, bodyStart: number, bodyEnd: number): void {
+    const { candidates } = routing;
+    const endpoint = candidates.length === 1 ? (candidates[0] ?? null) : this.#pick(candidates);
     if (endpoint === null) {
       this.#answer(503, 'UH', 'no healthy upstream');
       return;
     }
-    this.#log.choose(endpoint);
-    const pooled = pool.take(endpoint);
-    if (pooled === null) this.#connectAfresh(endpoint, routing);
-    else this.#attach(pooled);
+    this.#try(endpoint, false, body, bodyStart, bodyEnd);
   }
 
-  #connectAfresh(endpoint: HttpEndpoint, routing: Forward): void {
-    const connecting = new AbortController();
-    this.#connecting = connecting;
-    this.#parts.pool.connect(endpoint, connecting.signal).then(
-      (upstream) => {
-        if (this.#connecting !== connecting) upstream.destroy();
-        else this.#attach(upstream);
-      },
-      (error: unknown) => {
-        if (this.#connecting !== connecting) return;
-        this.#connecting = null;
-        this.#connectFailed(endpoint, routing, error);
-      },
-    );
+  #try(endpoint: HttpEndpoint, fresh: boolean, body: Buffer, bodyStart: number, bodyEnd: number): void {
+    this.#trailersSent = false;
+    this.#attempt.begin(endpoint, fresh, body, bodyStart, bodyEnd);
   }
 
-  #connectFailed(endpoint: HttpEndpoint, routing: Forward, error: unknown): void {
+  #pick(candidates: readonly HttpEndpoint[]): HttpEndpoint | null {
+    const { upstreams, random } = this.#parts;
+    const { protocol } = this.#client;
+    const untried = this.#tried.length === 0 ? candidates : candidates.filter((one) => !this.#tried.includes(one));
+    return pickEndpoint(untried, (one) => upstreams.stateOf(one, protocol).active, random);
+  }
+
+  // --- attempt -----------------------------------------------------------------------------------------------------
+
+  attemptChosen(state: EndpointState): void {
+    this.#record.choose(state);
+  }
+
+  attemptBegan(sentBytes: number, goOn: boolean): void {
+    this.#record.bytes(sentBytes, 0);
+    if (this.requestDone) return;
+    if (goOn) this.#client.resumeRequest();
+    else this.#client.pauseRequest();
+  }
+
+  connectFailed(error: UpstreamError): void {
+    const routing = this.#routing;
+    const endpoint = this.#attempt.state?.endpoint ?? null;
+    if (routing?.kind !== 'forward' || endpoint === null) return;
+    if (this.#tried === none) this.#tried = [];
     this.#tried.push(endpoint);
     if (this.#tried.length < maxConnectAttempts && this.#tried.length < routing.candidates.length) {
-      this.#connect(routing);
+      this.#connect(routing, noBytes, 0, 0);
       return;
     }
-    const reason = error instanceof Error ? error.message : String(error);
-    this.#answer(503, 'UF', `upstream connect error: ${reason}\n`);
-  }
-
-  #attach(upstream: UpstreamConnection): void {
-    this.#connecting = null;
-    this.#upstream = upstream;
-    upstream.user = this;
-    this.#log.attach(upstream.recorder);
-    const { socket } = upstream;
-    const { chunks, bytes } = this.#body;
-    this.#headFlushed = false;
-    if (chunks.length > 0) socket.cork();
-    let flowing = socket.write(this.#request.head, (error) => {
-      if (error === undefined || error === null) this.#headFlushed = true;
-    });
-    for (const chunk of chunks) flowing = socket.write(chunk);
-    if (chunks.length > 0) socket.uncork();
-    this.#body.sent();
-    this.#log.bytes(this.#request.head.length + bytes, 0);
-    if (!this.#requestDone) this.#client.setReading(flowing);
+    this.#answer(503, 'UF', `upstream connect error: ${error.message}\n`);
   }
 
   /** The server closed before the answer was complete. */
-  #lostUpstream(): void {
-    const upstream = this.#upstream;
-    if (this.#finished || upstream === null) return;
-    this.#upstream = null;
-    upstream.destroy();
-    if (this.#relay.started) {
-      this.#log.flag('UC');
-      this.#abortClient(this.#relay.status);
+  attemptLost(loss: ServerLoss): void {
+    if (this.#tunnel) {
+      this.#client.abort('lost');
+      this.#leave(false);
       return;
     }
-    const { endpoint } = this.#log;
-    if (endpoint !== null && this.#routing.kind === 'forward' && this.#mayRepeat(upstream)) {
-      this.#retried = true;
-      this.#relay = this.#createRelay();
-      this.#connectAfresh(endpoint, this.#routing);
+    if (this.#status !== 0) {
+      this.#record.flag(loss.reason === 'protocol' ? 'UPE' : 'UC');
+      this.#client.abort(loss.reason);
+      this.#finish(this.#status, false);
       return;
     }
-    this.#answer(503, 'UC', 'upstream closed the connection before it answered\n');
+    if (this.#mayRepeat(loss)) {
+      this.#repeats += 1;
+      const endpoint = this.#attempt.state?.endpoint;
+      if (endpoint !== undefined) this.#try(endpoint, loss.stale, noBytes, 0, 0);
+      return;
+    }
+    if (loss.reason === 'protocol') this.#answer(502, 'UPE', loss.message);
+    else if (loss.reason === 'timeout') this.#answer(504, 'UT', loss.message);
+    else this.#answer(503, loss.reason === 'overload' ? 'UO' : 'UC', loss.message);
   }
 
   /** A kept connection that the server closed while we were sending: once more, when nothing can happen twice. */
-  #mayRepeat(upstream: UpstreamConnection): boolean {
-    if (!upstream.reused || this.#retried || !this.#body.replayable) return false;
-    return idempotent.has(this.#request.method) || !this.#headFlushed;
+  #mayRepeat(loss: ServerLoss): boolean {
+    if (!this.replay.replayable || this.#interim) return false;
+    if (loss.unprocessed) return this.#repeats < maxRepeats;
+    return loss.stale && this.#repeats === 0 && this.#idempotent;
   }
 
-  #createRelay(): ResponseRelay {
-    return new ResponseRelay(this.#parts.codec, this.#request, this.#client.socket, () => {
-      return this.#requestDone && this.#request.keepAlive && this.#client.mayLiveOn();
-    });
+  serverDrained(): void {
+    if (!this.requestDone || this.#tunnel) this.#client.resumeRequest();
+  }
+
+  // --- response ----------------------------------------------------------------------------------------------------
+
+  onInterim(bytes: Buffer, head: ResponseHead): void {
+    this.#interim = true;
+    this.#record.bytes(0, head.end - head.start);
+    this.#client.sendInterim(bytes, head);
+  }
+
+  onHead(bytes: Buffer, head: ResponseHead, form: BodyForm, bodyStart: number, bodyEnd: number, isLast: boolean): void {
+    this.#status = head.status;
+    this.#record.bytes(0, head.end - head.start + bodyEnd - bodyStart);
+    const goOn = this.#client.sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
+    if (isLast) this.#finish(head.status, this.requestDone);
+    else if (!goOn) this.#attempt.stream?.pauseResponse();
+  }
+
+  onBody(bytes: Buffer, start: number, end: number, isLast: boolean): void {
+    if (end > start) this.#record.bytes(0, end - start);
+    const goOn = this.#client.sendBody(bytes, start, end, isLast);
+    if (isLast && this.#tunnel) this.#tunnelEnded();
+    else if (isLast) this.#finish(this.#status, this.requestDone);
+    else if (!goOn) this.#attempt.stream?.pauseResponse();
+  }
+
+  onTrailers(bytes: Buffer, trailers: HeadFields): void {
+    this.#client.sendTrailers(bytes, trailers);
+    this.#finish(this.#status, this.requestDone);
+  }
+
+  onTunnel(bytes: Buffer, head: ResponseHead): void {
+    this.#status = head.status;
+    this.#record.bytes(0, head.end - head.start);
+    this.#tunnel = true;
+    this.#tunnelEnds = 0;
+    this.#settle(head.status);
+    this.#client.openTunnel(bytes, head);
+  }
+
+  #tunnelEnded(): void {
+    this.#tunnelEnds += 1;
+    if (this.#tunnelEnds === 2) this.#leave(true);
   }
 
   // --- endings -----------------------------------------------------------------------------------------------------
 
-  #timeOut(): void {
-    this.#timeoutTimer = null;
+  onTimeout(): void {
     this.#fail(504, 'UT', 'upstream request timeout');
   }
 
   /** Answers when nothing was sent yet, otherwise makes the client see that the answer is not complete. */
   #fail(status: number, flag: string, body: string): void {
-    if (this.#finished) return;
-    this.#dropUpstream();
-    if (this.#relay.started) {
-      this.#log.flag(flag);
-      this.#abortClient(this.#relay.status);
+    if (!this.busy || this.#tunnel) return;
+    this.#attempt.cancel('cancelled');
+    if (this.#status !== 0) {
+      this.#record.flag(flag);
+      this.#client.abort(flag === 'UT' ? 'timeout' : 'protocol');
+      this.#finish(this.#status, false);
     } else {
       this.#answer(status, flag, body);
     }
   }
 
   #answer(status: number, flag: string, body: string): void {
-    if (!this.#requestDone && this.#request.smallBody && this.#heldAnswer === null && flag !== 'DPE') {
+    if (this.#mayHold(flag)) {
       this.#heldAnswer = () => this.#answer(status, flag, body);
-      this.#delayTimer = setTimeout(this.#heldAnswer, maxHoldMs);
-      this.#client.setReading(true);
+      this.#timer = setTimeout(this.#heldAnswer, maxHoldMs);
+      this.#client.resumeRequest();
       return;
     }
-    this.#log.flag(flag);
-    const keepAlive = this.#requestDone && this.#request.keepAlive && this.#client.mayLiveOn();
-    const connection = keepAlive ? (this.#request.minor === 0 ? 'keep-alive' : null) : 'close';
-    this.#client.socket.write(writeAnswer({ status, flag, body, connection, headOnly: this.#request.headOnly }));
-    this.#finish(status, keepAlive);
+    this.#record.flag(flag);
+    this.#client.answer({ status, flag, body });
+    this.#finish(status, this.requestDone && flag !== 'DPE');
   }
 
-  /** FIN where the framing tells the loss, so that what was sent still arrives; RST where a FIN would look like the end. */
-  #abortClient(status: number): void {
-    if (this.#relay.endsWithConnection) {
-      this.#settle(status);
-      resetConnection(this.#client.socket);
-    } else {
-      this.#finish(status, false);
-    }
+  /** A short body that the client sends unasked is awaited, so that its connection survives the answer. */
+  #mayHold(flag: string): boolean {
+    if (this.requestDone || this.#heldAnswer !== null || flag === 'DPE' || flag === 'SI') return false;
+    return this.form === 'length' && this.head.contentLength <= smallBodyBytes && !this.head.expectContinue;
   }
 
-  #finish(status: number, keepAlive: boolean): void {
-    if (this.#finished) return;
+  #finish(status: number, complete: boolean): void {
+    if (!this.busy) return;
     this.#settle(status);
-    this.#client.exchangeFinished(keepAlive);
+    this.#leave(complete);
   }
 
-  #dropUpstream(): void {
-    this.#connecting?.abort();
-    this.#connecting = null;
-    const upstream = this.#upstream;
-    this.#upstream = null;
-    upstream?.destroy();
-  }
-
-  /** Gives everything back and records the request. */
+  /** Records the request and stops everything that waits. */
   #settle(status: number): void {
-    this.#finished = true;
-    if (this.#delayTimer !== null) clearTimeout(this.#delayTimer);
-    if (this.#timeoutTimer !== null) clearTimeout(this.#timeoutTimer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
     this.#heldAnswer = null;
-    const upstream = this.#upstream;
-    if (
-      upstream !== null &&
-      this.#requestDone &&
-      this.#relay.status === status &&
-      this.#relay.reusable &&
-      !this.#log.clientGone
-    ) {
-      this.#upstream = null;
-      this.#parts.pool.release(upstream, this.#relay.keepAliveSeconds, this.#log.endpoint?.target.tls !== null);
-    }
-    this.#dropUpstream();
-    if (this.#admitted) this.#parts.admission?.requestEnded();
-    this.#log.close(status);
+    const { timers, clock, admission } = this.#parts;
+    timers.remove(this);
+    if (this.#admitted) admission?.requestEnded();
+    this.#admitted = false;
+    if (this.#routing !== null) this.#record.close(status, clock.monotonicMs(), this.#routing, this.#router.request);
+  }
+
+  /** The exchange is over; the next request may come at once. */
+  #leave(complete: boolean): void {
+    this.#attempt.end();
+    this.replay.clear();
+    this.head.shrink();
+    this.#tunnel = false;
+    this.busy = false;
+    this.#options.finished(complete);
   }
 }
+
+const noBytes = Buffer.alloc(0);
+const none: HttpEndpoint[] = [];

@@ -3,11 +3,12 @@ import {
   type HeadResult,
   type HttpCodec,
   maxHeadBytes,
+  maxTrailerBytes,
   type RequestHead,
   type ResponseHead,
 } from './codec.ts';
 import { type FieldsResult, HeaderLines } from './head-fields.ts';
-import { equalsIgnoringCase, isFieldValue, isHost, isTarget, isToken, toOctets } from './octets.ts';
+import { equalsIgnoringCase, isFieldValue, isForbiddenTrailer, isHost, isTarget, isToken, toOctets } from './octets.ts';
 
 const word = {
   host: toOctets('host'),
@@ -175,10 +176,23 @@ class ResponseLines extends HeaderLines implements ResponseHead {
   }
 }
 
+class TrailerLines extends HeaderLines {
+  parse(bytes: Buffer, start: number, end: number): boolean {
+    this.resetFields(start);
+    if (end - start > maxTrailerBytes || this.parseFields(bytes, start, end) <= 0 || this.end !== end) return false;
+    for (let index = 0; index < this.count; index += 1) {
+      const from = this.nameStart[index] ?? 0;
+      if (isForbiddenTrailer(bytes, from, (this.nameEnd[index] ?? 0) - from)) return false;
+    }
+    return true;
+  }
+}
+
 /** The strict parser. One codec serves any number of connections, as its results are read before the next call. */
 export function createHttpCodec(): HttpCodec {
   const request = new RequestLines();
   const response = new ResponseLines();
+  const trailers = new TrailerLines();
   const refusal = { status: 0, reason: '' };
   // Only the first `maxHeadBytes` are looked at, so that the outcome does not depend on how the bytes arrived.
   const settle = (head: HeaderLines, result: FieldsResult, full: boolean, tooLarge: number): HeadResult => {
@@ -201,5 +215,6 @@ export function createHttpCodec(): HttpCodec {
       const result = response.parse(bytes, start, limit);
       return settle(response, result < 0 ? -502 : result, limit - start === maxHeadBytes, 502);
     },
+    parseTrailers: (bytes, start, end) => (trailers.parse(bytes, start, end) ? trailers : null),
   };
 }

@@ -1,89 +1,132 @@
+/** Heads as HTTP/1.1 sends them on: composed in place, in the output of a wire or in a frame. */
 import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
+import { equalsIgnoringCase, toOctets } from './octets.ts';
+import { requestIdLength } from './request-ids.ts';
+import type { RequestEdit } from './streams.ts';
 
-/** What changes in a request head on its way upstream, besides the hop-by-hop headers that fall away. */
-export interface RequestEdit {
-  /** Origin-form target to write; `null`: as it was sent. */
-  readonly target: string | null;
-  /** Value of the Host header; `null`: as it was sent. */
-  readonly host: string | null;
-  /** Value of an `x-request-id` to add; `null`: none. */
-  readonly requestId: string | null;
-}
+const lineEnd = Buffer.from('\r\n');
+const endOfRequestLine = Buffer.from(' HTTP/1.1\r\n');
+const httpVersion = Buffer.from('HTTP/1.1');
+const hostName = Buffer.from('host: ');
+const requestIdName = Buffer.from('x-request-id: ');
+const teTrailers = Buffer.from('te: trailers\r\n');
+const chunkedCoding = Buffer.from('transfer-encoding: chunked\r\n');
+const connectionLines = {
+  close: Buffer.from('connection: close\r\n'),
+  'keep-alive': Buffer.from('connection: keep-alive\r\n'),
+  upgrade: Buffer.from('connection: upgrade\r\n'),
+};
+const word = { contentLength: toOctets('content-length'), transferEncoding: toOctets('transfer-encoding') };
 
-/** The head to send upstream, always HTTP/1.1 with a persistent connection. */
-export function writeRequestHead(bytes: Buffer, head: RequestHead, edit: RequestEdit): Buffer {
-  let line: string | null = null;
-  if (edit.target !== null || head.minor === 0) {
-    const method = bytes.toString('latin1', head.start, head.methodEnd);
-    line = `${method} ${edit.target ?? bytes.toString('latin1', head.targetStart, head.targetEnd)} HTTP/1.1\r\n`;
-  }
-  let added = '';
-  if (edit.host !== null) {
-    added += `host: ${edit.host}\r\n`;
-    if (head.hostIndex >= 0) head.dropped[head.hostIndex] = 1;
-  }
-  if (edit.requestId !== null) added += `x-request-id: ${edit.requestId}\r\n`;
-  if (head.teTrailers) added += 'te: trailers\r\n';
-  if (head.upgrade) added += 'connection: upgrade\r\n';
-  return assemble(bytes, head, { start: head.start, line, added, bodyStart: head.end, bodyEnd: head.end });
-}
+/** What the lines that may be added need at most, besides the head itself and what the edit brings along. */
+const addedBytes = 160;
 
-export interface ResponseEdit {
-  readonly connection: 'close' | 'keep-alive' | 'upgrade' | null;
-  readonly framing: boolean;
-  readonly chunked: boolean;
+/** Bytes that `composeRequestHead` writes at most. */
+export function requestHeadRoom(head: RequestHead, edit: RequestEdit): number {
+  return head.end - head.start + addedBytes + (edit.target?.length ?? 0) + (edit.host?.length ?? 0);
 }
 
 /**
- * The head to send downstream. `connection` is what the client is told; `framing: false` leaves Content-Length and
- * Transfer-Encoding out (204 and 1xx carry neither, a decoded body has no coding); `chunked` announces our own chunks.
- * A body that is there already goes behind the head, so that both leave in one write.
+ * Writes the head to send upstream, always HTTP/1.1 with a persistent connection, at `out[at]`; returns the index after it.
+ * `encodes`: the body will be coded in chunks by us.
  */
-export function writeResponseHead(
+export function composeRequestHead(
+  out: Buffer,
+  at: number,
+  bytes: Buffer,
+  head: RequestHead,
+  edit: RequestEdit,
+  encodes: boolean,
+): number {
+  const { target, host, requestId } = edit;
+  let to = at;
+  if (target === null && head.minor === 1) {
+    to += bytes.copy(out, to, head.start, head.fieldsStart);
+  } else {
+    to += bytes.copy(out, to, head.start, head.methodEnd + 1);
+    if (target === null) to += bytes.copy(out, to, head.targetStart, head.targetEnd);
+    else to += out.write(target, to, 'latin1');
+    to += endOfRequestLine.copy(out, to);
+  }
+  if (host !== null) {
+    to += hostName.copy(out, to);
+    to += out.write(host, to, 'latin1');
+    to += lineEnd.copy(out, to);
+  }
+  if (requestId !== null) {
+    to += requestIdName.copy(out, to);
+    to += requestId.copy(out, to, 0, requestIdLength);
+    to += lineEnd.copy(out, to);
+  }
+  if (head.teTrailers) to += teTrailers.copy(out, to);
+  if (head.upgrade) to += connectionLines.upgrade.copy(out, to);
+  if (encodes) to += chunkedCoding.copy(out, to);
+  return composeLines(out, to, bytes, head, host === null ? -1 : head.hostIndex, false);
+}
+
+export interface ResponseEdit {
+  /** What the client is told. */
+  readonly connection: keyof typeof connectionLines | null;
+  /** False: without Content-Length and Transfer-Encoding (204 and 1xx carry neither, a decoded body has no coding). */
+  readonly framing: boolean;
+  /** Announces chunks of our own. */
+  readonly chunked: boolean;
+}
+
+/** Bytes that `composeResponseHead` writes at most. */
+export function responseHeadRoom(head: ResponseHead): number {
+  return head.end - head.start + addedBytes;
+}
+
+/** Writes the head to send downstream at `out[at]`; returns the index after it. */
+export function composeResponseHead(
+  out: Buffer,
+  at: number,
   bytes: Buffer,
   head: ResponseHead,
-  edit: ResponseEdit,
-  bodyStart = head.end,
-  bodyEnd = bodyStart,
-): Buffer {
-  const lineStart = head.start + 'HTTP/1.0'.length;
-  const line = head.minor === 1 ? null : `HTTP/1.1${bytes.toString('latin1', lineStart, head.fieldsStart)}`;
-  if (!edit.framing) dropFraming(bytes, head);
-  const connection = edit.connection === null ? '' : `connection: ${edit.connection}\r\n`;
-  const added = edit.chunked ? `transfer-encoding: chunked\r\n${connection}` : connection;
-  return assemble(bytes, head, { start: head.start, line, added, bodyStart, bodyEnd });
-}
-
-function dropFraming(bytes: Buffer, head: HeadFields): void {
-  for (let index = 0; index < head.count; index += 1) {
-    const name = bytes.toString('latin1', head.nameStart[index], head.nameEnd[index]).toLowerCase();
-    if (name === 'content-length' || name === 'transfer-encoding') head.dropped[index] = 1;
+  { connection, framing, chunked }: ResponseEdit,
+): number {
+  let to = at;
+  if (head.minor === 1) {
+    to += bytes.copy(out, to, head.start, head.fieldsStart);
+  } else {
+    to += httpVersion.copy(out, to);
+    to += bytes.copy(out, to, head.start + httpVersion.length, head.fieldsStart);
   }
+  if (chunked) to += chunkedCoding.copy(out, to);
+  if (connection !== null) to += connectionLines[connection].copy(out, to);
+  return composeLines(out, to, bytes, head, -1, !framing);
 }
 
-interface Parts {
-  readonly start: number;
-  /** `null`: the original start line. */
-  readonly line: string | null;
-  readonly added: string;
-  readonly bodyStart: number;
-  readonly bodyEnd: number;
+/** Field lines as HTTP/1.1 writes them, with the empty line at the end; at most as long as they came. */
+export function composeTrailers(out: Buffer, at: number, bytes: Buffer, trailers: HeadFields): number {
+  return composeLines(out, at, bytes, trailers, -1, false);
 }
 
-/** Start line, added lines, then every run of lines that stays, copied as it is, and the body. */
-function assemble(bytes: Buffer, head: HeadFields, { start, line, added, bodyStart, bodyEnd }: Parts): Buffer {
-  const lineLength = line === null ? head.fieldsStart - start : line.length;
-  const out = Buffer.allocUnsafe(lineLength + added.length + head.end - head.fieldsStart + bodyEnd - bodyStart);
-  let at = line === null ? bytes.copy(out, 0, start, head.fieldsStart) : out.write(line, 0, 'latin1');
-  if (added !== '') at += out.write(added, at, 'latin1');
+/** Every run of lines that stays, copied as it is, and the empty line. */
+function composeLines(
+  out: Buffer,
+  at: number,
+  bytes: Buffer,
+  head: HeadFields,
+  without: number,
+  noFraming: boolean,
+): number {
+  const { count, dropped } = head;
+  let to = at;
   let from = head.fieldsStart;
-  for (let index = 0; index < head.count; index += 1) {
-    if (head.dropped[index] === 0) continue;
+  for (let index = 0; index < count; index += 1) {
+    if (dropped[index] === 0 && index !== without && !(noFraming && isFraming(bytes, head, index))) continue;
     const lineStart = head.nameStart[index] ?? 0;
-    if (lineStart > from) at += bytes.copy(out, at, from, lineStart);
-    from = index + 1 < head.count ? (head.nameStart[index + 1] ?? 0) : head.end - 2;
+    if (lineStart > from) to += bytes.copy(out, to, from, lineStart);
+    from = index + 1 < count ? (head.nameStart[index + 1] ?? 0) : head.end - 2;
   }
-  at += bytes.copy(out, at, from, head.end);
-  if (bodyEnd > bodyStart) at += bytes.copy(out, at, bodyStart, bodyEnd);
-  return out.subarray(0, at);
+  return to + bytes.copy(out, to, from, head.end);
+}
+
+function isFraming(bytes: Buffer, head: HeadFields, index: number): boolean {
+  const start = head.nameStart[index] ?? 0;
+  const length = (head.nameEnd[index] ?? 0) - start;
+  if (length === 14) return equalsIgnoringCase(bytes, start, word.contentLength);
+  return length === 17 && equalsIgnoringCase(bytes, start, word.transferEncoding);
 }

@@ -1,22 +1,31 @@
 /**
- * HTTP/1.1 in the data plane, on the public `net` API.
+ * HTTP in the data plane.
  *
- *   codec            bytes -> head spans and body framing; knows nothing of sockets (the seam for a faster transport)
+ *   codec            bytes -> head spans and body framing; knows nothing of connections
  *   compiled-config  a SidecarConfig as lookups, once per revision
  *   routing          what a request asks for -> service, route, endpoints, or an answer of our own
- *   downstream       one accepted connection: reads requests, one exchange at a time, in order
- *   exchange         one request: faults, endpoint, upstream connection, relay of both directions, telemetry
- *   upstream pool    idle connections per endpoint, last used first
+ *   streams          the seam between a request and who carries it; how to plug in another carrier
+ *   downstream       one accepted HTTP/1.1 connection: reads requests, one exchange at a time, in order
+ *   exchange         one request: faults, attempts, relay of both directions, telemetry
+ *   attempt          one try of it at one endpoint
+ *   upstreams        open connections per endpoint, last used first
  *
  * It must not decide who may connect (the listener has), open sockets by itself (the connector does) or write logs.
  */
+import { meshAlpn } from '../../model/identity.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Random } from '../../shared/random.ts';
 import type { ConnectionHandler, RequestAdmission, TelemetrySink, UpstreamConnector } from '../connection.ts';
+import { createDispatchClock } from '../wire/dispatch-clock.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import { DownstreamConnection, type DownstreamParts } from './downstream-connection.ts';
+import { inboundEdge, portOf } from './edges.ts';
+import { Exchange, type ExchangeParts } from './exchange.ts';
 import { createHttpCodec } from './head-parser.ts';
-import { UpstreamPool } from './upstream-pool.ts';
+import type { RequestServer, UpstreamCarrier } from './streams.ts';
+import { TimerWheel } from './timer-wheel.ts';
+import { createHttp1Carrier } from './upstream-connection.ts';
+import { Upstreams } from './upstreams.ts';
 
 export interface HttpHandlerOptions {
   /** The configuration in force; asked once per request. */
@@ -25,44 +34,74 @@ export interface HttpHandlerOptions {
   readonly telemetry: TelemetrySink;
   readonly clock: Clock;
   readonly random: Random;
-  /** Value of a new `x-request-id`, a UUID. */
-  readonly newId: () => string;
   /** False once the control plane's lease has lapsed: no fault is applied any more. */
   readonly faultsAllowed: () => boolean;
   /** Absent: every request is let in. */
   readonly admission?: RequestAdmission;
+  /** Protocols towards servers, preferred to HTTP/1.1 where both sides know them. */
+  readonly carriers?: readonly UpstreamCarrier[];
   /** While draining, a connection without a request for this long is closed. Default 3000. */
   readonly drainGraceMs?: number;
   /** After our FIN, how long we go on reading so that the client sees the end and no reset. Default 1000. */
   readonly lingerMs?: number;
 }
 
-export type HttpHandler = ConnectionHandler;
+export interface HttpHandler extends ConnectionHandler {
+  /** Takes the requests of other carriers. */
+  readonly requests: RequestServer;
+}
 
+const tickMs = 1_000;
 const drainCheckMs = 250;
 
-/** `closeAll()` also ends the pool of upstream connections; the handler may go on serving afterwards. */
+/** `closeAll()` also ends the connections to servers; the handler may go on serving afterwards. */
 export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
-  const { clock, telemetry, connector, random, config, newId, faultsAllowed } = options;
-  const { drainGraceMs = 3_000, lingerMs = 1_000 } = options;
-  const pool = new UpstreamPool({ connector, telemetry, clock });
-  const connections = new Set<DownstreamConnection>();
-  let drainSinceMs: number | null = null;
-  let drainTimer: NodeJS.Timeout | null = null;
-  const parts: DownstreamParts = {
-    pool,
+  const { telemetry, connector, random, config, faultsAllowed, admission } = options;
+  const { drainGraceMs = 3_000, lingerMs = 1_000, carriers = [] } = options;
+  const clock = createDispatchClock(options.clock);
+  const monotonicMs = () => clock.monotonicMs();
+  const codec = createHttpCodec();
+  const upstreams = new Upstreams({
     connector,
-    codec: createHttpCodec(),
+    telemetry,
+    monotonicMs,
+    carriers: [...carriers, createHttp1Carrier(codec, meshAlpn.http)],
+  });
+  const timers = new TimerWheel(monotonicMs);
+  const exchangeParts: ExchangeParts = {
+    config,
+    upstreams,
     telemetry,
     clock,
     random,
-    config,
-    newId,
+    timers,
     faultsAllowed,
-    lingerMs,
-    admission: options.admission,
-    activeRequests: new Map(),
-    isDraining: () => drainSinceMs !== null,
+    admission,
+  };
+  const requests: RequestServer = {
+    accept(client, context, finished) {
+      const recorder = context.direction === 'inbound' ? telemetry.edge(inboundEdge(context, portOf(context))) : null;
+      return new Exchange(exchangeParts, { client, context, recorder, finished });
+    },
+  };
+  const connections = new Set<DownstreamConnection>();
+  let drainSinceMs: number | null = null;
+  let drainTimer: NodeJS.Timeout | null = null;
+  let ticker: NodeJS.Timeout | null = null;
+  const isDraining = () => drainSinceMs !== null;
+  const parts: DownstreamParts = { codec, clock, telemetry, connector, config, requests, lingerMs, isDraining };
+  const stopTicking = () => {
+    if (ticker !== null) clearInterval(ticker);
+    ticker = null;
+  };
+  const tick = () => {
+    const nowMs = clock.monotonicMs();
+    for (const connection of connections) connection.tick(nowMs);
+    upstreams.tick(nowMs);
+    if (connections.size === 0 && upstreams.size === 0) stopTicking();
+  };
+  const startTicking = () => {
+    ticker ??= setInterval(tick, tickMs).unref();
   };
   const endIdleConnections = () => {
     if (drainSinceMs === null) return;
@@ -75,12 +114,14 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     drainSinceMs = null;
   };
   return {
+    requests,
     get active() {
       return connections.size;
     },
     serve(socket, head, context) {
       const connection = new DownstreamConnection(socket, context, parts, () => connections.delete(connection));
       connections.add(connection);
+      startTicking();
       connection.begin(head);
     },
     drain() {
@@ -91,8 +132,9 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     undrain: stopDraining,
     closeAll() {
       stopDraining();
-      for (const connection of [...connections]) connection.socket.destroy();
-      pool.close();
+      timers.close();
+      for (const connection of [...connections]) connection.destroy();
+      upstreams.close();
     },
   };
 }

@@ -31,3 +31,23 @@ export function equalsIgnoringCase(bytes: Uint8Array, start: number, word: Uint8
   }
   return true;
 }
+
+/**
+ * RFC 9110 section 6.5.1: what frames, addresses or authorizes a message comes too late in its trailers; a server behind us
+ * that took it from there would read another message than we did.
+ */
+const forbiddenTrailers = [
+  'transfer-encoding',
+  'content-length',
+  'host',
+  'connection',
+  'upgrade',
+  'te',
+  'trailer',
+  'expect',
+  'authorization',
+].map(toOctets);
+
+export function isForbiddenTrailer(bytes: Uint8Array, start: number, length: number): boolean {
+  return forbiddenTrailers.some((word) => word.length === length && equalsIgnoringCase(bytes, start, word));
+}

@@ -1,11 +1,10 @@
 import type { RequestView } from '../../policy/request-view.ts';
-import type { RequestHead } from './codec.ts';
-import { parseAuthority, parseTarget } from './request-target.ts';
+import type { KeptHead } from './kept-head.ts';
+import { equalsIgnoringCase, toOctets } from './octets.ts';
+import { parseAuthority, parseTarget, splitQuery } from './request-target.ts';
 
-/** How the request was addressed, after the target's form has been taken apart. */
+/** How a request was addressed, after the target's form has been taken apart. */
 export interface ParsedRequest extends RequestView {
-  /** Target as sent, for the record. */
-  readonly target: string;
   /** Host as sent (absolute-form: of the target), with port; '' when there is none. */
   readonly authority: string;
   /** Port that `authority` names; `null` when it names none. */
@@ -16,50 +15,144 @@ export interface ParsedRequest extends RequestView {
   readonly form: 'origin' | 'asterisk' | 'absolute';
 }
 
-export type RequestReading = ParsedRequest | { readonly status: number; readonly reason: string };
+export interface RequestRefusal {
+  readonly status: number;
+  readonly reason: string;
+}
+
+const slash = 47;
+const connect = Buffer.from('CONNECT');
+const invalidTarget: RequestRefusal = { status: 400, reason: 'an invalid request target' };
+const invalidHost: RequestRefusal = { status: 400, reason: 'an invalid host or port' };
+const noConnect: RequestRefusal = { status: 405, reason: 'CONNECT is not supported' };
 
 /**
- * Reads a parsed head as something that can be routed. `header()` looks into the bytes and is valid only until the
- * codec parses again. `port` is what the connection says; the authority's own is in `authorityPort`.
+ * A kept head as something that can be routed. Reused from request to request; strings are made when somebody asks. A host
+ * that is, byte for byte, that of the request before is not read again.
  */
-export function readRequest(bytes: Buffer, head: RequestHead, port: number): RequestReading {
-  const method = bytes.toString('latin1', head.start, head.methodEnd);
-  if (method === 'CONNECT') return { status: 405, reason: 'CONNECT is not supported' };
-  const target = bytes.toString('latin1', head.targetStart, head.targetEnd);
-  const parsed = parseTarget(target, method);
-  if (parsed === null) return { status: 400, reason: 'an invalid request target' };
-  const hostHeader = head.hostIndex < 0 ? '' : headerAt(bytes, head, head.hostIndex);
-  const authority = parsed.form === 'absolute' ? parsed.authority : hostHeader;
-  const asked = parseAuthority(authority);
-  if (asked === null) return { status: 400, reason: 'an invalid host or port' };
-  return {
-    method,
-    target,
-    path: parsed.form === 'asterisk' ? '*' : parsed.path,
-    query: parsed.form === 'asterisk' ? '' : parsed.query,
-    host: asked.host,
-    port,
-    scheme: 'http',
-    authority,
-    authorityPort: asked.port,
-    form: parsed.form,
-    rewrittenTarget: parsed.form === 'absolute' ? parsed.target : null,
-    header: (name) => findHeader(bytes, head, name),
-  };
-}
+export class RequestReader implements ParsedRequest {
+  readonly scheme = 'http';
+  port = 0;
+  host = '';
+  authority = '';
+  authorityPort: number | null = null;
+  rewrittenTarget: string | null = null;
+  form: ParsedRequest['form'] = 'origin';
+  /** The host is the one of the request before. */
+  sameHost = false;
+  readonly #head: KeptHead;
+  #method: string | null = null;
+  #target: string | null = null;
+  #split: { readonly path: string; readonly query: string } | null = null;
+  #hostBytes: Buffer | null = null;
 
-function headerAt(bytes: Buffer, head: RequestHead, index: number): string {
-  return bytes.toString('latin1', head.valueStart[index], head.valueEnd[index]);
-}
-
-function findHeader(bytes: Buffer, head: RequestHead, name: string): string | undefined {
-  let found: string | undefined;
-  for (let index = 0; index < head.count; index += 1) {
-    const start = head.nameStart[index] ?? 0;
-    const end = head.nameEnd[index] ?? 0;
-    if (end - start !== name.length || bytes.toString('latin1', start, end).toLowerCase() !== name) continue;
-    const value = headerAt(bytes, head, index);
-    found = found === undefined ? value : `${found}, ${value}`;
+  constructor(head: KeptHead) {
+    this.#head = head;
   }
-  return found;
+
+  get method(): string {
+    this.#method ??= this.#head.bytes.toString('latin1', 0, this.#head.methodEnd);
+    return this.#method;
+  }
+
+  /** As sent, for the record. */
+  get target(): string {
+    this.#target ??= this.#head.bytes.toString('latin1', this.#head.targetStart, this.#head.targetEnd);
+    return this.#target;
+  }
+
+  get path(): string {
+    this.#split ??= splitQuery(this.target);
+    return this.#split.path;
+  }
+
+  get query(): string {
+    this.#split ??= splitQuery(this.target);
+    return this.#split.query;
+  }
+
+  /** Reads the head that is kept now. `port` is what the connection says; the authority's own is in `authorityPort`. */
+  read(port: number): RequestRefusal | null {
+    const { bytes, targetStart, methodEnd, hostIndex } = this.#head;
+    this.port = port;
+    this.#method = null;
+    this.#target = null;
+    this.#split = null;
+    this.rewrittenTarget = null;
+    if (methodEnd === connect.length && connect.equals(bytes.subarray(0, methodEnd))) return noConnect;
+    if (bytes[targetStart] !== slash) return this.#readOddTarget();
+    this.sameHost = this.form === 'origin' && this.#isSameHost(hostIndex);
+    this.form = 'origin';
+    if (this.sameHost) return null;
+    return this.#readAuthority(hostIndex < 0 ? '' : this.#valueOf(hostIndex), hostIndex);
+  }
+
+  /** Value of a header by lower-case name; several are joined with `, `. */
+  header(name: string): string | undefined {
+    const { bytes, count, nameStart, nameEnd } = this.#head;
+    const word = toWord(name);
+    let found: string | undefined;
+    for (let index = 0; index < count; index += 1) {
+      const start = nameStart[index] ?? 0;
+      if ((nameEnd[index] ?? 0) - start !== word.length || !equalsIgnoringCase(bytes, start, word)) continue;
+      const value = this.#valueOf(index);
+      found = found === undefined ? value : `${found}, ${value}`;
+    }
+    return found;
+  }
+
+  #isSameHost(index: number): boolean {
+    const known = this.#hostBytes;
+    if (known === null || index < 0) return false;
+    const { bytes, valueStart, valueEnd } = this.#head;
+    const start = valueStart[index] ?? 0;
+    if ((valueEnd[index] ?? 0) - start !== known.length) return false;
+    for (let at = 0; at < known.length; at += 1) if (bytes[start + at] !== known[at]) return false;
+    return true;
+  }
+
+  #readOddTarget(): RequestRefusal | null {
+    this.sameHost = false;
+    this.#hostBytes = null;
+    const parsed = parseTarget(this.target, this.method);
+    if (parsed === null) return invalidTarget;
+    this.form = parsed.form;
+    if (parsed.form === 'asterisk') this.#split = { path: '*', query: '' };
+    else this.#split = parsed;
+    if (parsed.form !== 'absolute') {
+      const { hostIndex } = this.#head;
+      return this.#readAuthority(hostIndex < 0 ? '' : this.#valueOf(hostIndex), -1);
+    }
+    this.rewrittenTarget = parsed.target;
+    return this.#readAuthority(parsed.authority, -1);
+  }
+
+  #readAuthority(authority: string, hostIndex: number): RequestRefusal | null {
+    const asked = parseAuthority(authority);
+    this.#hostBytes = null;
+    if (asked === null) return invalidHost;
+    this.authority = authority;
+    this.host = asked.host;
+    this.authorityPort = asked.port;
+    if (hostIndex >= 0) this.#hostBytes = Buffer.from(authority, 'latin1');
+    return null;
+  }
+
+  #valueOf(index: number): string {
+    const { bytes, valueStart, valueEnd } = this.#head;
+    return bytes.toString('latin1', valueStart[index], valueEnd[index]);
+  }
+}
+
+/** Header names come from configurations: few, and asked for again with every request. */
+const words = new Map<string, Uint8Array>();
+const maxWords = 1_024;
+
+function toWord(name: string): Uint8Array {
+  const known = words.get(name);
+  if (known !== undefined) return known;
+  if (words.size >= maxWords) words.clear();
+  const word = toOctets(name);
+  words.set(name, word);
+  return word;
 }

@@ -1,9 +1,8 @@
-/** A body up to this size can be sent a second time. */
-const maxReplayBytes = 64 * 1024;
+import { maxReplayBytes } from './limits.ts';
 
 /**
  * The part of a request's body that was read so far: everything until it was sent once, after that only as long as the
- * whole of it is small enough to be repeated.
+ * whole of it is small enough to be repeated, and somebody may want to.
  */
 export class ReplayBuffer {
   chunks: Buffer[] = [];
@@ -11,28 +10,50 @@ export class ReplayBuffer {
   /** False once a part of the body is gone. */
   replayable = true;
   #sent = false;
+  #wanted = true;
 
+  /** A new body. `wanted`: it may be sent again after it was sent. */
+  begin(wanted: boolean): void {
+    if (this.bytes > 0) this.clear();
+    this.replayable = true;
+    this.#sent = false;
+    this.#wanted = wanted;
+  }
+
+  /** As much as is kept at most. */
   get full(): boolean {
     return this.bytes >= maxReplayBytes;
   }
 
-  push(chunk: Buffer): void {
-    if (!this.replayable) return;
-    this.chunks.push(chunk);
-    this.bytes += chunk.length;
-    this.#forgetWhenLarge();
+  /** Copies `bytes[start, end)`, as long as somebody may need it. */
+  push(bytes: Buffer, start: number, end: number): void {
+    if (end === start || !this.replayable) return;
+    if (this.#sent && (!this.#wanted || this.bytes + end - start > maxReplayBytes)) {
+      this.#forget();
+      return;
+    }
+    this.chunks.push(Buffer.from(bytes.subarray(start, end)));
+    this.bytes += end - start;
   }
 
   /** Everything held so far is on its way. */
   sent(): void {
     this.#sent = true;
-    this.#forgetWhenLarge();
+    if (this.bytes > 0 && (!this.#wanted || this.bytes > maxReplayBytes)) this.#forget();
   }
 
-  #forgetWhenLarge(): void {
-    if (!this.#sent || this.bytes <= maxReplayBytes) return;
-    this.replayable = false;
+  /** What follows cannot be kept. */
+  giveUp(): void {
+    this.#forget();
+  }
+
+  clear(): void {
     this.chunks = [];
     this.bytes = 0;
+  }
+
+  #forget(): void {
+    this.replayable = false;
+    this.clear();
   }
 }

@@ -1,11 +1,17 @@
 /**
  * Where a request goes. Pure but for the random draw between weighted destinations: context + request + configuration
  * in, a decision out. Outbound HTTP is routed by Host and port and not by the address that was dialled, as in Istio.
+ *
+ *   plan   what is known once the host is: the same for every request of a connection to that host; it may be kept as
+ *          long as the configuration is the same
+ *   routing   the decision for one request
  */
 import { isIP } from 'node:net';
+import type { HttpRoute, RouteDestination } from '../../model/sidecar-config.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
 import { toServiceKey } from '../../model/workload.ts';
 import { pickDestination } from '../../policy/pick-destination.ts';
+import type { RequestView } from '../../policy/request-view.ts';
 import type { Random } from '../../shared/random.ts';
 import type { Address, DownstreamContext } from '../connection.ts';
 import type { CompiledConfig } from './compiled-config.ts';
@@ -22,6 +28,7 @@ export interface LocalAnswer {
   readonly body: string;
   readonly edge: EdgeKey;
   readonly service: string | null;
+  readonly route: null;
 }
 
 /** Goes to one of `candidates`. */
@@ -42,25 +49,26 @@ export interface Forward {
 
 export type Routing = LocalAnswer | Forward;
 
-const noFaults: readonly CompiledFault[] = [];
+export interface RoutePlan {
+  /** The decision when it is the same for every request; otherwise `choose` makes one. */
+  readonly always: Routing | null;
+  choose(request: RequestView, random: Random): Routing;
+}
 
-export function routeRequest(
+type Rewrite = { readonly target: string | null; readonly host: string | null };
+
+const noFaults: readonly CompiledFault[] = [];
+const asSent: Rewrite = { target: null, host: null };
+
+/** `reusable`: holds for every further request in origin-form to the same host under the same configuration. */
+export function planRoute(
   context: DownstreamContext,
   request: ParsedRequest,
   config: CompiledConfig,
-  random: Random,
-): Routing {
-  if (context.direction === 'inbound') return routeInbound(context, request, config);
-  if (context.forwardProxy) return routeForwardProxy(request, config, random);
-  const rewrite = { target: request.rewrittenTarget, host: request.form === 'absolute' ? request.authority : null };
-  if (context.service !== null) {
-    const service = config.serviceByKey(context.service.key);
-    if (service === null) return unknownService(context.service.key, config, request.port);
-    return routeToService(service, request, rewrite, config, random);
-  }
-  const service = isIP(request.host) === 0 ? config.serviceByHost(request.host, request.port) : null;
-  if (service !== null) return routeToService(service, request, rewrite, config, random);
-  return routeToOriginalDestination(context, request, config, rewrite);
+): { plan: RoutePlan; reusable: boolean } {
+  const rewrite = request.form === 'absolute' ? { target: request.rewrittenTarget, host: request.authority } : asSent;
+  const reusable = request.form === 'origin' && !context.forwardProxy;
+  return { plan: planFor(context, request, config, rewrite), reusable };
 }
 
 /**
@@ -77,64 +85,92 @@ export function tunnelEndpoint(context: DownstreamContext, config: CompiledConfi
   return toPlainEndpoint(destination, outboundEdge(null, null, destination.host, destination.port, false));
 }
 
-type Rewrite = { readonly target: string | null; readonly host: string | null };
-
-function routeToService(
-  service: CompiledService,
-  request: ParsedRequest,
-  rewrite: Rewrite,
-  config: CompiledConfig,
-  random: Random,
-): Routing {
-  const { key } = service.config;
-  const edge = outboundEdge(key, null, null, request.port, false);
-  if (service.matchRoute === null) {
-    const candidates = service.endpointsOfHost(request.host, request.port);
-    if (candidates.length === 0) return noHealthyUpstream(key, edge);
-    const faults = service.faultsOf(null);
-    return { kind: 'forward', candidates, service: key, route: null, timeoutMs: null, faults, ...rewrite, edge };
-  }
-  const route = service.matchRoute(request);
-  if (route === null) {
-    // Istio: a VirtualService without a catch-all answers 404 for what it does not match.
-    const body = `no route of ${key} matches this request\n`;
-    return { kind: 'answer', status: 404, flag: 'NR', body, edge, service: key };
-  }
-  const destination = pickDestination(route.destinations, random);
-  const target = destination === null ? null : config.serviceByKey(destination.service);
-  if (destination === null || target === null) return noHealthyUpstream(key, edge);
-  const candidates = target.endpoints(destination.subset, destination.port ?? request.port);
-  if (candidates.length === 0) return noHealthyUpstream(key, edge);
-  return {
-    kind: 'forward',
-    candidates,
-    service: key,
-    route: route.name,
-    timeoutMs: route.timeoutMs,
-    faults: service.faultsOf(route.name),
-    ...rewrite,
-    edge,
-  };
-}
-
-/** A host name that is no service of the mesh, or an address: the endpoint that was dialled, else straight through. */
-function routeToOriginalDestination(
+function planFor(
   context: DownstreamContext,
   request: ParsedRequest,
   config: CompiledConfig,
   rewrite: Rewrite,
-): Routing {
+): RoutePlan {
+  if (context.direction === 'inbound') return planInbound(context, config, rewrite.host);
+  if (context.forwardProxy) return planForwardProxy(request, config);
+  const asked = { host: request.host, port: request.port };
+  if (context.service !== null) {
+    const service = config.serviceByKey(context.service.key);
+    if (service === null) return always(unknownService(context.service.key, config, request.port));
+    return planService(service, asked, rewrite, config);
+  }
+  const service = isIP(request.host) === 0 ? config.serviceByHost(request.host, request.port) : null;
+  if (service !== null) return planService(service, asked, rewrite, config);
+  return planOriginalDestination(context, request, config, rewrite);
+}
+
+function always(routing: Routing): RoutePlan {
+  return { always: routing, choose: () => routing };
+}
+
+function planService(service: CompiledService, asked: Address, rewrite: Rewrite, config: CompiledConfig): RoutePlan {
+  const { key } = service.config;
+  const edge = outboundEdge(key, null, null, asked.port, false);
+  const { matchRoute } = service;
+  if (matchRoute === null) {
+    const candidates = service.endpointsOfHost(asked.host, asked.port);
+    if (candidates.length === 0) return always(noHealthyUpstream(key, edge));
+    const faults = service.faultsOf(null);
+    return always({
+      kind: 'forward',
+      candidates,
+      service: key,
+      route: null,
+      timeoutMs: null,
+      faults,
+      ...rewrite,
+      edge,
+    });
+  }
+  // Istio: a VirtualService without a catch-all answers 404 for what it does not match.
+  const body = `no route of ${key} matches this request\n`;
+  const unmatched: Routing = { kind: 'answer', status: 404, flag: 'NR', body, edge, service: key, route: null };
+  const known = new Map<RouteDestination, Routing>();
+  const toDestination = (route: HttpRoute, destination: RouteDestination): Routing => {
+    const target = config.serviceByKey(destination.service);
+    const candidates = target?.endpoints(destination.subset, destination.port ?? asked.port) ?? [];
+    if (candidates.length === 0) return noHealthyUpstream(key, edge);
+    const { name, timeoutMs } = route;
+    const faults = service.faultsOf(name);
+    return { kind: 'forward', candidates, service: key, route: name, timeoutMs, faults, ...rewrite, edge };
+  };
+  const choose = (request: RequestView, random: Random): Routing => {
+    const route = matchRoute(request);
+    if (route === null) return unmatched;
+    const destination = pickDestination(route.destinations, random);
+    if (destination === null) return noHealthyUpstream(key, edge);
+    const before = known.get(destination);
+    if (before !== undefined) return before;
+    const routing = toDestination(route, destination);
+    known.set(destination, routing);
+    return routing;
+  };
+  return { always: null, choose };
+}
+
+/** A host name that is no service of the mesh, or an address: the endpoint that was dialled, else straight through. */
+function planOriginalDestination(
+  context: DownstreamContext,
+  request: ParsedRequest,
+  config: CompiledConfig,
+  rewrite: Rewrite,
+): RoutePlan {
   const destination = context.originalDestination;
-  if (destination === null) return unknownService(request.host, config, request.port);
+  if (destination === null) return always(unknownService(request.host, config, request.port));
   const located = config.endpointAt(destination.host, destination.port);
   const service = located === null ? null : config.serviceByKey(located.service.key);
   if (located === null || service === null) {
     const edge = outboundEdge(null, null, destination.host, destination.port, false);
     // An egress proxy needs the absolute form; only the Host is made to agree with it.
-    return straight(toPlainEndpoint(destination, edge), edge, null, rewrite.host);
+    return always(straight(toPlainEndpoint(destination, edge), edge, null, rewrite.host));
   }
   const endpoint = service.toEndpoint(located.endpoint, located.port);
-  return {
+  return always({
     kind: 'forward',
     candidates: [endpoint],
     service: service.config.key,
@@ -143,10 +179,10 @@ function routeToOriginalDestination(
     faults: service.faultsOf(null),
     ...rewrite,
     edge: endpoint.edge,
-  };
+  });
 }
 
-function routeInbound(context: DownstreamContext, request: ParsedRequest, config: CompiledConfig): Routing {
+function planInbound(context: DownstreamContext, config: CompiledConfig, host: string | null): RoutePlan {
   const { workload } = config.source;
   const service = toServiceKey(workload.service, workload.namespace);
   const port = portOf(context);
@@ -154,36 +190,39 @@ function routeInbound(context: DownstreamContext, request: ParsedRequest, config
   const destination = context.target ?? context.originalDestination;
   if (destination === null) {
     const body = 'the address of the application is unknown\n';
-    return { kind: 'answer', status: 503, flag: 'UH', body, edge, service };
+    return always({ kind: 'answer', status: 503, flag: 'UH', body, edge, service, route: null });
   }
-  const host = request.form === 'absolute' ? request.authority : null;
-  return straight(toPlainEndpoint(destination, edge), edge, service, host);
+  return always(straight(toPlainEndpoint(destination, edge), edge, service, host));
 }
 
-function routeForwardProxy(request: ParsedRequest, config: CompiledConfig, random: Random): Routing {
+function planForwardProxy(request: ParsedRequest, config: CompiledConfig): RoutePlan {
   if (request.form === 'absolute') {
     const service =
       config.serviceByHost(request.host, request.authorityPort ?? 80) ?? config.serviceByName(request.host);
-    if (service === null) return unknownService(request.host, config, request.authorityPort ?? 80);
-    const asked = { ...request, port: request.authorityPort ?? defaultPort(service) };
+    if (service === null) return always(unknownService(request.host, config, request.authorityPort ?? 80));
+    const asked = { host: request.host, port: request.authorityPort ?? defaultPort(service) };
     const rewrite = { target: request.rewrittenTarget, host: request.authority };
-    return routeToService(service, asked, rewrite, config, random);
+    return withRequest(planService(service, asked, rewrite, config), request, { port: asked.port });
   }
   const match = /^\/proxy\/([^/:]+)(?::(\d{1,5}))?(\/.*)?$/.exec(request.path);
   const [, name, port, rest] = match ?? [];
-  if (name === undefined) return proxyUsage(config, request.port);
+  if (name === undefined) return always(proxyUsage(config, request.port));
   const service = config.serviceByName(name.toLowerCase());
-  if (service === null) return unknownService(name, config, Number(port ?? 0));
+  if (service === null) return always(unknownService(name, config, Number(port ?? 0)));
   const path = rest ?? '/';
   const target = request.query === '' ? path : `${path}?${request.query}`;
   const host = service.config.name;
-  const asked = {
-    ...request,
-    ...splitQuery(target),
-    host,
-    port: port === undefined ? defaultPort(service) : Number(port),
-  };
-  return routeToService(service, asked, { target, host }, config, random);
+  const asked = { host, port: port === undefined ? defaultPort(service) : Number(port) };
+  const plan = planService(service, asked, { target, host }, config);
+  return withRequest(plan, request, { ...splitQuery(target), ...asked });
+}
+
+/** A plan that is asked about another request than the one that came: what the forward proxy makes of it. */
+function withRequest(plan: RoutePlan, request: ParsedRequest, changes: Partial<RequestView>): RoutePlan {
+  const { method, path, query, host, port, scheme } = request;
+  const header = (name: string) => request.header(name);
+  const view: RequestView = { method, path, query, host, port, scheme, header, ...changes };
+  return { always: plan.always, choose: (_request, random) => plan.choose(view, random) };
 }
 
 /** 80 when the service has it, else its first port that may speak HTTP. */
@@ -220,31 +259,19 @@ function toPlainEndpoint({ host, port }: Address, edge: EdgeKey): HttpEndpoint {
 }
 
 function noHealthyUpstream(service: string, edge: EdgeKey): LocalAnswer {
-  return { kind: 'answer', status: 503, flag: 'UH', body: 'no healthy upstream', edge, service };
+  return { kind: 'answer', status: 503, flag: 'UH', body: 'no healthy upstream', edge, service, route: null };
 }
 
 function unknownService(name: string, config: CompiledConfig, port: number): LocalAnswer {
   const body = `no service "${name}" in this mesh; known services: ${knownServices(config)}\n`;
-  return {
-    kind: 'answer',
-    status: 404,
-    flag: 'NR',
-    body,
-    edge: outboundEdge(null, null, null, port, false),
-    service: null,
-  };
+  const edge = outboundEdge(null, null, null, port, false);
+  return { kind: 'answer', status: 404, flag: 'NR', body, edge, service: null, route: null };
 }
 
 function proxyUsage(config: CompiledConfig, port: number): LocalAnswer {
   const body = `ask for /proxy/{service}/{path} or use this address as HTTP proxy; known services: ${knownServices(config)}\n`;
-  return {
-    kind: 'answer',
-    status: 404,
-    flag: 'NR',
-    body,
-    edge: outboundEdge(null, null, null, port, false),
-    service: null,
-  };
+  const edge = outboundEdge(null, null, null, port, false);
+  return { kind: 'answer', status: 404, flag: 'NR', body, edge, service: null, route: null };
 }
 
 function knownServices(config: CompiledConfig): string {

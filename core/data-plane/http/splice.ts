@@ -1,38 +1,91 @@
 import type { Socket } from 'node:net';
+import type { EdgeRecorder } from '../connection.ts';
+import { openWire } from '../wire/open-wire.ts';
+import type { Wire, WireOwner } from '../wire/wire.ts';
 
 export interface SpliceOptions {
-  readonly client: Socket;
-  readonly upstream: Socket;
-  /** Bytes that were read already and belong to the new protocol. */
-  readonly fromClient: Buffer;
-  readonly fromUpstream: Buffer;
-  readonly onBytes: (sent: number, received: number) => void;
+  /** Bytes that were read from the client already. */
+  readonly early: Buffer;
+  readonly connect: (signal: AbortSignal) => Promise<Socket>;
+  readonly recorder: EdgeRecorder;
+  /** The recorder counts the connection to the server. */
+  readonly countsConnection: boolean;
+  /** The client's wire is gone. */
+  readonly onClosed: () => void;
 }
 
 /**
- * Joins two sockets as they are, with back-pressure and half-close: the FIN of one side is passed on while the other
- * direction goes on. An abrupt end of one side ends the other.
+ * A client's connection that goes on as plain bytes to a server that has to be connected first, with back-pressure and
+ * half-close. An abrupt end of one side ends the other.
  */
-export function spliceSockets({ client, upstream, fromClient, fromUpstream, onBytes }: SpliceOptions): void {
-  if (fromUpstream.length > 0) client.write(fromUpstream);
-  if (fromClient.length > 0) {
-    onBytes(fromClient.length, 0);
-    upstream.write(fromClient);
-  }
-  client.on('data', (bytes: Buffer) => onBytes(bytes.length, 0));
-  upstream.on('data', (bytes: Buffer) => onBytes(0, bytes.length));
-  client.pipe(upstream);
-  upstream.pipe(client);
-  endTogether(client, upstream);
-  endTogether(upstream, client);
-  if (client.readableEnded) upstream.end();
-  if (upstream.readableEnded) client.end();
-}
+export class SplicedConnection implements WireOwner {
+  readonly #client: Wire;
+  readonly #options: SpliceOptions;
+  readonly #connecting = new AbortController();
+  #server: Wire | null = null;
+  #ended = false;
+  #closed = false;
 
-function endTogether(closing: Socket, other: Socket): void {
-  closing.on('close', () => {
-    // After an orderly FIN of both sides the other one closes by itself once its bytes are out.
-    if (!closing.readableEnded || !other.writableEnded) other.destroy();
-  });
-  if (closing.destroyed) other.destroy();
+  constructor(client: Wire, options: SpliceOptions) {
+    this.#client = client;
+    this.#options = options;
+    client.owner = this;
+    client.pause();
+    options.connect(this.#connecting.signal).then(
+      (socket) => this.#join(socket),
+      () => this.#client.destroy(),
+    );
+  }
+
+  onBytes(bytes: Buffer, start: number, end: number): void {
+    this.#options.recorder.bytes(end - start, 0);
+    if (this.#server !== null && !this.#server.send(bytes, start, end)) this.#client.pause();
+  }
+
+  onEnd(): void {
+    this.#ended = true;
+    this.#server?.end();
+  }
+
+  onDrain(): void {
+    this.#server?.resume();
+  }
+
+  onClose(error: Error | null): void {
+    this.#closed = true;
+    this.#connecting.abort();
+    if (error !== null || !this.#ended) this.#server?.reset();
+    this.#options.onClosed();
+  }
+
+  #join(socket: Socket): void {
+    const { recorder, countsConnection, early } = this.#options;
+    const client = this.#client;
+    if (this.#closed) {
+      socket.destroy();
+      return;
+    }
+    if (countsConnection) recorder.connectionOpened();
+    let ended = false;
+    const server = openWire(socket, {
+      onBytes: (bytes, start, end) => {
+        recorder.bytes(0, end - start);
+        if (!client.send(bytes, start, end)) server.pause();
+      },
+      onEnd: () => {
+        ended = true;
+        client.end();
+      },
+      onDrain: () => client.resume(),
+      onClose: (error) => {
+        if (countsConnection) recorder.connectionClosed();
+        if (error !== null || !ended) client.reset();
+      },
+    });
+    this.#server = server;
+    recorder.bytes(early.length, 0);
+    const goOn = server.send(early, 0, early.length);
+    if (this.#ended) server.end();
+    if (goOn) client.resume();
+  }
 }

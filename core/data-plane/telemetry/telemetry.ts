@@ -65,9 +65,13 @@ export class Telemetry implements TelemetrySink {
     this.#faults.set(id, counts);
   }
 
+  wantsSample(status: number, flags: string): boolean {
+    const isOrdinary = status > 0 && status < 500 && flags === '';
+    return this.#samples.length < (isOrdinary ? maxOrdinarySamples : maxSamples);
+  }
+
   sample(sample: Sample): void {
-    const isOrdinary = sample.status > 0 && sample.status < 500 && sample.flags === '';
-    if (this.#samples.length >= (isOrdinary ? maxOrdinarySamples : maxSamples)) return;
+    if (!this.wantsSample(sample.status, sample.flags)) return;
     this.#samples.push({ atMs: this.#options.clock.nowMs(), ...sample });
   }
 

@@ -19,6 +19,7 @@ let holder: OutputWire | null = null;
 let from = 0;
 let to = 0;
 let dispatching = false;
+let dispatches = 0;
 
 export function currentSlab(): Buffer {
   return slab;
@@ -76,6 +77,12 @@ export function giveBack(used: Buffer): void {
 
 export function beginDispatch(): void {
   dispatching = true;
+  dispatches += 1;
+}
+
+/** Tells dispatches apart; 0 outside of them. */
+export function dispatchNumber(): number {
+  return dispatching ? dispatches : 0;
 }
 
 export function endDispatch(): void {

@@ -2,7 +2,6 @@
  * A handler between real sockets: a listener that hands accepted connections to it, an upstream that is scripted or
  * recorded byte by byte, a connector that dials, and telemetry that remembers.
  */
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import type {
@@ -54,6 +53,10 @@ export class MemoryTelemetry implements TelemetrySink {
 
   faultSeen(id: string, hit: boolean): void {
     this.faults.push({ id, hit });
+  }
+
+  wantsSample(): boolean {
+    return true;
   }
 
   sample(sample: Parameters<TelemetrySink['sample']>[0]): void {
@@ -130,6 +133,8 @@ export interface TestProxy {
   readonly handler: HttpHandler;
   readonly telemetry: MemoryTelemetry;
   readonly connector: PlainConnector;
+  /** Accepted connections. */
+  readonly clients: readonly net.Socket[];
   configure(config: SidecarConfig): void;
   /** Lets the monotonic clock jump. */
   advance(ms: number): void;
@@ -155,12 +160,13 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     telemetry,
     clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() + skippedMs },
     random: createSeededRandom(7),
-    newId: randomUUID,
     faultsAllowed: options.faultsAllowed ?? (() => true),
     drainGraceMs: options.drainGraceMs ?? 200,
     lingerMs: options.lingerMs ?? 200,
   });
+  const clients: net.Socket[] = [];
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    clients.push(socket);
     handler.serve(socket, Buffer.alloc(0), {
       direction: 'outbound',
       originalDestination: { host: '10.255.0.1', port: 80 },
@@ -177,6 +183,7 @@ export async function startProxy(options: ProxyOptions): Promise<TestProxy> {
     handler,
     telemetry,
     connector,
+    clients,
     configure: (config) => {
       compiled = compileConfig(config, compiled);
     },

@@ -1,0 +1,90 @@
+import type { Random } from '../../shared/random.ts';
+import type { DownstreamContext } from '../connection.ts';
+import type { CompiledConfig } from './compiled-config.ts';
+import { portOf, unroutedEdge } from './edges.ts';
+import type { KeptHead } from './kept-head.ts';
+import { RequestReader, type RequestRefusal } from './parsed-request.ts';
+import { requestIdLength, writeRequestId } from './request-ids.ts';
+import { type Forward, planRoute, type RoutePlan, type Routing } from './routing.ts';
+import type { RequestEdit } from './streams.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * Routes the requests of one client. As long as host and configuration stay the same, what follows from them is not worked
+ * out again, and no string is made of a request unless a route asks for it.
+ */
+export class RequestRouter {
+  readonly request: RequestReader;
+  /** What changes in the head of the request routed last. */
+  readonly edit: Mutable<RequestEdit> = { target: null, host: null, requestId: null };
+  readonly #head: KeptHead;
+  readonly #context: DownstreamContext;
+  readonly #parts: { readonly config: () => CompiledConfig; readonly random: Random };
+  readonly #port: number;
+  /** Inbound requests have got theirs from the caller's sidecar, or are left as they are. */
+  readonly #requestId: Buffer | null;
+  #plan: RoutePlan | null = null;
+  #planned: CompiledConfig | null = null;
+
+  constructor(
+    head: KeptHead,
+    context: DownstreamContext,
+    parts: { readonly config: () => CompiledConfig; readonly random: Random },
+  ) {
+    this.request = new RequestReader(head);
+    this.#head = head;
+    this.#context = context;
+    this.#parts = parts;
+    this.#port = portOf(context);
+    this.#requestId = context.direction === 'outbound' ? Buffer.allocUnsafe(requestIdLength) : null;
+  }
+
+  /** Routes the head that is kept now. */
+  route(): Routing {
+    const { request, edit } = this;
+    const refusal = request.read(this.#port);
+    const routing = refusal === null ? this.#decide() : this.#refuse(refusal);
+    edit.target = null;
+    edit.host = null;
+    edit.requestId = null;
+    if (routing.kind === 'forward') this.#edit(routing);
+    return routing;
+  }
+
+  #decide(): Routing {
+    const { request } = this;
+    const config = this.#parts.config();
+    let plan = request.sameHost && this.#planned === config ? this.#plan : null;
+    if (plan === null) {
+      const planned = planRoute(this.#context, request, config);
+      plan = planned.plan;
+      this.#plan = planned.reusable ? plan : null;
+      this.#planned = config;
+    }
+    return plan.always ?? plan.choose(request, this.#parts.random);
+  }
+
+  #edit(routing: Forward): void {
+    const { edit } = this;
+    const head = this.#head;
+    edit.target = routing.target;
+    edit.host = routing.host ?? (head.hostIndex < 0 ? missingHost(routing, this.request.authority) : null);
+    if (this.#requestId === null || head.hasRequestId) return;
+    writeRequestId(this.#requestId);
+    edit.requestId = this.#requestId;
+  }
+
+  #refuse({ status, reason }: RequestRefusal): Routing {
+    this.#plan = null;
+    const edge = unroutedEdge(this.#context);
+    const body = `the request has ${reason}\n`;
+    return { kind: 'answer', status, flag: 'DPE', body, edge, service: null, route: null };
+  }
+}
+
+/** Upstream is always HTTP/1.1 and needs a Host; an HTTP/1.0 client may have sent none. */
+function missingHost(routing: Forward, authority: string): string {
+  const target = routing.candidates[0]?.target;
+  return authority !== '' || target === undefined ? authority : `${target.host}:${target.port}`;
+}
