@@ -60,8 +60,9 @@ const report: BenchReport = { startedAt, machine, results };
 const verdicts = judge(results);
 if (verdicts.length > 0) {
   console.log('\ntargets:');
-  for (const { what, target, figure, met } of verdicts) {
-    console.log(`  ${met ? 'met   ' : 'MISSED'} ${what.padEnd(66)} ${target.padStart(8)}   ${figure}`);
+  for (const { what, target, figure, met, uncertain } of verdicts) {
+    const note = uncertain ? '   uncertain: most rounds were disturbed' : '';
+    console.log(`  ${met ? 'met   ' : 'MISSED'} ${what.padEnd(66)} ${target.padStart(8)}   ${figure}${note}`);
   }
 }
 const historyPath = join(resultsDir, 'history.jsonl');

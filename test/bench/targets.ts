@@ -85,12 +85,18 @@ export interface Verdict {
   readonly target: string;
   readonly figure: number;
   readonly met: boolean;
+  /**
+   * True when most rounds behind the figure were disturbed: it then says more about the machine than about the program, and the
+   * CPU time per request (`cpuRatioToNginx` of the rows) is the better guide.
+   */
+  readonly uncertain: boolean;
 }
 
 /** One line for each target that this run measured. */
 export function judge(results: readonly BenchResult[]): Verdict[] {
-  const find: Find = (caseName, program, wanted = {}) =>
-    results.find(
+  let used: BenchResult[] = [];
+  const find: Find = (caseName, program, wanted = {}) => {
+    const found = results.find(
       (row) =>
         row.case === caseName &&
         row.program === program &&
@@ -98,11 +104,16 @@ export function judge(results: readonly BenchResult[]): Verdict[] {
         (wanted.connections === undefined || row.connections === wanted.connections) &&
         (wanted.ratePerSecond === undefined || row.ratePerSecond === wanted.ratePerSecond),
     );
+    if (found !== undefined) used.push(found);
+    return found;
+  };
   return targets.flatMap(({ what, least, most, figure }) => {
+    used = [];
     const value = figure(find);
     if (value === undefined || Number.isNaN(value)) return [];
     const met = (least === undefined || value >= least) && (most === undefined || value <= most);
     const target = least === undefined ? `<= ${most}` : `>= ${least}`;
-    return [{ what, target, figure: Math.round(value * 1_000) / 1_000, met }];
+    const uncertain = used.some(({ disturbed = 0, rounds }) => disturbed * 2 > rounds);
+    return [{ what, target, figure: Math.round(value * 1_000) / 1_000, met, uncertain }];
   });
 }
