@@ -16,7 +16,6 @@ import type {
   UpstreamSession,
 } from '../../core/data-plane/http/streams.ts';
 import { MuxHandler } from '../../core/data-plane/mux/mux-handler.ts';
-import { TrailerLines } from '../../core/data-plane/mux/trailer-lines.ts';
 import { muxCarrier } from '../../core/data-plane/mux/upstream-carrier.ts';
 import { createUpstreamConnector } from '../../core/data-plane/tls/upstream-connector.ts';
 import { meshAlpn } from '../../core/model/identity.ts';
@@ -26,7 +25,6 @@ import { spiffeIdOfName } from './test-sidecar.ts';
 
 const asSent = { target: null, host: null, requestId: null };
 const codec = createHttpCodec();
-const trailerLines = new TrailerLines();
 const noBytes = Buffer.alloc(0);
 
 export const muxEndpoint: HttpEndpoint = {
@@ -304,7 +302,7 @@ export class CarrierPair {
 
   parseTrailers(block: string): { bytes: Buffer; fields: HeadFields } {
     const bytes = Buffer.from(block, 'latin1');
-    const fields = trailerLines.parse(bytes, 0, bytes.length);
+    const fields = codec.parseTrailers(bytes, 0, bytes.length);
     if (fields === null) throw new Error(`no trailers: ${block}`);
     return { bytes, fields };
   }

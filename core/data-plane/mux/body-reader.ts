@@ -16,6 +16,8 @@ export class BodyReader {
   readonly #scanner = createBodyScanner();
   #form: BodyForm = 'none';
   done = true;
+  /** Field lines behind decoded chunks; their end ends the body, no part of it is the last. */
+  trailers: Buffer | null = null;
 
   /** The form in which the body arrives, or `null` when head and frame contradict each other. */
   static formOf(coding: BodyCoding, head: HeadFields): BodyForm | null {
@@ -31,10 +33,11 @@ export class BodyReader {
     }
   }
 
-  /** `decode`: chunks are handed over as plain data, without their trailers. */
+  /** `decode`: chunks are handed over as plain data. */
   begin(form: BodyForm, head: HeadFields, decode: boolean): void {
     this.#form = form;
     this.done = form === 'none';
+    this.trailers = null;
     const isCoded = form === 'chunked' || form === 'length';
     this.#scanner.begin(isCoded ? form : 'none', Math.max(0, head.contentLength), decode);
   }
@@ -50,11 +53,13 @@ export class BodyReader {
     if (scanner.scan(bytes, start, end) !== end) return false;
     this.done = scanner.done;
     // The spans are the scanner's own and change with its next body.
-    const { spanCount, done } = scanner;
+    const { spanCount, done, trailers } = scanner;
+    this.trailers = trailers;
+    const last = done && trailers === null ? spanCount - 2 : -1;
     for (let index = 0; index < spanCount; index += 2) {
-      take(bytes, scanner.spans[index] ?? 0, scanner.spans[index + 1] ?? 0, done && index + 2 === spanCount);
+      take(bytes, scanner.spans[index] ?? 0, scanner.spans[index + 1] ?? 0, index === last);
     }
-    if (done && spanCount === 0) take(noBytes, 0, 0, true);
+    if (done && trailers === null && spanCount === 0) take(noBytes, 0, 0, true);
     return true;
   }
 

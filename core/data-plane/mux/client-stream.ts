@@ -1,15 +1,14 @@
 import type { EdgeRecorder } from '../connection.ts';
-import type { HeadFields, HttpCodec, RequestHead, ResponseHead } from '../http/codec.ts';
+import type { HeadFields, HttpCodec, ResponseHead } from '../http/codec.ts';
+import { composeResponseHead, type ResponseEdit, responseHeadRoom } from '../http/head-writer.ts';
 import { writeAnswer } from '../http/local-answer.ts';
+import { isHead } from '../http/request-method.ts';
 import type { BodyForm, CancelReason, ClientStream, MeshAnswer, RequestSink } from '../http/streams.ts';
 import { BodyReader, codingOf, type TakeBody } from './body-reader.ts';
 import { bodyCoding, type HeadInfo, type MuxErrorCode } from './frame.ts';
-import { composeResponse, sizeOfResponse } from './head-composer.ts';
 import { toReason } from './reset-codes.ts';
 import type { MuxStream, MuxStreamOwner } from './stream.ts';
-import { composeTrailers, TrailerLines } from './trailer-lines.ts';
 
-const trailerLines = new TrailerLines();
 const emptyLine = Buffer.from('\r\n\r\n');
 
 export interface ClientStreamParts {
@@ -26,7 +25,7 @@ export interface ClientStreamParts {
  * it is well-formed. One object, with its sink, serves one stream after the other.
  */
 export class MuxClientStream implements ClientStream, MuxStreamOwner {
-  protocol: 'http/1.1' | 'http/2' = 'http/1.1';
+  readonly protocol: 'http/1.1' | 'http/2';
   readonly takesChunked = true;
   readonly #parts: ClientStreamParts;
   readonly #body = new BodyReader();
@@ -38,7 +37,9 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
   /** Received while paused. */
   #owedBytes = 0;
 
-  constructor(parts: ClientStreamParts) {
+  /** `protocol`: what the client beyond the other sidecar speaks, for all streams that this object serves. */
+  constructor(protocol: 'http/1.1' | 'http/2', parts: ClientStreamParts) {
+    this.protocol = protocol;
     this.#parts = parts;
   }
 
@@ -89,8 +90,7 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
   }
 
   sendTrailers(bytes: Buffer, trailers: HeadFields): void {
-    const block = composeTrailers(bytes, trailers);
-    this.#stream?.sendTrailers(block, 0, block.length);
+    this.#stream?.sendTrailers(bytes, trailers);
   }
 
   answer({ status, flag, body }: MeshAnswer): void {
@@ -128,7 +128,6 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
     const sink = this.#sink;
     const stream = this.#stream;
     if (sink === null || stream === null) return;
-    this.protocol = info.http2 ? 'http/2' : 'http/1.1';
     this.#headOnly = false;
     this.#body.begin('none', codec.request, false);
     if (codec.parseRequest(bytes, start, headEnd) !== 'complete' || codec.request.end !== headEnd) {
@@ -160,24 +159,18 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
     const sink = this.#sink;
     if (sink === null) return;
     if (this.#tunnel) sink.body(bytes, start, end);
-    else if (!this.#body.read(bytes, start, end, this.#take))
-      sink.refuseBody('the request has more bytes than it says');
+    else if (!this.#body.read(bytes, start, end, this.#take)) sink.refuseBody('more bytes than it says');
+    else this.#passDecodedTrailers();
   }
 
   onTrailers(bytes: Buffer, start: number, end: number): void {
-    const trailers = trailerLines.parse(bytes, start, end);
-    const sink = this.#sink;
-    if (trailers === null || this.#tunnel || !this.#body.endWithTrailers()) {
-      sink?.refuseBody('the request has trailers that it cannot have');
-      return;
-    }
-    sink?.trailers(bytes, trailers);
-    sink?.end();
+    if (this.#tunnel || !this.#body.endWithTrailers()) this.#sink?.refuseBody('trailers that it cannot have');
+    else this.#passTrailers(bytes, start, end);
   }
 
   onEnd(): void {
     if (this.#tunnel) this.#sink?.end();
-    else if (!this.#body.end(this.#take)) this.#sink?.refuseBody('the request ends in the middle of its body');
+    else if (!this.#body.end(this.#take)) this.#sink?.refuseBody('an end in the middle of its body');
   }
 
   onDrain(): void {
@@ -208,10 +201,26 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
       else sink.start(bytes, headEnd, headEnd, isLast);
     });
     if (this.#stream !== stream) return;
-    if (!whole && first) sink.refuseBody('the request has more bytes than it says');
-    else if (!whole) sink.refuseBody('the chunked coding of the request is broken');
+    if (!whole && first) sink.refuseBody('more bytes than it says');
+    else if (!whole) sink.refuseBody('a broken chunked coding');
     // Nothing but the beginning of a chunk.
     else if (first) sink.start(bytes, headEnd, headEnd, false);
+    this.#passDecodedTrailers();
+  }
+
+  #passDecodedTrailers(): void {
+    const { trailers } = this.#body;
+    if (trailers !== null) this.#passTrailers(trailers, 0, trailers.length);
+  }
+
+  #passTrailers(bytes: Buffer, start: number, end: number): void {
+    const trailers = this.#parts.codec.parseTrailers(bytes, start, end);
+    if (trailers === null) {
+      this.#sink?.refuseBody('trailers that are not fit to be sent on');
+      return;
+    }
+    this.#sink?.trailers(bytes, trailers);
+    this.#sink?.end();
   }
 
   readonly #take: TakeBody = (bytes, start, end, isLast) => {
@@ -244,8 +253,8 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
     const stream = this.#stream;
     if (stream === null || stream.closed) return true;
     const inline = Math.min(bodyEnd - bodyStart, stream.inlineRoom);
-    const start = stream.reserveHead(sizeOfResponse(head) + inline);
-    const headEnd = composeResponse(stream.output, start, bytes, head, form);
+    const start = stream.reserveHead(responseHeadRoom(head) + inline);
+    const headEnd = composeResponseHead(stream.output, start, bytes, head, toEdit(head, form));
     const end = headEnd + bytes.copy(stream.output, headEnd, bodyStart, bodyStart + inline);
     const whole = inline === bodyEnd - bodyStart;
     stream.commitHead(info, start, headEnd, end, isLast && whole);
@@ -261,8 +270,14 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
 const badHead = { status: 400, reason: 'a head that ends before its frame says' };
 const badFraming = { status: 400, reason: 'a head and frames that contradict each other' };
 
-function isHead(bytes: Buffer, { start, methodEnd }: RequestHead): boolean {
-  return methodEnd - start === 4 && bytes.toString('latin1', start, methodEnd) === 'HEAD';
+const framed: ResponseEdit = { connection: null, framing: true, chunked: false };
+const unframed: ResponseEdit = { connection: null, framing: false, chunked: false };
+const switching: ResponseEdit = { connection: 'upgrade', framing: false, chunked: false };
+
+/** RFC 9110 section 8.6, RFC 9112 section 6.1: 1xx and 204 have no framing, nor has a body that has lost its coding. */
+function toEdit(head: ResponseHead, form: BodyForm): ResponseEdit {
+  if (head.status === 101) return switching;
+  return form === 'plain' || head.status < 200 || head.status === 204 ? unframed : framed;
 }
 
 /** Of a stream whose exchange is over: its answer may still be leaving. */

@@ -5,6 +5,7 @@ import type { RequestServer } from '../http/streams.ts';
 import { openWire } from '../wire/open-wire.ts';
 import type { WireOwner } from '../wire/wire.ts';
 import { type ClientStreamParts, MuxClientStream } from './client-stream.ts';
+import type { HeadInfo } from './frame.ts';
 import { defaultLimits, type MuxLimits } from './limits.ts';
 import { MuxSession, type MuxSessionOwner } from './session.ts';
 import type { MuxStream, MuxStreamOwner } from './stream.ts';
@@ -96,7 +97,8 @@ class MuxConnection implements MuxSessionOwner {
   readonly #options: MuxHandlerOptions;
   readonly #recorder: EdgeRecorder | null;
   readonly #onClosed: () => void;
-  readonly #idle: MuxClientStream[] = [];
+  /** Objects that serve no stream just now, by the protocol of the clients beyond. */
+  readonly #idle: Record<MuxClientStream['protocol'], MuxClientStream[]> = { 'http/1.1': [], 'http/2': [] };
   readonly #parts: ClientStreamParts;
 
   constructor(socket: Socket, context: DownstreamContext, options: MuxHandlerOptions, onClosed: () => void) {
@@ -111,7 +113,8 @@ class MuxConnection implements MuxSessionOwner {
       monotonicMs,
       recorder: this.#recorder,
       onFree: (client) => {
-        if (this.#idle.length < maxIdleClients) this.#idle.push(client);
+        const idle = this.#idle[client.protocol];
+        if (idle.length < maxIdleClients) idle.push(client);
       },
     };
     this.session = new MuxSession(openWire(socket, noOwner), { role: 'server', owner: this, monotonicMs, limits });
@@ -129,8 +132,9 @@ class MuxConnection implements MuxSessionOwner {
     // It closes after its last stream.
   }
 
-  onStream(stream: MuxStream): MuxStreamOwner {
-    const client = this.#idle.pop() ?? this.#createClient();
+  onStream(stream: MuxStream, info: HeadInfo): MuxStreamOwner {
+    const protocol = info.http2 ? 'http/2' : 'http/1.1';
+    const client = this.#idle[protocol].pop() ?? this.#createClient(protocol);
     client.serve(stream);
     return client;
   }
@@ -141,8 +145,8 @@ class MuxConnection implements MuxSessionOwner {
     this.#onClosed();
   }
 
-  #createClient(): MuxClientStream {
-    const client = new MuxClientStream(this.#parts);
+  #createClient(protocol: MuxClientStream['protocol']): MuxClientStream {
+    const client = new MuxClientStream(protocol, this.#parts);
     client.attach(this.#options.server.accept(client, this.#context, () => client.finish()));
     return client;
   }

@@ -2,6 +2,7 @@ import {
   firstOptionalType,
   flag,
   frameType,
+  type HeadInfo,
   headPreludeBytes,
   MuxError,
   type MuxErrorCode,
@@ -31,7 +32,7 @@ export interface ReceivingSession {
   /** The peer's first frame. */
   greet(settings: PeerSettings): void;
   /** A stream that the peer opened. */
-  accept(id: number): MuxStream;
+  accept(id: number, info: HeadInfo): MuxStream;
   leave(goAway: GoAway): void;
 }
 
@@ -118,7 +119,7 @@ export class Receiver implements FrameSink {
     if (end < headStart || headEnd > end || headEnd === headStart || info === null) {
       throw new MuxError('protocol', `a malformed HEAD on stream ${id}`);
     }
-    const stream = this.#session.role === 'server' ? this.#accept(id) : this.#session.table.find(id, 'HEAD');
+    const stream = this.#session.role === 'server' ? this.#accept(id, info) : this.#session.table.find(id, 'HEAD');
     if (stream === null) {
       this.#noteIdleFrame();
       return;
@@ -133,11 +134,11 @@ export class Receiver implements FrameSink {
   }
 
   /** A new stream, or `null` when it was refused. */
-  #accept(id: number): MuxStream | null {
+  #accept(id: number, info: HeadInfo): MuxStream | null {
     const { table, limits, outbox } = this.#session;
     if (id <= table.last) throw new MuxError('protocol', `HEAD for stream ${id} after ${table.last}`);
     if (table.size < limits.maxStreams && table.ledger.bufferedBytes <= limits.maxBufferedBytes) {
-      const stream = this.#session.accept(id);
+      const stream = this.#session.accept(id, info);
       return stream.closed ? null : stream;
     }
     table.last = id;

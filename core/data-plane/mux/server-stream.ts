@@ -1,16 +1,15 @@
 import type { EdgeRecorder } from '../connection.ts';
 import type { HeadFields, RequestHead, ResponseHead } from '../http/codec.ts';
+import { composeRequestHead, requestHeadRoom } from '../http/head-writer.ts';
+import { isConnect, isHead } from '../http/request-method.ts';
 import type { BodyForm, CancelReason, RequestEdit, ResponseSink, ServerStream } from '../http/streams.ts';
 import { BodyReader, codingOf, type TakeBody } from './body-reader.ts';
 import { bodyCoding, type HeadInfo, type MuxErrorCode } from './frame.ts';
-import { composeRequest, sizeOfRequest } from './head-composer.ts';
 import { toReason } from './reset-codes.ts';
 import type { MuxStream, MuxStreamOwner } from './stream.ts';
-import { composeTrailers, TrailerLines } from './trailer-lines.ts';
 import type { MuxUpstreamSession } from './upstream-carrier.ts';
 
 const noBytes = Buffer.alloc(0);
-const trailerLines = new TrailerLines();
 
 /** One request to another sidecar. What comes back is parsed as strictly as what any server answers. */
 export class MuxServerStream implements ServerStream, MuxStreamOwner {
@@ -57,12 +56,11 @@ export class MuxServerStream implements ServerStream, MuxStreamOwner {
   ): boolean {
     this.#unreserve(true);
     const stream = this.#upstream.openStream(this);
-    const method = bytes.toString('latin1', head.start, head.methodEnd);
-    this.#headOnly = method === 'HEAD';
-    this.#asked = method === 'CONNECT' ? 'connect' : head.upgrade ? 'upgrade' : null;
+    this.#headOnly = isHead(bytes, head);
+    this.#asked = isConnect(bytes, head) ? 'connect' : head.upgrade ? 'upgrade' : null;
     const inline = Math.min(bodyEnd - bodyStart, stream.inlineRoom);
-    const start = stream.reserveHead(sizeOfRequest(head, edit) + inline);
-    const headEnd = composeRequest(stream.output, start, bytes, head, edit, form);
+    const start = stream.reserveHead(requestHeadRoom(head, edit) + inline);
+    const headEnd = composeRequestHead(stream.output, start, bytes, head, edit, false);
     const end = headEnd + body.copy(stream.output, headEnd, bodyStart, bodyStart + inline);
     const info: HeadInfo = { body: codingOf(form), interim: false, http2: this.#http2 };
     const fin = isLast && this.#asked === null && inline === bodyEnd - bodyStart;
@@ -86,8 +84,7 @@ export class MuxServerStream implements ServerStream, MuxStreamOwner {
   }
 
   sendTrailers(bytes: Buffer, trailers: HeadFields): void {
-    const block = composeTrailers(bytes, trailers);
-    this.#stream?.sendTrailers(block, 0, block.length);
+    this.#stream?.sendTrailers(bytes, trailers);
   }
 
   pauseResponse(): void {
@@ -136,17 +133,13 @@ export class MuxServerStream implements ServerStream, MuxStreamOwner {
     if (this.#sink === null) return;
     if (this.#tunnel) this.#sink.onBody(bytes, start, end, false);
     else if (!this.#body.read(bytes, start, end, this.#take)) this.#break('more bytes than the response has');
+    else this.#passDecodedTrailers();
   }
 
   onTrailers(bytes: Buffer, start: number, end: number): void {
-    const trailers = trailerLines.parse(bytes, start, end);
     if (this.#sink === null) return;
-    if (trailers === null || this.#tunnel || !this.#body.endWithTrailers()) {
-      this.#break('trailers that the response cannot have');
-      return;
-    }
-    const sink = this.#finish();
-    sink?.onTrailers(bytes, trailers);
+    if (this.#tunnel || !this.#body.endWithTrailers()) this.#break('trailers that the response cannot have');
+    else this.#passTrailers(bytes, start, end);
   }
 
   onEnd(): void {
@@ -235,6 +228,19 @@ export class MuxServerStream implements ServerStream, MuxStreamOwner {
     if (!whole) this.#break('more bytes than the response has');
     // Nothing but the beginning of a chunk.
     else if (first) sink.onHead(bytes, head, form, headEnd, headEnd, false);
+    this.#passDecodedTrailers();
+  }
+
+  #passDecodedTrailers(): void {
+    const { trailers } = this.#body;
+    if (trailers !== null) this.#passTrailers(trailers, 0, trailers.length);
+  }
+
+  #passTrailers(bytes: Buffer, start: number, end: number): void {
+    if (this.#sink === null) return;
+    const trailers = this.#upstream.codec.parseTrailers(bytes, start, end);
+    if (trailers === null) this.#break('trailers that are not fit to be sent on');
+    else this.#finish()?.onTrailers(bytes, trailers);
   }
 
   readonly #take: TakeBody = (bytes, start, end, isLast) => {

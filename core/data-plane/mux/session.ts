@@ -1,5 +1,5 @@
 import type { Wire, WireOwner } from '../wire/wire.ts';
-import { frameType, MuxError, type MuxErrorCode } from './frame.ts';
+import { frameType, type HeadInfo, MuxError, type MuxErrorCode } from './frame.ts';
 import { FrameReader } from './frame-reader.ts';
 import { type GoAway, sendGoAway } from './go-away.ts';
 import { defaultLimits, type MuxLimits } from './limits.ts';
@@ -16,7 +16,7 @@ export interface MuxSessionOwner {
   /** The peer's settings are known: more streams may be opened (client side). */
   onReady(): void;
   /** The peer opened a stream; returns who answers it. The head follows at once (server side). */
-  onStream(stream: MuxStream): MuxStreamOwner;
+  onStream(stream: MuxStream, info: HeadInfo): MuxStreamOwner;
   /** Streams have ended: others may be opened. */
   onRoom(): void;
   /** The peer wants no new streams; those that are open live on (client side). */
@@ -177,10 +177,10 @@ export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
     this.#owner.onReady();
   }
 
-  accept(id: number): MuxStream {
+  accept(id: number, info: HeadInfo): MuxStream {
     const stream = new MuxStream(this, noOwner);
     this.table.add(stream, id);
-    stream.owner = this.#owner.onStream(stream);
+    stream.owner = this.#owner.onStream(stream, info);
     return stream;
   }
 

@@ -1,3 +1,5 @@
+import type { HeadFields } from '../http/codec.ts';
+import { composeTrailers } from '../http/head-writer.ts';
 import {
   flag,
   frameType,
@@ -158,8 +160,14 @@ export class MuxStream {
     return this.#mayGoOn();
   }
 
-  /** Field lines as HTTP/1.1 writes them, with the empty line at the end; nothing may be sent after them. */
-  sendTrailers(bytes: Buffer, start: number, end: number): void {
+  /** Ends this direction with trailers. */
+  sendTrailers(bytes: Buffer, trailers: HeadFields): void {
+    const block = Buffer.alloc(trailers.end - trailers.fieldsStart);
+    this.sendTrailerBlock(block, 0, composeTrailers(block, 0, bytes, trailers));
+  }
+
+  /** The same with field lines as they travel: as HTTP/1.1 writes them, with the empty line at the end. */
+  sendTrailerBlock(bytes: Buffer, start: number, end: number): void {
     if (this.closed || this.localDone || this.#finWaits) return;
     if (this.#queuedBytes > 0) {
       this.#trailers = Buffer.from(bytes.subarray(start, end));

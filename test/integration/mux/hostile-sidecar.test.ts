@@ -53,7 +53,7 @@ function send(stream: MuxStream, { info: about, head, body = '', more, trailers,
   const only = more === undefined && trailers === undefined;
   stream.sendHead(about, bytes, 0, head.length, bytes.length, fin && only);
   if (more !== undefined) stream.send(Buffer.from(more, 'latin1'), 0, more.length, fin && trailers === undefined);
-  if (trailers !== undefined) stream.sendTrailers(Buffer.from(trailers, 'latin1'), 0, trailers.length);
+  if (trailers !== undefined) stream.sendTrailerBlock(Buffer.from(trailers, 'latin1'), 0, trailers.length);
 }
 
 /** A server of ours against a client written out by hand. */

@@ -51,7 +51,7 @@ describe('a request over a session', () => {
         answer(stream, 'HTTP/1.1 103 Early Hints\r\n\r\n', '', false, { body: 0, interim: true, http2: true });
         answer(stream, 'HTTP/1.1 200 OK\r\n\r\n', 'abc', false, { body: 2, interim: false, http2: true });
         const trailers = Buffer.from('grpc-status: 0\r\n\r\n');
-        stream.sendTrailers(trailers, 0, trailers.length);
+        stream.sendTrailerBlock(trailers, 0, trailers.length);
       };
     };
     const { answer: heard } = pair.request('POST / HTTP/1.1\r\n\r\n', 'x', true, {
