@@ -4,6 +4,7 @@
  *   listener/  accepts, finds the original destination, detects the protocol, terminates mesh TLS, then hands the
  *              connection to http/ or tcp/
  *   http/      one exchange at a time: parse, route, filters (faults), pick an endpoint, forward, record
+ *   mux/       many requests over one connection between sidecars (docs/mux.md)
  *   tcp/       splice with half-close and byte counts
  *   tls/       certificate in use, server and client contexts, upstream connections
  *   telemetry/ counters and histograms per edge, the report that leaves once a second

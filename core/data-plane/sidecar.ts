@@ -11,7 +11,6 @@ import { Drain } from './control/drain.ts';
 import { FaultLease } from './control/fault-lease.ts';
 import { MeshClock, systemClock } from './control/mesh-clock.ts';
 import { StateFile } from './control/saved-state.ts';
-import { createHttpHandler } from './http/http-handler.ts';
 import { Intake } from './listener/intake.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import { loadOriginalDestinationLookup } from './listener/original-destination.ts';
@@ -20,6 +19,7 @@ import { createLogger, type Logger, type LogLevel, toMessage } from './logger.ts
 import { limitsFor, openFilesLimit } from './overload/open-files.ts';
 import { Overload } from './overload/overload.ts';
 import { OverloadWatch } from './overload/overload-watch.ts';
+import { createRequestHandlers } from './request-handlers.ts';
 import { TcpHandler } from './tcp/tcp-handler.ts';
 import { ProcessFigures } from './telemetry/process-figures.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
@@ -62,27 +62,19 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const unseen = new UnseenConnections(() => configuration.source?.listeners ?? null);
   const udp = new UdpCounter(() => configuration.source?.listeners ?? null);
   const overload = new Overload(limitsFor(openFilesLimit()));
-  const telemetry = new Telemetry({
-    clock,
-    processFigures: () => {
-      const counted = udp.take();
-      return figures.take({
-        connections: listeners.connections,
-        unseenConnections: unseen.latest,
-        overload: overload.take(),
-        ...(counted === null ? {} : { udp: counted }),
-      });
-    },
-  });
+  const sources = { figures, unseen, udp, overload };
+  const processFigures = () => takeFigures(sources, listeners.connections);
+  const telemetry = new Telemetry({ clock, processFigures });
 
   const config = () => configuration.compiled;
   const edge = telemetry.edge.bind(telemetry);
   const faultsAllowed = () => lease.isValid;
   const parts = { config, connector, telemetry, clock, random, faultsAllowed, admission: overload };
-  const http = createHttpHandler(parts);
+  const requests = createRequestHandlers(parts, logger);
   const tcp = new TcpHandler({ config, connector, edge, random, logger });
   const terminator = new MeshTerminator(identity, () => configuration.compiled.source.trustDomain);
-  const intake = new Intake({ config, http, http2: null, tcp, terminator, edge, logger });
+  const { http, mux } = requests;
+  const intake = new Intake({ config, http, http2: null, mux, tcp, terminator, edge, logger });
   const admission = new OverloadWatch(overload, () => tcp.bufferedBytes);
   const listeners = new ListenerSet({
     accept: (socket, context) => intake[context.direction](socket, context),
@@ -92,7 +84,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     logger,
   });
   const configuration = new Configuration(listeners);
-  const drain = new Drain(http, tcp, listeners);
+  const drain = new Drain(requests, tcp, listeners);
 
   const state = options.statePath === null ? null : new StateFile(options.statePath);
   const save = async () => {
@@ -103,7 +95,10 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     }
   };
   if (state !== null) await resume(state, configuration, identity, logger);
-  identity.onChange = () => void save();
+  identity.onChange = () => {
+    mux.renew();
+    void save();
+  };
 
   const effects = { clock, lease, identity, configuration, listeners, drain, telemetry, unseen, udp, logger, save };
   const control = new ControlServer(toEffects(options.program, effects), logger);
@@ -114,10 +109,10 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   return {
     close: async (graceMs = 0) => {
       await control.close();
-      if (graceMs > 0 && http.active + tcp.active > 0) await endPolitely(drain, graceMs);
+      if (graceMs > 0 && requests.active + tcp.active > 0) await endPolitely(drain, graceMs);
       drain.close();
       listeners.close();
-      http.closeAll();
+      requests.closeAll();
       tcp.closeAll();
       figures.close();
       admission.close();
@@ -137,6 +132,19 @@ interface Parts {
   readonly udp: UdpCounter;
   readonly logger: Logger;
   readonly save: () => Promise<void>;
+}
+
+interface FigureSources {
+  readonly figures: ProcessFigures;
+  readonly unseen: UnseenConnections;
+  readonly udp: UdpCounter;
+  readonly overload: Overload;
+}
+
+function takeFigures({ figures, unseen, udp, overload }: FigureSources, connections: number) {
+  const counted = udp.take();
+  const seen = { connections, unseenConnections: unseen.latest, overload: overload.take() };
+  return figures.take(counted === null ? seen : { ...seen, udp: counted });
 }
 
 /** What each message of the control plane does, part by part. */

@@ -21,15 +21,15 @@ const silentGraceMs = 2_000;
 
 /** Ends the connections politely: HTTP between requests, TCP when its owners are done, all at the deadline. */
 export class Drain {
-  readonly #http: ConnectionHandler;
-  readonly #tcp: ConnectionHandler;
+  readonly #http: Omit<ConnectionHandler, 'serve'>;
+  readonly #tcp: Omit<ConnectionHandler, 'serve'>;
   readonly #accepting: { readonly connections: number; readonly isClosing: boolean };
   #timer: NodeJS.Timeout | undefined;
 
   /** @param accepting the listeners: they know of connections that no handler has yet */
   constructor(
-    http: ConnectionHandler,
-    tcp: ConnectionHandler,
+    http: Omit<ConnectionHandler, 'serve'>,
+    tcp: Omit<ConnectionHandler, 'serve'>,
     accepting: { readonly connections: number; readonly isClosing: boolean },
   ) {
     this.#http = http;

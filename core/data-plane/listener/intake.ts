@@ -39,6 +39,8 @@ export interface IntakeOptions {
   readonly http: ConnectionHandler;
   /** HTTP/2 with prior knowledge; `null`: it passes as TCP. */
   readonly http2: ConnectionHandler | null;
+  /** Requests of other sidecars. */
+  readonly mux: ConnectionHandler;
   readonly tcp: ConnectionHandler & Pick<TcpHandler, 'serveQuiet'>;
   readonly terminator: Pick<MeshTerminator, 'terminate'>;
   readonly edge: (key: ReturnType<typeof toUnknownEdge>) => ConnectionRecorder;
@@ -148,10 +150,10 @@ export class Intake {
   }
 
   #terminate(socket: Socket, head: Buffer, context: DownstreamContext): void {
-    const { http, http2, tcp, terminator } = this.#options;
+    const { http, http2, mux, tcp, terminator } = this.#options;
     terminator.terminate(socket, head, {
       accept: (mesh) => {
-        const handlers = { mux: tcp, http2: http2 ?? tcp, http, tcp };
+        const handlers = { mux, http2: http2 ?? tcp, http, tcp };
         const handler = handlers[mesh.protocol];
         handler.serve(mesh.socket, noBytes, { ...context, peerSpiffeId: mesh.peerSpiffeId });
       },

@@ -81,6 +81,7 @@ function startIntake(expectation: Expectation) {
     config: () => config,
     http: handler('http'),
     http2: handler('h2'),
+    mux: handler('mux'),
     tcp: {
       ...handler('tcp'),
       serveQuiet: () => {

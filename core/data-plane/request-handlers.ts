@@ -1,0 +1,55 @@
+import type { ConnectionHandler } from './connection.ts';
+import { inboundEdge, portOf } from './http/edges.ts';
+import { createHttpHandler, type HttpHandlerOptions } from './http/http-handler.ts';
+import { Http2Handler } from './http2/http2-handler.ts';
+import { createHttp2Carrier } from './http2/upstream-carrier.ts';
+import type { Logger } from './logger.ts';
+import { MuxHandler } from './mux/mux-handler.ts';
+import { muxCarrier } from './mux/upstream-carrier.ts';
+
+/** Everything that serves requests, by what carries them. They share routes, connections to servers and telemetry. */
+export interface RequestHandlers extends Omit<ConnectionHandler, 'serve'> {
+  readonly http: ConnectionHandler;
+  readonly http2: ConnectionHandler;
+  readonly mux: MuxHandler;
+}
+
+/** `carriers` of the options come from here. */
+export function createRequestHandlers(
+  options: Omit<HttpHandlerOptions, 'carriers'>,
+  logger: Pick<Logger, 'warn'>,
+): RequestHandlers {
+  const { clock, telemetry } = options;
+  const http = createHttpHandler({ ...options, carriers: [muxCarrier, createHttp2Carrier()] });
+  const http2 = new Http2Handler({
+    server: http.requests,
+    monotonicMs: () => clock.monotonicMs(),
+    recorderOf: (context, protocol) =>
+      context.direction === 'inbound' ? telemetry.edge(inboundEdge(context, portOf(context), protocol)) : null,
+  });
+  const mux = new MuxHandler({
+    server: http.requests,
+    monotonicMs: () => clock.monotonicMs(),
+    recorderOf: (context) => telemetry.edge(inboundEdge(context, portOf(context))),
+    warn: (message) => logger.warn(message),
+  });
+  // What feeds the exchanges ends before the connections that they use.
+  const handlers: readonly ConnectionHandler[] = [mux, http2, http];
+  return {
+    http,
+    http2,
+    mux,
+    get active() {
+      return handlers.reduce((sum, { active }) => sum + active, 0);
+    },
+    drain() {
+      for (const handler of handlers) handler.drain();
+    },
+    undrain() {
+      for (const handler of handlers) handler.undrain();
+    },
+    closeAll() {
+      for (const handler of handlers) handler.closeAll();
+    },
+  };
+}
