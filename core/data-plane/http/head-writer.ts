@@ -1,4 +1,5 @@
 /** Heads as HTTP/1.1 sends them on: composed in place, in the output of a wire or in a frame. */
+import { copyBytes } from '../wire/copy-bytes.ts';
 import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
 import { equalsIgnoringCase, toOctets } from './octets.ts';
 import { requestIdLength } from './request-ids.ts';
@@ -41,26 +42,26 @@ export function composeRequestHead(
   const { target, host, requestId } = edit;
   let to = at;
   if (target === null && head.minor === 1) {
-    to += bytes.copy(out, to, head.start, head.fieldsStart);
+    to = copyBytes(bytes, head.start, head.fieldsStart, out, to);
   } else {
-    to += bytes.copy(out, to, head.start, head.methodEnd + 1);
-    if (target === null) to += bytes.copy(out, to, head.targetStart, head.targetEnd);
+    to = copyBytes(bytes, head.start, head.methodEnd + 1, out, to);
+    if (target === null) to = copyBytes(bytes, head.targetStart, head.targetEnd, out, to);
     else to += out.write(target, to, 'latin1');
-    to += endOfRequestLine.copy(out, to);
+    to = copyWhole(endOfRequestLine, out, to);
   }
   if (host !== null) {
-    to += hostName.copy(out, to);
+    to = copyWhole(hostName, out, to);
     to += out.write(host, to, 'latin1');
-    to += lineEnd.copy(out, to);
+    to = copyWhole(lineEnd, out, to);
   }
   if (requestId !== null) {
-    to += requestIdName.copy(out, to);
-    to += requestId.copy(out, to, 0, requestIdLength);
-    to += lineEnd.copy(out, to);
+    to = copyWhole(requestIdName, out, to);
+    to = copyBytes(requestId, 0, requestIdLength, out, to);
+    to = copyWhole(lineEnd, out, to);
   }
-  if (head.teTrailers) to += teTrailers.copy(out, to);
-  if (head.upgrade) to += connectionLines.upgrade.copy(out, to);
-  if (encodes) to += chunkedCoding.copy(out, to);
+  if (head.teTrailers) to = copyWhole(teTrailers, out, to);
+  if (head.upgrade) to = copyWhole(connectionLines.upgrade, out, to);
+  if (encodes) to = copyWhole(chunkedCoding, out, to);
   return composeLines(out, to, bytes, head, host === null ? -1 : head.hostIndex, false);
 }
 
@@ -88,13 +89,13 @@ export function composeResponseHead(
 ): number {
   let to = at;
   if (head.minor === 1) {
-    to += bytes.copy(out, to, head.start, head.fieldsStart);
+    to = copyBytes(bytes, head.start, head.fieldsStart, out, to);
   } else {
-    to += httpVersion.copy(out, to);
-    to += bytes.copy(out, to, head.start + httpVersion.length, head.fieldsStart);
+    to = copyWhole(httpVersion, out, to);
+    to = copyBytes(bytes, head.start + httpVersion.length, head.fieldsStart, out, to);
   }
-  if (chunked) to += chunkedCoding.copy(out, to);
-  if (connection !== null) to += connectionLines[connection].copy(out, to);
+  if (chunked) to = copyWhole(chunkedCoding, out, to);
+  if (connection !== null) to = copyWhole(connectionLines[connection], out, to);
   return composeLines(out, to, bytes, head, -1, !framing);
 }
 
@@ -118,10 +119,10 @@ function composeLines(
   for (let index = 0; index < count; index += 1) {
     if (dropped[index] === 0 && index !== without && !(noFraming && isFraming(bytes, head, index))) continue;
     const lineStart = head.nameStart[index] ?? 0;
-    if (lineStart > from) to += bytes.copy(out, to, from, lineStart);
+    if (lineStart > from) to = copyBytes(bytes, from, lineStart, out, to);
     from = index + 1 < count ? (head.nameStart[index + 1] ?? 0) : head.end - 2;
   }
-  return to + bytes.copy(out, to, from, head.end);
+  return copyBytes(bytes, from, head.end, out, to);
 }
 
 function isFraming(bytes: Buffer, head: HeadFields, index: number): boolean {
@@ -129,4 +130,8 @@ function isFraming(bytes: Buffer, head: HeadFields, index: number): boolean {
   const length = (head.nameEnd[index] ?? 0) - start;
   if (length === 14) return equalsIgnoringCase(bytes, start, word.contentLength);
   return length === 17 && equalsIgnoringCase(bytes, start, word.transferEncoding);
+}
+
+function copyWhole(line: Buffer, out: Buffer, at: number): number {
+  return copyBytes(line, 0, line.length, out, at);
 }

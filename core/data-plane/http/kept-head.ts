@@ -1,3 +1,4 @@
+import { copyBytes } from '../wire/copy-bytes.ts';
 import type { RequestHead } from './codec.ts';
 
 const fewBytes = 512;
@@ -38,7 +39,7 @@ export class KeptHead implements RequestHead {
     const { start, count } = head;
     const size = head.end - start;
     if (size > this.bytes.length) this.bytes = Buffer.allocUnsafeSlow(roundUp(size));
-    bytes.copy(this.bytes, 0, start, head.end);
+    copyBytes(bytes, start, head.end, this.bytes, 0);
     if (count > this.dropped.length) this.#grow(count);
     for (let index = 0; index < count; index += 1) {
       this.nameStart[index] = (head.nameStart[index] ?? 0) - start;

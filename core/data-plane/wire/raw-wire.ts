@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
 import { resetConnection } from '../reset-connection.ts';
+import { copyBytes } from './copy-bytes.ts';
 import {
   beginDispatch,
   commitOutput,
@@ -119,9 +120,9 @@ export class RawWire implements Wire, OutputWire {
     if (!this.writable) return true;
     const size = end - start;
     if (size > maxReserveBytes) return this.#sendLarge(bytes, start, end);
+    // Before the slab is asked for: making room may exchange it.
     const at = reserveOutput(this, size);
-    bytes.copy(currentSlab(), at, start, end);
-    return this.commit(at + size);
+    return this.commit(copyBytes(bytes, start, end, currentSlab(), at));
   }
 
   reserve(size: number): number {
@@ -186,7 +187,8 @@ export class RawWire implements Wire, OutputWire {
   /** True when the write goes on; `onWritten` follows. TLS has taken a copy of the bytes by then, TCP has not. */
   #write(bytes: Buffer, start: number, end: number): boolean {
     const request = idleRequest ?? createRequest();
-    const view = new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+    const view =
+      start === 0 ? viewOfStart(bytes, end) : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
     const error = this.#handle.writeBuffer(request, view) || (request.endedWithin ?? 0);
     if (error !== 0) {
       idleRequest = null;
@@ -410,6 +412,19 @@ export class RawWire implements Wire, OutputWire {
       endDispatch();
     }
   }
+}
+
+/** Views of what is written most: from the start of a slab, in lengths that come again. */
+const views: (Uint8Array | null)[] = new Array(256).fill(null);
+
+function viewOfStart(bytes: Buffer, size: number): Uint8Array {
+  const slot = size & 255;
+  const known = views[slot] ?? null;
+  if (known !== null && known.length === size && known.buffer === bytes.buffer && known.byteOffset === bytes.byteOffset)
+    return known;
+  const view = new Uint8Array(bytes.buffer, bytes.byteOffset, size);
+  views[slot] = view;
+  return view;
 }
 
 function onRead(this: StreamHandle): undefined {
