@@ -68,7 +68,7 @@ function checkMetadata(resource: Resource, problems: Problems): void {
 function keptProblem(resource: Resource, path: FieldPath): ResourceProblem {
   const wholeKind = path.length === 1;
   const last = path.at(-1);
-  const ruleIsLost = last === 'redirect' || last === 'directResponse' || last === 'delegate';
+  const ruleIsLost = last === 'redirect' || last === 'directResponse';
   return {
     code: 'NOT_APPLIED',
     severity: ruleIsLost ? 'warning' : 'info',

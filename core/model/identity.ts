@@ -18,11 +18,10 @@ export function parseSpiffeId(uri: string): { trustDomain: string; namespace: st
 
 /**
  * ALPN of sidecar-to-sidecar TLS: says "this is the mesh" and which protocol is inside. `mux` carries many HTTP requests
- * (docs/mux.md); `http` one after the other, and is what every sidecar knows; `http2` carries what HTTP/2 clients ask for.
+ * (docs/mux.md), HTTP/2's too; `http` one after the other, and is what every sidecar knows.
  */
 export const meshAlpn = {
   mux: 'meshdesk-mux/1',
-  http2: 'meshdesk-h2',
   http: 'meshdesk-http/1.1',
   tcp: 'meshdesk-tcp',
 } as const;

@@ -2,6 +2,8 @@ import type { Resource } from './resource.ts';
 
 export type FieldPath = readonly (string | number)[];
 
+const gatewayRoute = ['filters', 'backendRefs.*.filters', 'sessionPersistence'].map((field) => `spec.rules.*.${field}`);
+
 /** Fields that are valid in the API, kept in the file and exported, but not applied by this release. `*`: every item. */
 const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   VirtualService: [
@@ -9,7 +11,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
     'spec.tcp',
     'spec.exportTo',
     ...[
-      ...['redirect', 'directResponse', 'delegate', 'rewrite', 'retries', 'mirror', 'mirrors', 'mirrorPercent'],
+      ...['redirect', 'directResponse', 'rewrite', 'retries', 'mirror', 'mirrors', 'mirrorPercent'],
       ...['mirror_percent', 'mirrorPercentage', 'corsPolicy', 'headers', 'route.*.headers'],
       ...['fault.delay.exponentialDelay', 'fault.abort.grpcStatus', 'fault.abort.http2Error', 'match.*.statPrefix'],
     ].map((field) => `spec.http.*.${field}`),
@@ -24,6 +26,15 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
     'spec.subsets.*.trafficPolicy',
   ],
   PeerAuthentication: [],
+  ReferenceGrant: [],
+  TrafficSplit: ['spec.matches'],
+  ServiceEntry: ['spec.subjectAltNames'],
+  Sidecar: [
+    ...['ingress', 'inboundConnectionPool', 'outboundTrafficPolicy'].map((field) => `spec.${field}`),
+    ...['port', 'bind', 'captureMode'].map((field) => `spec.egress.*.${field}`),
+  ],
+  HTTPRoute: [...gatewayRoute, 'spec.rules.*.timeouts.backendRequest', 'spec.rules.*.retry'],
+  GRPCRoute: gatewayRoute,
   WorkloadEntry: ['spec.network', 'spec.locality', 'spec.weight'],
   FaultInjection: [
     ...['port', 'match', 'trigger', 'schedule'].map((field) => `spec.${field}`),
@@ -38,7 +49,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
 /** Paths of the fields that a resource has and that are kept, not applied. A kept kind is one path: `spec`. */
 export function keptFields(resource: Resource): readonly FieldPath[] {
   const patterns = keptPatterns[resource.kind];
-  if (patterns === undefined) return [['spec']];
+  if (patterns === undefined || isForGatewaysOnly(resource)) return [['spec']];
   const found: FieldPath[] = [];
   for (const pattern of patterns) expand(resource, pattern.split('.'), [], found);
   if (resource.kind === 'DestinationRule') {
@@ -46,6 +57,12 @@ export function keptFields(resource: Resource): readonly FieldPath[] {
     if (mode === 'SIMPLE' || mode === 'MUTUAL') found.push(['spec', 'trafficPolicy', 'tls']);
   }
   return found;
+}
+
+/** Gateway API routes act in the mesh where they are bound to a service. */
+function isForGatewaysOnly(resource: Resource): boolean {
+  if (resource.kind !== 'HTTPRoute' && resource.kind !== 'GRPCRoute') return false;
+  return !(resource.spec.parentRefs ?? []).some(({ kind }) => kind === 'Service');
 }
 
 function expand(value: unknown, pattern: readonly string[], path: FieldPath, found: FieldPath[]): void {

@@ -4,13 +4,17 @@
  */
 import { z } from 'zod';
 import { MtlsMode } from './identity.ts';
+import { InjectionConfig } from './injection-config.ts';
+import { L4RouteConfig } from './l4-config.ts';
 import { PortProtocol, ProxyProtocol } from './protocol.ts';
 import {
   CorsConfig,
   DirectResponseConfig,
+  EndpointShare,
   HeaderChanges,
   MirrorConfig,
   PolicyEntry,
+  RateLimitConfig,
   RedirectConfig,
   RetryConfig,
   RewriteConfig,
@@ -73,6 +77,7 @@ export const HttpRoute = z.strictObject({
   retries: RetryConfig.optional(),
   mirrors: z.array(MirrorConfig).optional(),
   cors: CorsConfig.optional(),
+  rateLimits: z.array(RateLimitConfig).optional(),
 });
 export type HttpRoute = z.infer<typeof HttpRoute>;
 
@@ -106,6 +111,10 @@ export const ServiceConfig = z.strictObject({
   endpoints: z.array(Endpoint),
   /** Traffic policies; none: Istio's defaults. */
   policies: z.array(PolicyEntry).optional(),
+  /** For connections that are not HTTP, in order. None: as without. */
+  l4Routes: z.array(L4RouteConfig).optional(),
+  /** By locality; none: all endpoints alike. */
+  shares: z.array(EndpointShare).optional(),
 });
 export type ServiceConfig = z.infer<typeof ServiceConfig>;
 
@@ -169,5 +178,9 @@ export const SidecarConfig = z.strictObject({
   }),
   services: z.array(ServiceConfig),
   faults: z.array(FaultConfig),
+  /** Faults beyond those of `faults`: every kind, with triggers and schedules. */
+  injections: z.array(InjectionConfig).optional(),
+  /** Where traffic to hosts of no service goes; absent: `allow-any`, straight on. */
+  outbound: z.enum(['allow-any', 'registry-only']).optional(),
 });
 export type SidecarConfig = z.infer<typeof SidecarConfig>;

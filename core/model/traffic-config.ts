@@ -155,6 +155,27 @@ export const ClusterPolicy = z.strictObject({
 });
 export type ClusterPolicy = z.infer<typeof ClusterPolicy>;
 
+/** Priority (0 first) and weight of an endpoint for one source, by locality. Endpoints that are not listed: 0 and 1. */
+export const EndpointShare = z.strictObject({
+  /** Workload id. */
+  endpoint: z.string(),
+  priority: z.number().int().min(0),
+  /** Relative to the others of its priority; 0: gets nothing. */
+  weight: z.number().min(0),
+});
+export type EndpointShare = z.infer<typeof EndpointShare>;
+
+/** Local token bucket: `burst` tokens at first, `requests` more per interval. */
+export const RateLimitConfig = z.strictObject({
+  id: z.string(),
+  requests: z.number().int().min(1),
+  intervalMs: z.number().positive(),
+  burst: z.number().int().min(1),
+  /** `client`: a bucket per calling workload or address. */
+  per: z.enum(['workload', 'client']),
+});
+export type RateLimitConfig = z.infer<typeof RateLimitConfig>;
+
 /** `subset` and `port` `null`: for all that no other entry is for. The most specific entry counts, alone. */
 export const PolicyEntry = z.strictObject({
   subset: z.string().nullable(),

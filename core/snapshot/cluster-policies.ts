@@ -96,14 +96,21 @@ function compileHash(hash: ConsistentHash): LoadBalancerConfig {
   const { maglev, ringHash, minimumRingSize } = hash;
   const ringSize = Number(ringHash?.minimumRingSize ?? minimumRingSize ?? defaultRingSize);
   const key = compileHashKey(hash);
+  if (key === null) return { kind: 'random' };
   if (maglev === undefined) return { kind: 'hash', key, table: 'ring', size: Math.max(1, ringSize) };
   return { kind: 'hash', key, table: 'maglev', size: Math.max(1, Number(maglev.tableSize ?? defaultMaglevSize)) };
 }
 
-function compileHashKey({ httpHeaderName, httpCookie, httpQueryParameterName }: ConsistentHash): HashKey {
+/** `null`: no key is named, so requests go anywhere. */
+function compileHashKey({
+  httpHeaderName,
+  httpCookie,
+  httpQueryParameterName,
+  useSourceIp,
+}: ConsistentHash): HashKey | null {
   if (httpHeaderName !== undefined) return { kind: 'header', name: httpHeaderName.toLowerCase() };
   if (httpQueryParameterName !== undefined) return { kind: 'query', name: httpQueryParameterName };
-  if (httpCookie === undefined) return { kind: 'source-ip' };
+  if (httpCookie === undefined) return useSourceIp === true ? { kind: 'source-ip' } : null;
   const { name, path = '', ttl } = httpCookie;
   const ttlSeconds = ttl === undefined ? null : Math.round((parseDuration(ttl) ?? 0) / 1_000);
   return { kind: 'cookie', name, path, ttlSeconds };
@@ -112,8 +119,8 @@ function compileHashKey({ httpHeaderName, httpCookie, httpQueryParameterName }: 
 function compileWarmUp(settings: LoadBalancer | undefined): ClusterPolicy['warmUp'] | null {
   const { warmup, warmupDurationSecs } = settings ?? {};
   const durationMs = toMs(warmup?.duration ?? warmupDurationSecs);
-  if (durationMs === null) return null;
-  return { durationMs, minimumPercent: warmup?.minimumPercent ?? 10, aggression: Math.max(1, warmup?.aggression ?? 1) };
+  if (durationMs === null || settings?.consistentHash !== undefined || settings?.simple === 'RANDOM') return null;
+  return { durationMs, minimumPercent: warmup?.minimumPercent ?? 10, aggression: warmup?.aggression ?? 1 };
 }
 
 function compilePool(pool: ConnectionPool | undefined): Partial<ClusterPolicy> {
@@ -138,17 +145,20 @@ function compilePool(pool: ConnectionPool | undefined): Partial<ClusterPolicy> {
 
 function compileOutlier(detection: OutlierDetection): OutlierConfig {
   const { consecutiveErrors, splitExternalLocalOriginErrors: isSplit } = detection;
+  const codes = detection.outlierDetectionHttpErrorCodes ?? [];
   const baseEjectionMs = toMs(detection.baseEjectionTime) ?? defaultOutlierPolicy.baseEjectionMs;
-  const localOrigin = isSplit === true ? (detection.consecutiveLocalOriginFailures ?? 5) : null;
+  const localOrigin = isSplit === true ? detection.consecutiveLocalOriginFailures || 5 : null;
   return {
     consecutive5xx: detection.consecutive5xxErrors ?? defaultOutlierPolicy.consecutive5xx,
+    // Deprecated, and counted so before it was split into two.
     consecutiveGatewayErrors: detection.consecutiveGatewayErrors ?? consecutiveErrors ?? 0,
     consecutiveLocalOriginFailures: localOrigin,
     intervalMs: toMs(detection.interval) ?? defaultOutlierPolicy.intervalMs,
     baseEjectionMs,
     maxEjectionMs: Math.max(defaultOutlierPolicy.maxEjectionMs, baseEjectionMs),
-    maxEjectionPercent: detection.maxEjectionPercent ?? defaultOutlierPolicy.maxEjectionPercent,
+    maxEjectionPercent: detection.maxEjectionPercent || defaultOutlierPolicy.maxEjectionPercent,
     minHealthPercent: detection.minHealthPercent ?? 0,
+    ...(codes.length === 0 ? {} : { errorCodes: codes }),
   };
 }
 

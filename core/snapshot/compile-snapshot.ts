@@ -1,9 +1,22 @@
 import type { Finding } from '../model/finding.ts';
-import { compareText, describeResource, type MeshResources, namespaceOf, toMeshResources } from '../model/resource.ts';
+import { hostCovers } from '../model/host-syntax.ts';
+import type { Destination } from '../model/http-actions.ts';
+import {
+  compareText,
+  describeResource,
+  type MeshResources,
+  namespaceOf,
+  ofKind,
+  toMeshResources,
+} from '../model/resource.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import type { DiscoveredWorkload, WorkloadPort } from '../model/workload.ts';
+import { destinationRuleFindings } from './check-destination-rules.ts';
+import { protocolFindings } from './check-protocols.ts';
+import { referenceFindings } from './check-references.ts';
 import { destinationPolicy } from './destination-rules.ts';
 import { resolveHost, toFqdn } from './host-names.ts';
+import { compileInjection } from './injections.ts';
 import { meshMtlsMode, peerAuthenticationFindings, workloadMtls } from './peer-mtls.ts';
 import type { MeshSnapshot, SnapshotInput, SnapshotService, SnapshotWorkload } from './snapshot.ts';
 import { virtualServicesOf } from './virtual-services.ts';
@@ -26,10 +39,16 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
     services,
     virtualServices: selection.inForce,
     faults: [...input.faults].sort((a, b) => compareText(a.id, b.id)),
+    injections: (input.injections ?? [])
+      .flatMap((active) => compileInjection(active) ?? [])
+      .sort((a, b) => compareText(a.config.id, b.config.id)),
     mtlsMode: meshMtlsMode(resources.peerAuthentications, rootNamespace),
     findings: [
       ...virtualServiceFindings(resources, services, rootNamespace),
       ...selection.findings,
+      ...referenceFindings(resources, services),
+      ...destinationRuleFindings(resources, services, workloads, rootNamespace),
+      ...protocolFindings(resources, services),
       ...peerAuthenticationFindings(resources.peerAuthentications, rootNamespace),
       ...mixedMtlsFindings(resources, sorted, rootNamespace),
     ],
@@ -71,6 +90,17 @@ function finding(code: Finding['code'], severity: Finding['severity'], message: 
   return { code, severity, file: null, line: null, column: null, message, hint };
 }
 
+/** Everything that the rules of a VirtualService send to. */
+function targetsOf({ spec }: VirtualService): readonly Destination[] {
+  const http = (spec.http ?? []).flatMap((rule) => [
+    ...(rule.route ?? []),
+    ...(rule.mirrors ?? []),
+    ...(rule.mirror === undefined ? [] : [{ destination: rule.mirror }]),
+  ]);
+  const others = [...(spec.tls ?? []), ...(spec.tcp ?? [])].flatMap((rule) => rule.route ?? []);
+  return [...http, ...others].map(({ destination }) => destination);
+}
+
 /** Hosts and subsets that do not exist. The rule stays: such a destination answers 503. */
 function virtualServiceFindings(
   resources: MeshResources,
@@ -79,14 +109,16 @@ function virtualServiceFindings(
 ): readonly Finding[] {
   const findings = new Map<string, Finding>();
   const add = (value: Finding) => findings.set(value.message, value);
+  const entries = new Set(ofKind(resources.kept, 'ServiceEntry').flatMap(({ spec }) => spec.hosts));
+  const isEntry = (host: string) => [...entries].some((entry) => hostCovers(entry, host));
   for (const resource of resources.virtualServices) {
     const where = describeResource(resource);
     const namespace = namespaceOf(resource);
     const names = (resource.spec.hosts ?? []).filter((host) => !host.includes('*'));
-    const targets = (resource.spec.http ?? []).flatMap((rule) => (rule.route ?? []).map((entry) => entry.destination));
+    const targets = targetsOf(resource);
     for (const host of new Set([...names, ...targets.map((target) => target.host)])) {
       const { key, known, partial } = resolveHost(host, namespace, services);
-      if (!known) {
+      if (!known && !isEntry(host)) {
         const hint = "Check the name and namespace; short names are of the resource's own namespace.";
         add(finding('UNKNOWN_HOST', 'warning', `${where}: no workload serves "${host}" (${key})`, hint));
       }

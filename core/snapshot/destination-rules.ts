@@ -1,6 +1,7 @@
 import type { DestinationRule, Subset } from '../model/destination-rule.ts';
 import { namespaceOf } from '../model/resource.ts';
 import type { PolicyEntry } from '../model/traffic-config.ts';
+import type { TrafficPolicy } from '../model/traffic-policy.ts';
 import { compileClusterPolicies } from './cluster-policies.ts';
 import { hostFit } from './host-names.ts';
 import type { SnapshotService } from './snapshot.ts';
@@ -13,6 +14,8 @@ export interface DestinationPolicy {
   readonly plaintext: boolean;
   /** Traffic policies, of the rules and of their subsets. */
   readonly policies: readonly PolicyEntry[];
+  /** The rule's own, for what depends on the source (locality). */
+  readonly trafficPolicy: TrafficPolicy | undefined;
 }
 
 /**
@@ -36,7 +39,7 @@ export function destinationPolicy(
     const best = Math.max(...fitting.map(({ fit }) => fit));
     return merge(fitting.filter(({ fit }) => fit === best).map(({ rule }) => rule));
   }
-  return { subsets: [], plaintext: false, policies: [] };
+  return { subsets: [], plaintext: false, policies: [], trafficPolicy: undefined };
 }
 
 function merge(rules: readonly DestinationRule[]): DestinationPolicy {
@@ -48,5 +51,6 @@ function merge(rules: readonly DestinationRule[]): DestinationPolicy {
   }
   const policy = rules.find((rule) => rule.spec.trafficPolicy !== undefined)?.spec.trafficPolicy;
   const plaintext = policy?.tls?.mode === 'DISABLE';
-  return { subsets: [...subsets.values()], plaintext, policies: compileClusterPolicies(policy, [...subsets.values()]) };
+  const policies = compileClusterPolicies(policy, [...subsets.values()]);
+  return { subsets: [...subsets.values()], plaintext, policies, trafficPolicy: policy };
 }

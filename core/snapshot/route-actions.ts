@@ -1,5 +1,6 @@
 import { parseDuration } from '../model/duration.ts';
 import type { CorsPolicy, HeaderOperations, Headers, HttpRedirect, HttpRetry } from '../model/http-actions.ts';
+import { compareText } from '../model/resource.ts';
 import type { HttpRoute } from '../model/sidecar-config.ts';
 import type {
   CorsConfig,
@@ -21,20 +22,25 @@ type RouteActions = Pick<
   'redirect' | 'directResponse' | 'rewrite' | 'headers' | 'retries' | 'mirrors' | 'cors' | 'timeoutMs'
 >;
 
-/** What a rule does with a request besides sending it somewhere, with Istio's defaults filled in. */
-export function compileRouteActions(rule: HttpRule, resolve: ResolveDestination): RouteActions {
+/**
+ * What a rule does with a request besides sending it somewhere, with Istio's defaults filled in.
+ * @param defaults retries of rules that say nothing; default: Istio's
+ */
+export function compileRouteActions(rule: HttpRule, resolve: ResolveDestination, defaults?: HttpRetry): RouteActions {
   const { redirect, directResponse, rewrite, corsPolicy } = rule;
-  const headers = compileHeaderChanges(rule.headers);
+  // With several destinations the route's changes come after each destination's (Envoy): they stand there.
+  const headers = (rule.route?.length ?? 0) > 1 ? null : compileHeaderChanges(rule.headers);
   const mirrors = compileMirrors(rule, resolve);
-  const { uri, authority, uriRegexRewrite } = rewrite ?? {};
+  const { uri, uriRegexRewrite } = rewrite ?? {};
+  const authority = rewrite?.authority || authorityOf(rule.headers);
   return {
     timeoutMs: durationMs(rule.timeout),
-    retries: compileRetries(rule.retries),
+    retries: compileRetries(rule.retries ?? defaults),
     ...(redirect === undefined ? {} : { redirect: compileRedirect(redirect) }),
     ...(directResponse === undefined
       ? {}
       : { directResponse: { status: directResponse.status, body: toBase64(directResponse.body) } }),
-    ...(rewrite === undefined
+    ...(rewrite === undefined && authority === undefined
       ? {}
       : {
           rewrite: {
@@ -61,12 +67,50 @@ export function compileHeaderChanges(headers: Headers | undefined): HeaderChange
 
 function compileOperations(operations: HeaderOperations | undefined): HeaderOperationsConfig | null {
   const { remove = [], set = {}, add = {} } = operations ?? {};
-  if (remove.length === 0 && Object.keys(set).length === 0 && Object.keys(add).length === 0) return null;
-  return { remove: remove.map((name) => name.toLowerCase()), set: toPairs(set), add: toPairs(add) };
+  const made = {
+    remove: remove.map((name) => name.toLowerCase()).filter((name) => !isPseudo(name)),
+    set: toPairs(set),
+    add: toPairs(add),
+  };
+  return made.remove.length + made.set.length + made.add.length === 0 ? null : made;
 }
 
+/** In order of their names, as Istio writes them; what sets the authority is a rewrite. */
 function toPairs(values: Readonly<Record<string, string>>): [string, string][] {
-  return Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]);
+  return Object.entries(values)
+    .map(([name, value]): [string, string] => [name.toLowerCase(), value])
+    .filter(([name]) => !isPseudo(name))
+    .sort(([a], [b]) => compareText(a, b));
+}
+
+const isPseudo = (name: string): boolean => name === 'host' || name.startsWith(':');
+
+/** The host that a header operation of the request sets, which Istio takes for a rewrite of the authority. */
+function authorityOf(headers: Headers | undefined): string | undefined {
+  const { set = {}, add = {} } = headers?.request ?? {};
+  return [...Object.entries(set), ...Object.entries(add)].find(([name]) => /^(?::authority|host)$/i.test(name))?.[1];
+}
+
+/** Both changes in one: the first is made, then the second. */
+export function chainHeaderChanges(first: HeaderChanges | null, second: HeaderChanges | null): HeaderChanges | null {
+  if (first === null || second === null) return first ?? second;
+  const request = chain(first.request, second.request);
+  const response = chain(first.response, second.response);
+  return { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) };
+}
+
+function chain(
+  first: HeaderOperationsConfig | undefined,
+  second: HeaderOperationsConfig | undefined,
+): HeaderOperationsConfig | undefined {
+  if (first === undefined || second === undefined) return first ?? second;
+  const replaced = new Set([...second.remove, ...second.set.map(([name]) => name)]);
+  const isLeft = ([name]: readonly [string, string]) => !replaced.has(name);
+  return {
+    remove: [...new Set([...first.remove, ...second.remove])],
+    set: [...first.set.filter(isLeft), ...second.set],
+    add: [...first.add.filter(isLeft), ...second.add],
+  };
 }
 
 /** Istio's default policy for a rule that says nothing; `attempts: 0` is off. */
@@ -108,11 +152,16 @@ function compileMirrors(rule: HttpRule, resolve: ResolveDestination): MirrorConf
   }));
 }
 
+/** Envoy asks each matcher about `*` too: an exact `*` allows every origin. */
+function anyOrigin(origin: CorsConfig['origins'][number]): CorsConfig['origins'][number] {
+  return 'exact' in origin && origin.exact === '*' ? { prefix: '' } : origin;
+}
+
 function compileCors(policy: CorsPolicy): CorsConfig {
   const { allowOrigins = [], allowOrigin = [], maxAge } = policy;
   const old = allowOrigin.map((origin) => (origin === '*' ? { prefix: '' } : { exact: origin }));
   return {
-    origins: allowOrigins.length > 0 ? allowOrigins : old,
+    origins: allowOrigins.length > 0 ? allowOrigins.map(anyOrigin) : old,
     allowMethods: (policy.allowMethods ?? []).join(','),
     allowHeaders: (policy.allowHeaders ?? []).join(','),
     exposeHeaders: (policy.exposeHeaders ?? []).join(','),

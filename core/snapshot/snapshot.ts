@@ -12,6 +12,7 @@ import type { MeshResources, Resource } from '../model/resource.ts';
 import type { ListenerConfig } from '../model/sidecar-config.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import type { DiscoveredWorkload, WorkloadPort } from '../model/workload.ts';
+import type { ActiveInjection, CompiledInjection } from './injections.ts';
 
 export const defaultRootNamespace = 'istio-system';
 
@@ -39,6 +40,8 @@ export interface SnapshotInput {
   readonly resources: readonly Resource[];
   readonly workloads: readonly SnapshotWorkload[];
   readonly faults: readonly ActiveFault[];
+  /** Faults that `faults` cannot say, switched on; default: none. */
+  readonly injections?: readonly ActiveInjection[];
 }
 
 export interface SnapshotService {
@@ -65,6 +68,8 @@ export interface MeshSnapshot {
   /** The VirtualService in force for a service, by service key; services without one are not in it. */
   readonly virtualServices: ReadonlyMap<string, VirtualService>;
   readonly faults: readonly ActiveFault[];
+  /** Sorted by id. */
+  readonly injections: readonly CompiledInjection[];
   /** Mode of the mesh-wide policy, PERMISSIVE without one. */
   readonly mtlsMode: MtlsMode;
   /** What does not fit together: unknown hosts and subsets, rules that exclude each other. No file positions. */

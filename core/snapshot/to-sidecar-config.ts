@@ -1,15 +1,31 @@
 import { compareText } from '../model/resource.ts';
 import type { FaultConfig, SidecarConfig } from '../model/sidecar-config.ts';
+import { localityOf } from './localities.ts';
+import { sidecarScope } from './sidecar-scope.ts';
 import type { MeshSnapshot, SnapshotWorkload } from './snapshot.ts';
 import { selectsByLabels } from './virtual-services.ts';
 import { compileInbound, compileVisibleServices, type SourceGroup, type VisibleServices } from './visible-services.ts';
 import { labelsOf, serviceKeyOf, spiffeIdOf } from './workload-identity.ts';
 
+interface GroupCache {
+  readonly byLabels: boolean;
+  readonly groups: Map<string, VisibleServices>;
+  /** What groups saw in the snapshot before: services that are the same stay the same objects. */
+  readonly before: ReadonlyMap<string, VisibleServices>;
+}
+
 /** What groups of sources see, per snapshot; lives as long as the snapshot does. */
-const groupCache = new WeakMap<
-  MeshSnapshot,
-  { readonly byLabels: boolean; readonly groups: Map<string, VisibleServices> }
->();
+const groupCache = new WeakMap<MeshSnapshot, GroupCache>();
+
+/** Tells that `next` follows `previous`, so that what did not change is not made, compared and sent again. */
+export function continueFrom(previous: MeshSnapshot, next: MeshSnapshot): void {
+  groupCache.set(next, createCache(next, groupCache.get(previous)?.groups ?? new Map()));
+}
+
+function createCache({ resources }: MeshSnapshot, before: GroupCache['before']): GroupCache {
+  const places = resources.destinationRules.some((rule) => JSON.stringify(rule).includes('"failoverPriority"'));
+  return { byLabels: places || selectsByLabels(resources.virtualServices), groups: new Map(), before };
+}
 
 /** The config of one workload's sidecar; `null` when the workload is not known or has no sidecar (`listeners: null`). */
 export function toSidecarConfig(snapshot: MeshSnapshot, workloadId: string): SidecarConfig | null {
@@ -33,32 +49,94 @@ export function toSidecarConfig(snapshot: MeshSnapshot, workloadId: string): Sid
     inbound: compileInbound(snapshot, workload),
     services: visible.services as SidecarConfig['services'],
     faults: compileFaults(snapshot, workload, visible),
+    ...compileBeyond(snapshot, workload, visible),
   };
 }
 
 function visibleServices(snapshot: MeshSnapshot, workload: SnapshotWorkload): VisibleServices {
   let cache = groupCache.get(snapshot);
   if (cache === undefined) {
-    cache = { byLabels: selectsByLabels(snapshot.resources.virtualServices), groups: new Map() };
+    cache = createCache(snapshot, new Map());
     groupCache.set(snapshot, cache);
   }
-  const group = toGroup(workload, cache.byLabels);
+  const group = toGroup(snapshot, workload, cache.byLabels);
   const labels = Object.entries(group.labels).sort(([a], [b]) => compareText(a, b));
-  const key = JSON.stringify([group.namespace, group.explicit, [...group.networks].sort(compareText), labels]);
+  const networks = [...group.networks].sort(compareText);
+  const key = JSON.stringify([
+    group.namespace,
+    group.explicit,
+    networks,
+    labels,
+    group.scope.id,
+    localityOf(group.place),
+  ]);
   let visible = cache.groups.get(key);
   if (visible === undefined) {
-    visible = compileVisibleServices(snapshot, group);
+    visible = reuse(cache.before.get(key), compileVisibleServices(snapshot, group));
     cache.groups.set(key, visible);
   }
   return visible;
 }
 
-function toGroup({ discovered, listeners }: SnapshotWorkload, byLabels: boolean): SourceGroup {
+/** The same services as before are the same objects; if all are, so is the list. */
+function reuse(before: VisibleServices | undefined, now: VisibleServices): VisibleServices {
+  if (before === undefined) return now;
+  const known = new Map(before.services.map((service) => [service.key, service]));
+  const services = now.services.map((service) => {
+    const old = known.get(service.key);
+    return old !== undefined && isSameService(old, service) ? old : service;
+  });
+  const all =
+    services.length === before.services.length &&
+    services.every((service, index) => service === before.services[index]);
+  return { ...now, services: all ? before.services : services };
+}
+
+/** Routes are compared by identity first: they are compiled once per resource. */
+function isSameService(a: VisibleServices['services'][number], b: VisibleServices['services'][number]): boolean {
+  const { routes: aRoutes, ...aRest } = a;
+  const { routes: bRoutes, ...bRest } = b;
+  if (aRoutes !== bRoutes && JSON.stringify(aRoutes) !== JSON.stringify(bRoutes)) return false;
+  return JSON.stringify(aRest) === JSON.stringify(bRest);
+}
+
+function toGroup(snapshot: MeshSnapshot, { discovered, listeners }: SnapshotWorkload, byLabels: boolean): SourceGroup {
   return {
+    scope: sidecarScope(
+      snapshot.resources,
+      { namespace: discovered.namespace, labels: labelsOf(discovered) },
+      snapshot.rootNamespace,
+    ),
+    place: discovered,
     namespace: discovered.namespace,
     labels: byLabels ? labelsOf(discovered) : {},
     networks: new Set(discovered.addresses.map((address) => address.network)),
     explicit: listeners?.kind === 'explicit',
+  };
+}
+
+/** What only some sidecars have: injections of every kind, and that unknown hosts are not let out. */
+function compileBeyond(
+  snapshot: MeshSnapshot,
+  { discovered }: SnapshotWorkload,
+  visible: VisibleServices,
+): Pick<SidecarConfig, 'injections' | 'outbound'> {
+  const own = serviceKeyOf(discovered);
+  const reachable = new Set(visible.services.map((service) => service.key));
+  const injections = snapshot.injections
+    .filter(
+      ({ from, config }) => (from === null ? config.service !== own : from === own) && reachable.has(config.service),
+    )
+    .map(({ config }) => config);
+  const labels = labelsOf(discovered);
+  const { outbound } = sidecarScope(
+    snapshot.resources,
+    { namespace: discovered.namespace, labels },
+    snapshot.rootNamespace,
+  );
+  return {
+    ...(injections.length === 0 ? {} : { injections }),
+    ...(outbound === 'allow-any' ? {} : { outbound }),
   };
 }
 

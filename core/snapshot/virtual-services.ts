@@ -1,11 +1,18 @@
 import type { StringMatchOrAny } from '../model/api-fields.ts';
 import { parseDuration } from '../model/duration.ts';
 import { seedOf } from '../model/fault-injection.ts';
+import type { MeshSettings } from '../model/mesh-settings.ts';
 import { compareText, namespaceOf } from '../model/resource.ts';
 import type { FaultConfig, HttpMatch, HttpRoute, RouteDestination, StringMatch } from '../model/sidecar-config.ts';
+import type { HeaderChanges } from '../model/traffic-config.ts';
 import type { HttpMatchRequest, HttpRouteDestination, HttpRule, VirtualService } from '../model/virtual-service.ts';
 import { hostFit, resolveHost } from './host-names.ts';
-import { compileHeaderChanges, compileRouteActions, type ResolveDestination } from './route-actions.ts';
+import {
+  chainHeaderChanges,
+  compileHeaderChanges,
+  compileRouteActions,
+  type ResolveDestination,
+} from './route-actions.ts';
 import type { SnapshotService } from './snapshot.ts';
 import { matchesLabels } from './workload-identity.ts';
 
@@ -49,23 +56,28 @@ export function virtualServicesOf(
     .sort((a, b) => b.fit - a.fit);
 }
 
-/** Routes and faults of a service for one source. Names that are missing or taken are made up: `route-2`, `split-2`. */
+/**
+ * Routes and faults of a service for one source. Names that are missing or taken are made up: `route-2`, `split-2`.
+ * @param rules those of the resource, delegates in their place
+ */
 export function compileVirtualService(
   resource: VirtualService,
   service: SnapshotService,
   source: RouteSource,
   services: Services,
+  rules: readonly HttpRule[] = resource.spec.http ?? [],
+  settings: MeshSettings['spec'] = {},
 ): CompiledRoutes {
   const routes: HttpRoute[] = [];
   const faults: FaultConfig[] = [];
   const names = new Set<string>();
-  for (const [index, rule] of (resource.spec.http ?? []).entries()) {
+  for (const [index, rule] of rules.entries()) {
     const name = uniqueName(rule.name ?? `route-${index + 1}`, names);
     const match = compileMatches(rule, source);
     if (match === null) continue;
     const resolve = (host: string) => resolveHost(host, namespaceOf(resource), services).key;
-    const destinations = (rule.route ?? []).map((entry) => toDestination(entry, resolve));
-    const actions = compileRouteActions(rule, resolve);
+    const destinations = toDestinations(rule, resolve);
+    const actions = withFaultOrder(rule, settings, compileRouteActions(rule, resolve, settings.defaultHttpRetryPolicy));
     if (destinations.length === 0 && actions.redirect === undefined && actions.directResponse === undefined) continue;
     routes.push({ name, match, destinations, ...actions });
     faults.push(...ruleFaults(rule, name, resource, service.key));
@@ -73,9 +85,34 @@ export function compileVirtualService(
   return { routes, faults };
 }
 
-function toDestination(entry: HttpRouteDestination, resolve: ResolveDestination): RouteDestination {
+/** Istio's order: a fault on a route switches its retries and timeout off. */
+function withFaultOrder<T extends Pick<HttpRoute, 'timeoutMs' | 'retries'>>(
+  rule: HttpRule,
+  { faultOrder }: MeshSettings['spec'],
+  actions: T,
+): T {
+  if (faultOrder !== 'istio' || rule.fault === undefined) return actions;
+  return {
+    ...actions,
+    timeoutMs: null,
+    ...(actions.retries === undefined ? {} : { retries: { ...actions.retries, attempts: 0 } }),
+  };
+}
+
+/** With several destinations the route's header changes come after each destination's own, as Envoy makes them. */
+function toDestinations({ route = [], headers }: HttpRule, resolve: ResolveDestination): RouteDestination[] {
+  const after = route.length > 1 ? compileHeaderChanges(headers) : null;
+  return route.map((entry) =>
+    toDestination(entry, chainHeaderChanges(compileHeaderChanges(entry.headers), after), resolve),
+  );
+}
+
+function toDestination(
+  entry: HttpRouteDestination,
+  headers: HeaderChanges | null,
+  resolve: ResolveDestination,
+): RouteDestination {
   const { host, subset, port } = entry.destination;
-  const headers = compileHeaderChanges(entry.headers);
   return {
     service: resolve(host),
     subset: subset ?? null,
@@ -99,7 +136,11 @@ function compileMatches(rule: HttpRule, source: RouteSource): HttpMatch[] | null
   return blocks.length === 0 ? null : blocks;
 }
 
-function isForSource(match: HttpMatchRequest, source: RouteSource): boolean {
+/** Selectors of which proxies get a rule; they are no run-time conditions. */
+export function isForSource(
+  match: Pick<HttpMatchRequest, 'gateways' | 'sourceNamespace' | 'sourceLabels'>,
+  source: RouteSource,
+): boolean {
   return (
     isForSidecars(match.gateways) &&
     (match.sourceNamespace === undefined || match.sourceNamespace === source.namespace) &&

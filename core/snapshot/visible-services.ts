@@ -4,14 +4,20 @@
  */
 import type { MtlsMode } from '../model/identity.ts';
 import type { PortProtocol } from '../model/protocol.ts';
-import { compareText } from '../model/resource.ts';
-import type { Endpoint, FaultConfig, ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
-import type { WorkloadAddress } from '../model/workload.ts';
+import { compareText, namespaceOf, ofKind } from '../model/resource.ts';
+import type { Endpoint, FaultConfig, HttpRoute, ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
+import type { DiscoveredWorkload, WorkloadAddress } from '../model/workload.ts';
 import { type DestinationPolicy, destinationPolicy } from './destination-rules.ts';
 import { qualifiedNames } from './host-names.ts';
+import { compileL4Routes } from './l4-routes.ts';
+import { compileShares } from './localities.ts';
+import { settingsOf } from './mesh-settings.ts';
 import { workloadMtls } from './peer-mtls.ts';
+import { compileServiceEntries } from './service-entries.ts';
+import { routesOf } from './service-routes.ts';
+import type { SidecarScope } from './sidecar-scope.ts';
 import type { MeshSnapshot, SnapshotService, SnapshotWorkload } from './snapshot.ts';
-import { compileVirtualService, type RouteSource } from './virtual-services.ts';
+import type { RouteSource } from './virtual-services.ts';
 import { labelsOf, matchesLabels, spiffeIdOf } from './workload-identity.ts';
 
 export interface VisibleServices {
@@ -24,6 +30,10 @@ export interface SourceGroup extends RouteSource {
   readonly networks: ReadonlySet<string>;
   /** Explicit listeners name services whether they run or not. */
   readonly explicit: boolean;
+  /** What a Sidecar resource lets it see. */
+  readonly scope: SidecarScope;
+  /** A source of the group, for priorities by its place and labels. */
+  readonly place: DiscoveredWorkload;
 }
 
 interface Reached {
@@ -36,8 +46,8 @@ export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGrou
   const reached = new Map<string, readonly Reached[]>();
   for (const service of snapshot.services.values()) {
     const members = reachedWorkloads(snapshot, service, group);
-    if (members.length > 0 || (group.explicit && isProcessService(snapshot, service)))
-      reached.set(service.key, members);
+    const isThere = members.length > 0 || (group.explicit && isProcessService(snapshot, service));
+    if (isThere && (group.explicit || group.scope.sees(service))) reached.set(service.key, members);
   }
   const aliases = new Set([...reached.values()].flat().flatMap(aliasesOf));
   const hosts = claimHosts(snapshot, reached, aliases, group.namespace);
@@ -48,9 +58,10 @@ export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGrou
     if (service === undefined) continue;
     const policy = policyFor(snapshot, service, group);
     const endpoints = members.map((member) => toEndpoint(member, service, snapshot, policy, aliases));
-    const rules = snapshot.virtualServices.get(key);
-    const compiled = rules && compileVirtualService(rules, service, group, snapshot.services);
-    faults.push(...(compiled?.faults ?? []));
+    const compiled = routesOf(snapshot, service, group);
+    const l4Routes = compileL4Routes(snapshot, service, group);
+    const shares = sharesFor(snapshot, policy, members, group);
+    faults.push(...compiled.faults);
     services.push({
       key,
       name: service.name,
@@ -58,12 +69,36 @@ export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGrou
       hosts: hosts.get(key) ?? [],
       ports: service.ports.map(({ port, protocol }) => ({ port, protocol })),
       subsets: toSubsets(policy, members),
-      routes: [...(compiled?.routes ?? [])],
+      routes: compiled.routes as HttpRoute[],
       endpoints,
       ...(policy.policies.length === 0 ? {} : { policies: [...policy.policies] }),
+      ...(l4Routes.length === 0 ? {} : { l4Routes: [...l4Routes] }),
+      ...(shares.length === 0 ? {} : { shares: [...shares] }),
     });
   }
-  return { services: withMissingDestinations(services), faults };
+  const { serviceEntries, workloadEntries } = entriesOf(snapshot, group);
+  const taken = new Set(services.flatMap((service) => service.hosts));
+  const outside = compileServiceEntries(serviceEntries, workloadEntries, group.namespace).filter(
+    ({ key }) => !taken.has(key),
+  );
+  return { services: withMissingDestinations([...services, ...outside]), faults };
+}
+
+function sharesFor(
+  { resources }: MeshSnapshot,
+  policy: DestinationPolicy,
+  members: readonly Reached[],
+  { place }: SourceGroup,
+): ServiceConfig['shares'] & object {
+  const endpoints = members.map(({ workload }) => workload.discovered);
+  return [...compileShares(place, endpoints, policy.trafficPolicy, settingsOf(resources).localityLbSetting)];
+}
+
+function entriesOf({ resources }: MeshSnapshot, { scope }: SourceGroup) {
+  const serviceEntries = ofKind(resources.kept, 'ServiceEntry').filter((entry) =>
+    entry.spec.hosts.some((host) => scope.seesHost(host, namespaceOf(entry))),
+  );
+  return { serviceEntries, workloadEntries: resources.workloadEntries };
 }
 
 function policyFor(snapshot: MeshSnapshot, service: SnapshotService, group: SourceGroup): DestinationPolicy {

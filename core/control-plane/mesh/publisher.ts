@@ -1,7 +1,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import { compileSnapshot } from '../../snapshot/compile-snapshot.ts';
 import type { MeshSnapshot, SnapshotInput } from '../../snapshot/snapshot.ts';
-import { sameSidecarConfig, toSidecarConfig } from '../../snapshot/to-sidecar-config.ts';
+import { continueFrom, sameSidecarConfig, toSidecarConfig } from '../../snapshot/to-sidecar-config.ts';
 import type { SidecarLink } from '../push/sidecar-link.ts';
 
 export interface PublisherOptions {
@@ -44,7 +44,9 @@ export class Publisher {
     if (this.#scheduled !== null) clearImmediate(this.#scheduled);
     this.#scheduled = null;
     this.#revision += 1;
+    const before = this.#snapshot;
     this.#snapshot = compileSnapshot({ ...this.#options.input(), revision: this.#revision });
+    continueFrom(before, this.#snapshot);
     for (const [workloadId, link] of this.#options.links()) this.#push(workloadId, link);
     this.#options.onPublished(this.#snapshot);
     return this.#snapshot;

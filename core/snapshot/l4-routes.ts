@@ -1,0 +1,64 @@
+/** `tls` and `tcp` rules of VirtualServices for one service and source. */
+import type { L4RouteConfig } from '../model/l4-config.ts';
+import type { TcpRule, TlsRule } from '../model/l4-rules.ts';
+import { namespaceOf } from '../model/resource.ts';
+import type { VirtualService } from '../model/virtual-service.ts';
+import { hostFit, resolveHost } from './host-names.ts';
+import type { MeshSnapshot, SnapshotService } from './snapshot.ts';
+import { isForSource, type RouteSource } from './virtual-services.ts';
+
+/** From the first VirtualService for the service (exact host before wildcards, then the oldest) that has such rules. */
+export function compileL4Routes(
+  snapshot: MeshSnapshot,
+  service: SnapshotService,
+  source: RouteSource,
+): readonly L4RouteConfig[] {
+  const { services, resources } = snapshot;
+  const fitting = resources.virtualServices
+    .filter(({ spec }) => (spec.tls?.length ?? 0) + (spec.tcp?.length ?? 0) > 0)
+    .map((resource) => ({
+      resource,
+      fit: Math.max(
+        -1,
+        ...(resource.spec.hosts ?? []).map((host) => hostFit(host, namespaceOf(resource), service, services)),
+      ),
+    }))
+    .filter(({ fit, resource }) => fit >= 0 && isForSource({ gateways: resource.spec.gateways }, source))
+    .sort((a, b) => b.fit - a.fit);
+  const [first] = fitting;
+  return first === undefined ? [] : toRoutes(first.resource, source, services);
+}
+
+function toRoutes(
+  { spec, metadata }: VirtualService,
+  source: RouteSource,
+  services: MeshSnapshot['services'],
+): readonly L4RouteConfig[] {
+  const namespace = namespaceOf({ metadata });
+  const named = [
+    ...(spec.tls ?? []).map((rule, index) => ({ rule, name: `tls-${index + 1}` })),
+    ...(spec.tcp ?? []).map((rule, index) => ({ rule, name: `tcp-${index + 1}` })),
+  ];
+  return named.flatMap(({ rule, name }) => {
+    const match = toMatch(rule, source);
+    const destinations = (rule.route ?? []).map(({ destination: { host, subset, port }, weight }) => ({
+      service: resolveHost(host, namespace, services).key,
+      subset: subset || null,
+      port: port?.number || null,
+      weight: weight ?? 0,
+    }));
+    return match === null || destinations.length === 0 ? [] : [{ name, match, destinations }];
+  });
+}
+
+/** The blocks that are for this source; `null` when the rule has blocks, but none for it. */
+function toMatch(rule: TlsRule | TcpRule, source: RouteSource): L4RouteConfig['match'] | null {
+  const given: readonly (TlsRule['match'][number] | NonNullable<TcpRule['match']>[number])[] = rule.match ?? [];
+  const blocks = given.filter((block) => isForSource(block, source));
+  if (given.length > 0 && blocks.length === 0) return null;
+  return blocks.map((block) => ({
+    ...('sniHosts' in block ? { sniHosts: block.sniHosts } : {}),
+    ...(block.port ? { port: block.port } : {}),
+    ...(block.destinationSubnets?.length ? { destinationSubnets: block.destinationSubnets } : {}),
+  }));
+}

@@ -1,0 +1,285 @@
+import { describe, expect, it } from 'vitest';
+import { FaultInjection } from '../../../core/model/fault-injection.ts';
+import { continueFrom } from '../../../core/snapshot/to-sidecar-config.ts';
+import { configOf, meshOf, resourcesOf, routes, serviceIn, shop, versions, workload } from './mesh-of.ts';
+
+const resource = (kind: string, spec: string, api = 'networking.istio.io/v1', name = 'x', namespace = 'shop') =>
+  `\napiVersion: ${api}\nkind: ${kind}\nmetadata: { name: ${name}, namespace: ${namespace} }\nspec: { ${spec} }\n`;
+const web = (yaml: string, workloads = shop()) => configOf(meshOf(workloads, yaml), 'web');
+const payments = (yaml: string, workloads = shop()) => serviceIn(web(yaml, workloads), 'payments.shop');
+
+describe('an SMI TrafficSplit', () => {
+  const split = (weights: string) =>
+    resource('TrafficSplit', `service: payments, backends: [${weights}]`, 'split.smi-spec.io/v1alpha2');
+  it.each([
+    ['{ service: payments, weight: 90 }, { service: orders, weight: 10 }', [90_000, 10_000]],
+    ['{ service: payments, weight: 900m }, { service: orders, weight: 100m }', [900, 100]],
+  ])('%s is one route by weight', (weights, expected) => {
+    expect(payments(split(weights)).routes).toMatchObject([
+      { match: [], destinations: expected.map((weight) => ({ weight })) },
+    ]);
+  });
+});
+
+describe('a ServiceEntry', () => {
+  const entry = (spec: string) => resource('ServiceEntry', spec);
+  const service = (spec: string, key = 'api.example.com') =>
+    web(entry(spec)).services.find((candidate) => candidate.key === key);
+  const port = 'ports: [{ number: 443, name: https, protocol: HTTPS, targetPort: 8443 }]';
+
+  it('is a service under its host, with its endpoints or the host itself', () => {
+    expect(service(`hosts: [api.example.com], resolution: DNS, ${port}`)).toMatchObject({
+      hosts: ['api.example.com'],
+      ports: [{ port: 443, protocol: 'tls' }],
+      endpoints: [{ address: 'api.example.com', ports: [{ port: 443, targetPort: 8_443 }], mesh: false }],
+    });
+    const fixed = service(
+      `hosts: [api.example.com], resolution: STATIC, ${port}, endpoints: [{ address: 10.9.9.9, ports: { https: 9443 } }]`,
+    );
+    expect(fixed?.endpoints).toMatchObject([{ address: '10.9.9.9', ports: [{ port: 443, targetPort: 9_443 }] }]);
+  });
+
+  it('is nothing where no endpoint is known, and for namespaces that it is not exported to', () => {
+    expect(service(`hosts: [api.example.com], resolution: NONE, ${port}`)).toBeUndefined();
+    expect(service(`hosts: ["*.example.com"], resolution: NONE, ${port}`, '*.example.com')).toBeUndefined();
+    expect(service(`hosts: [api.example.com], resolution: DNS, exportTo: [other], ${port}`)).toBeUndefined();
+  });
+
+  it('can be the destination of a route', () => {
+    const yaml = `${entry(`hosts: [api.example.com], resolution: DNS, ${port}`)}---${routes('[{ route: [{ destination: { host: api.example.com } }] }]')}`;
+    const config = web(yaml);
+    expect(serviceIn(config, 'payments.shop').routes[0]?.destinations[0]?.service).toBe('api.example.com');
+    expect(serviceIn(config, 'api.example.com').endpoints).toHaveLength(1);
+  });
+});
+
+describe('a Sidecar', () => {
+  const sidecar = (spec: string, namespace = 'shop') => resource('Sidecar', spec, undefined, 'x', namespace);
+  const keys = (yaml: string) => web(yaml, [...shop(), workload({ name: 'orders' })]).services.map(({ key }) => key);
+
+  it.each([
+    ['egress: [{ hosts: ["./*"] }]', ['orders.shop', 'payments.shop', 'web.shop']],
+    ['egress: [{ hosts: ["./payments.shop.svc.cluster.local"] }]', ['payments.shop']],
+    ['egress: [{ hosts: ["*/orders.shop.svc.cluster.local"] }]', ['orders.shop']],
+    ['egress: [{ hosts: ["other/*"] }]', []],
+    ['egress: [{ hosts: ["~/*"] }]', []],
+    [
+      'workloadSelector: { labels: { app: orders } }, egress: [{ hosts: ["~/*"] }]',
+      ['orders.shop', 'payments.shop', 'web.shop'],
+    ],
+    ['workloadSelector: { labels: { app: web } }, egress: [{ hosts: ["~/*"] }]', []],
+  ])('with %s lets web see %j', (spec, expected) => {
+    expect(keys(sidecar(spec))).toEqual(expected);
+  });
+
+  it('of the root namespace is for all without one of their own', () => {
+    const root = sidecar('egress: [{ hosts: ["~/*"] }]', 'istio-system');
+    expect(keys(root)).toEqual([]);
+    expect(keys(`${root}---${sidecar('egress: [{ hosts: ["./*"] }]')}`)).toHaveLength(3);
+  });
+
+  it.each([
+    ['outboundTrafficPolicy: { mode: REGISTRY_ONLY }', 'registry-only'],
+    ['outboundTrafficPolicy: { mode: ALLOW_ANY }', undefined],
+    ['outboundTrafficPolicy: {}', 'registry-only'],
+    ['egress: [{ hosts: ["./*"] }]', undefined],
+  ])('with %s makes unknown hosts %s', (spec, expected) => {
+    expect(web(sidecar(spec)).outbound).toBe(expected);
+  });
+
+  it('takes the rest from the settings of the mesh', () => {
+    const settings = resource(
+      'MeshSettings',
+      'outboundTrafficPolicy: { mode: REGISTRY_ONLY }',
+      'meshdesk.dev/v1alpha1',
+    );
+    expect(web(settings).outbound).toBe('registry-only');
+    expect(web(`${settings}---${sidecar('outboundTrafficPolicy: { mode: ALLOW_ANY }')}`).outbound).toBeUndefined();
+  });
+});
+
+describe('settings of the mesh', () => {
+  const settings = (spec: string) => resource('MeshSettings', spec, 'meshdesk.dev/v1alpha1');
+  const rule = (more: string) => routes(`[{ ${more} route: [{ destination: { host: payments } }] }]`);
+  it('give retries to rules that say nothing', () => {
+    const yaml = settings('defaultHttpRetryPolicy: { attempts: 5, retryOn: "503" }');
+    expect(payments(`${yaml}---${rule('')}`).routes[0]?.retries).toMatchObject({ attempts: 5, retryOn: '503' });
+    expect(payments(`${yaml}---${rule('retries: { attempts: 1 },')}`).routes[0]?.retries).toMatchObject({
+      attempts: 1,
+    });
+  });
+
+  it('with faultOrder istio let a fault switch retries and timeout off', () => {
+    const faulty = rule(
+      'timeout: 2s, retries: { attempts: 3 }, fault: { abort: { httpStatus: 503, percentage: { value: 10 } } },',
+    );
+    expect(payments(`${settings('faultOrder: istio')}---${faulty}`).routes[0]).toMatchObject({
+      timeoutMs: null,
+      retries: { attempts: 0 },
+    });
+    expect(payments(faulty).routes[0]).toMatchObject({ timeoutMs: 2_000, retries: { attempts: 3 } });
+  });
+});
+
+describe('connections', () => {
+  it('have routes by SNI and by port', () => {
+    const yaml = resource(
+      'VirtualService',
+      `hosts: [payments], tls: [{ match: [{ port: 443, sniHosts: [payments] }], route: [{ destination: { host: payments, subset: v1 } }] }],
+      tcp: [{ match: [{ port: 5432, gateways: [mesh] }, { port: 1, gateways: [gw] }], route: [{ destination: { host: payments }, weight: 1 }] }]`,
+    );
+    expect(payments(`${yaml}---${versions}`).l4Routes).toEqual([
+      {
+        name: 'tls-1',
+        match: [{ sniHosts: ['payments'], port: 443 }],
+        destinations: [{ service: 'payments.shop', subset: 'v1', port: null, weight: 0 }],
+      },
+      {
+        name: 'tcp-1',
+        match: [{ port: 5_432 }],
+        destinations: [{ service: 'payments.shop', subset: null, port: null, weight: 1 }],
+      },
+    ]);
+  });
+});
+
+describe('localities', () => {
+  const at = (name: string, place: string, service = name) =>
+    workload({
+      name,
+      service,
+      labels: { 'dev.meshdesk.locality': place },
+      addresses: [{ network: 'shop', ip: `10.0.1.${name.length}`, aliases: [service] }],
+    });
+  const placed = [at('web', 'eu/a'), at('payments', 'eu/a'), at('payments-far', 'us/a', 'payments')];
+  const rule = (policy: string) => resource('DestinationRule', `host: payments, trafficPolicy: { ${policy} }`);
+
+  it('order endpoints once outliers are watched for, and not without', () => {
+    expect(payments(rule('outlierDetection: {}'), placed).shares).toEqual([
+      { endpoint: 'payments', priority: 0, weight: 1 },
+      { endpoint: 'payments-far', priority: 1, weight: 1 },
+    ]);
+    expect(payments(rule('loadBalancer: { simple: RANDOM }'), placed).shares).toBeUndefined();
+    expect(
+      payments(rule('outlierDetection: {}, loadBalancer: { localityLbSetting: { enabled: false } }'), placed).shares,
+    ).toEqual([
+      { endpoint: 'payments', priority: 0, weight: 1 },
+      { endpoint: 'payments-far', priority: 1, weight: 1 },
+    ]);
+  });
+
+  it('share traffic as distribute says', () => {
+    const distribute =
+      'loadBalancer: { localityLbSetting: { distribute: [{ from: eu/*, to: { eu/*: 30, us/*: 70 } }] } }';
+    expect(payments(rule(distribute), placed).shares?.map(({ weight }) => weight)).toEqual([30, 70]);
+  });
+});
+
+describe('injections', () => {
+  const active = (spec: string) => {
+    const [found] = resourcesOf(resource('FaultInjection', spec, 'meshdesk.dev/v1alpha1', 'f'));
+    return { resource: FaultInjection.parse(found), sinceMs: 1_000, expiresAtMs: 61_000 };
+  };
+  const injections = (spec: string, id = 'web') =>
+    configOf(meshOf(shop(), '', { injections: [active(spec)] }), id).injections;
+
+  it.each([
+    [
+      'delay: { percentage: { value: 10 }, normalDelay: { mean: 100ms, deviation: 10ms } }',
+      { kind: 'delay', delay: { kind: 'normal', meanMs: 100, deviationMs: 10 } },
+    ],
+    [
+      'delay: { percentage: { value: 10 }, percentileDelay: { p50: 10ms, p99: 1s } }',
+      {
+        kind: 'delay',
+        delay: {
+          kind: 'percentiles',
+          points: [
+            { percentile: 50, ms: 10 },
+            { percentile: 99, ms: 1_000 },
+          ],
+        },
+      },
+    ],
+    [
+      'abort: { percentage: { value: 10 }, grpcStatus: UNAVAILABLE }',
+      { kind: 'abort', httpStatus: 200, grpcStatus: 14 },
+    ],
+    [
+      'responseBandwidth: { percentage: { value: 10 }, kibPerSecond: 2 }',
+      { kind: 'response-bandwidth', bytesPerSecond: 2_048 },
+    ],
+    ['truncate: { percentage: { value: 10 }, afterBytes: 5 }', { kind: 'truncate', afterBytes: 5 }],
+    ['body: { percentage: { value: 10 }, set: x }', { kind: 'body', set: 'x', replace: [] }],
+    [
+      'headers: { percentage: { value: 10 }, response: { remove: [X-A] } }',
+      { kind: 'headers', request: null, response: { remove: ['x-a'], set: [], add: [] } },
+    ],
+    [
+      'tcp: { latency: { latency: 100ms, jitter: 10ms, stream: upstream, percentage: { value: 10 } } }',
+      { kind: 'tcp-latency', stream: 'upstream', latencyMs: 100, jitterMs: 10 },
+    ],
+    [
+      'tcp: { bandwidth: { kbPerSecond: 1, percentage: { value: 10 } } }',
+      { kind: 'tcp-bandwidth', stream: 'downstream', bytesPerSecond: 1_000 },
+    ],
+    [
+      'tcp: { slicer: { averageBytes: 10, variationBytes: 2, delay: 50us, percentage: { value: 10 } } }',
+      { kind: 'tcp-slicer', averageBytes: 10, variationBytes: 2, delayMs: 0.05 },
+    ],
+    ['tcp: { refuse: { percentage: { value: 10 } } }', { kind: 'tcp-refuse' }],
+    ['dns: { delay: { fixedDelay: 1s, percentage: { value: 10 } } }', { kind: 'dns-delay', delayMs: 1_000 }],
+  ])('say %s in numbers', (fault, action) => {
+    expect(injections(`from: web, to: payments, fault: { ${fault} }`)).toMatchObject([
+      {
+        id: 'f',
+        service: 'payments.shop',
+        percent: 10,
+        action,
+        trigger: { kind: 'always' },
+        sinceMs: 1_000,
+        expiresAtMs: 61_000,
+      },
+    ]);
+  });
+
+  it('are for the callers they name, with trigger and schedule', () => {
+    const spec =
+      'from: web, to: payments, port: 8080, trigger: { every: 3 }, schedule: { on: 10s, off: 50s }, fault: { tcp: { resetPeer: {} } }';
+    expect(injections(spec)).toMatchObject([
+      {
+        port: 8_080,
+        percent: 100,
+        trigger: { kind: 'every', count: 3 },
+        schedule: { startAfterMs: 0, onMs: 10_000, offMs: 50_000 },
+      },
+    ]);
+    expect(injections(spec, 'payments')).toBeUndefined();
+  });
+
+  it('of workloads are not for sidecars', () => {
+    expect(injections('to: payments, fault: { workload: { kill: {} } }')).toBeUndefined();
+  });
+});
+
+describe('a change of endpoints', () => {
+  it('compiles no routes again, and leaves other services the same objects', () => {
+    const yaml = `${versions}---${routes('[{ match: [{ uri: { prefix: /a } }], route: [{ destination: { host: payments, subset: v1 } }] }]')}`;
+    const resources = resourcesOf(yaml);
+    const before = meshOf([...shop(), workload({ name: 'orders' })], '', { resources });
+    const old = configOf(before, 'web');
+    const after = meshOf(
+      [...shop(), workload({ name: 'orders' }), workload({ name: 'payments-v3', service: 'payments', version: 'v3' })],
+      '',
+      { resources, revision: 2 },
+    );
+    continueFrom(before, after);
+    const now = configOf(after, 'web');
+    expect(serviceIn(now, 'payments.shop')).not.toBe(serviceIn(old, 'payments.shop'));
+    expect(serviceIn(now, 'payments.shop').routes).toBe(serviceIn(old, 'payments.shop').routes);
+    expect(serviceIn(now, 'orders.shop')).toBe(serviceIn(old, 'orders.shop'));
+    const same = meshOf([...shop(), workload({ name: 'orders' })], '', { resources, revision: 3 });
+    continueFrom(before, same);
+    expect(configOf(same, 'web').services).toBe(old.services);
+  });
+});
