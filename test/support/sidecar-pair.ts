@@ -1,86 +1,66 @@
-import type { PortProtocol } from '../../core/model/protocol.ts';
-import type { ServiceConfig, SidecarConfig } from '../../core/model/sidecar-config.ts';
+/** web's application -> web's sidecar -> mesh mTLS -> orders' sidecar -> orders' application, all in this process. */
 import { TestCa } from './test-ca.ts';
-import { emptyConfig, freePort, serviceOf, TestSidecar } from './test-sidecar.ts';
+import { emptyConfig, freePort, serviceOf, spiffeIdOfName, TestSidecar } from './test-sidecar.ts';
 
-export interface SidecarPair {
+const servicePort = 8_080;
+
+export class SidecarPair {
+  readonly ca: TestCa;
   readonly web: TestSidecar;
-  /** One for each application. */
-  readonly servers: readonly TestSidecar[];
-  /** Where web's application calls the service `shop`. */
-  readonly port: number;
-  /** Gives web another configuration, made from the one it has. */
-  change(change: (config: SidecarConfig) => SidecarConfig): Promise<void>;
-  close(): Promise<void>;
-}
+  readonly orders: TestSidecar;
+  /** Where web's application calls orders. */
+  readonly outboundPort: number;
+  /** Where orders' sidecar takes calls for its application. */
+  readonly inboundPort: number;
 
-export interface PairOptions {
-  /** What the service's port is declared to speak. Default `auto`. */
-  readonly protocol?: PortProtocol;
-  /** False: the applications have no sidecar, web's connects to them directly. */
-  readonly mesh?: boolean;
-  readonly service?: (service: ServiceConfig) => ServiceConfig;
-}
+  private constructor(ca: TestCa, web: TestSidecar, orders: TestSidecar, ports: [number, number]) {
+    this.ca = ca;
+    this.web = web;
+    this.orders = orders;
+    [this.outboundPort, this.inboundPort] = ports;
+  }
 
-const listen = (port: number) => ({ host: '127.0.0.1', port });
-const servicePort = 50_051;
-
-/** web's sidecar, and one sidecar for each application (by its port) of the service `shop`, as in the process runtime. */
-export async function startSidecarPair(
-  applications: readonly number[],
-  options: PairOptions = {},
-): Promise<SidecarPair> {
-  const { protocol = 'auto', mesh = true, service = (asIs) => asIs } = options;
-  const ca = await TestCa.create();
-  const web = await TestSidecar.start({ ca, name: 'web' });
-  const servers: TestSidecar[] = [];
-  const endpoints: { mesh: boolean; ports: { port: number; targetPort: number }[] }[] = [];
-  for (const application of applications) {
-    if (!mesh) {
-      endpoints.push({ mesh, ports: [{ port: servicePort, targetPort: application }] });
-      continue;
-    }
-    const inboundPort = await freePort();
-    const server = await TestSidecar.start({ ca, name: 'shop' });
-    servers.push(server);
-    const pushed = await server.control.push(
-      emptyConfig('shop', 1, {
-        listeners: {
-          kind: 'explicit',
-          inbound: [{ listen: listen(inboundPort), target: listen(application), port: servicePort }],
-          outbound: [],
-          httpProxy: null,
-        },
-        inbound: { mtls: 'PERMISSIVE', ports: [{ port: servicePort, protocol, mtls: 'PERMISSIVE' }] },
+  /** `meshPort`: where calls go instead of orders' sidecar. */
+  static async start(applicationPort: number, options: { meshPort?: number; ca?: TestCa } = {}): Promise<SidecarPair> {
+    const ca = options.ca ?? (await TestCa.create());
+    const [outboundPort, inboundPort] = [await freePort(), await freePort()];
+    const listen = (port: number) => ({ host: '127.0.0.1', port });
+    const web = await TestSidecar.start({ ca, name: 'web' });
+    const orders = await TestSidecar.start({ ca, name: 'orders' });
+    const inbound = [{ listen: listen(inboundPort), target: listen(applicationPort), port: servicePort }];
+    await orders.control.push(
+      emptyConfig('orders', 1, {
+        listeners: { kind: 'explicit', inbound, outbound: [], httpProxy: null },
+        inbound: { mtls: 'STRICT', ports: [{ port: servicePort, protocol: 'auto', mtls: 'STRICT' }] },
       }),
     );
-    if (pushed.type !== 'ack') throw new Error('the configuration of shop was refused');
-    endpoints.push({ mesh, ports: [{ port: servicePort, targetPort: inboundPort }] });
+    const targetPort = options.meshPort ?? inboundPort;
+    const outbound = [{ listen: listen(outboundPort), service: 'orders.shop', port: servicePort }];
+    await web.control.push(
+      emptyConfig('web', 1, {
+        listeners: { kind: 'explicit', inbound: [], outbound, httpProxy: null },
+        services: [
+          serviceOf('orders', servicePort, [{ mesh: true, ports: [{ port: servicePort, targetPort }] }], 'auto'),
+        ],
+      }),
+    );
+    return new SidecarPair(ca, web, orders, [outboundPort, inboundPort]);
   }
-  const port = await freePort();
-  const base = serviceOf('shop', servicePort, endpoints);
-  let config = emptyConfig('web', 1, {
-    listeners: {
-      kind: 'explicit',
-      inbound: [],
-      outbound: [{ listen: listen(port), service: base.key, port: servicePort }],
-      httpProxy: null,
-    },
-    services: [service({ ...base, ports: [{ port: servicePort, protocol }] })],
-  });
-  const push = async (next: SidecarConfig) => {
-    config = next;
-    if ((await web.control.push(config)).type !== 'ack') throw new Error('the configuration of web was refused');
-  };
-  await push(config);
-  return {
-    web,
-    servers,
-    port,
-    change: (change) => push({ ...change(config), revision: config.revision + 1 }),
-    async close() {
-      await web.close();
-      for (const server of servers) await server.close();
-    },
-  };
+
+  /** Connections that orders' sidecar took from web's, by its reports so far. */
+  get meshConnections(): number {
+    return this.orders.control.reports
+      .flatMap(({ edges }) => edges)
+      .reduce((sum, { connectionsOpened }) => sum + connectionsOpened, 0);
+  }
+
+  /** A new certificate for one of the two. */
+  async rotate(name: 'web' | 'orders'): Promise<void> {
+    await this[name].control.issue(this.ca, spiffeIdOfName(name));
+  }
+
+  async close(): Promise<void> {
+    await this.web.close();
+    await this.orders.close();
+  }
 }
