@@ -44,10 +44,8 @@ export function decideCors(policy: CorsPolicy, request: CorsRequest): CorsDecisi
   }
   const allowed: (readonly [string, string])[] = [['access-control-allow-origin', origin]];
   if (policy.allowCredentials) allowed.push(['access-control-allow-credentials', 'true']);
-  if (!isPreflight) {
-    if (policy.exposeHeaders !== '') allowed.push(['access-control-expose-headers', policy.exposeHeaders]);
-    return { kind: 'allow', headers: allowed };
-  }
+  if (policy.exposeHeaders !== '') allowed.push(['access-control-expose-headers', policy.exposeHeaders]);
+  if (!isPreflight) return { kind: 'allow', headers: allowed };
   if (policy.allowMethods !== '') allowed.push(['access-control-allow-methods', policy.allowMethods]);
   if (policy.allowHeaders !== '') allowed.push(['access-control-allow-headers', policy.allowHeaders]);
   if (policy.maxAgeSeconds !== null) allowed.push(['access-control-max-age', String(policy.maxAgeSeconds)]);

@@ -144,14 +144,15 @@ function compilePool(pool: ConnectionPool | undefined): Partial<ClusterPolicy> {
 }
 
 function compileOutlier(detection: OutlierDetection): OutlierConfig {
-  const { consecutiveErrors, splitExternalLocalOriginErrors: isSplit } = detection;
+  // `consecutiveErrors`, deprecated, has no effect any more (asked of istiod); the checks say so.
+  const { splitExternalLocalOriginErrors: isSplit } = detection;
   const codes = detection.outlierDetectionHttpErrorCodes ?? [];
   const baseEjectionMs = toMs(detection.baseEjectionTime) ?? defaultOutlierPolicy.baseEjectionMs;
   const localOrigin = isSplit === true ? detection.consecutiveLocalOriginFailures || 5 : null;
   return {
     consecutive5xx: detection.consecutive5xxErrors ?? defaultOutlierPolicy.consecutive5xx,
     // Deprecated, and counted so before it was split into two.
-    consecutiveGatewayErrors: detection.consecutiveGatewayErrors ?? consecutiveErrors ?? 0,
+    consecutiveGatewayErrors: detection.consecutiveGatewayErrors ?? 0,
     consecutiveLocalOriginFailures: localOrigin,
     intervalMs: toMs(detection.interval) ?? defaultOutlierPolicy.intervalMs,
     baseEjectionMs,

@@ -17,6 +17,8 @@ export interface MeshdeskSide extends Side {
 /** The product's own way from YAML to a sidecar: parse, compile, push over the control stream; explicit listeners. */
 export async function startMeshdeskSide(): Promise<MeshdeskSide> {
   const sidecar = await TestSidecar.start();
+  // Faults live as long as somebody renews them.
+  sidecar.control.startHeartbeats(1_000);
   const proxyPort = await freePort();
   const agent = new Agent({ keepAlive: true, maxSockets: 32 });
   const listeners = {
@@ -59,6 +61,7 @@ export async function startMeshdeskSide(): Promise<MeshdeskSide> {
     },
     async close() {
       agent.destroy();
+      sidecar.control.stopHeartbeats();
       await sidecar.close();
     },
   };

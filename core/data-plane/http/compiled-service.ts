@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
 import { meshAlpn } from '../../model/identity.ts';
-import type { Endpoint, FaultConfig, HttpRoute, ServiceConfig } from '../../model/sidecar-config.ts';
+import type { PortProtocol } from '../../model/protocol.ts';
+import type { Endpoint, FaultConfig, ServiceConfig } from '../../model/sidecar-config.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
-import { compileRoutes } from '../../policy/match-route.ts';
+import { compileRouteMatches, type RouteMatch } from '../../policy/match-route.ts';
 import type { RequestView } from '../../policy/request-view.ts';
 import type { ChosenEndpoint, UpstreamTarget } from '../connection.ts';
 
@@ -27,7 +28,7 @@ export interface CompiledService {
   /** All faults of this service. */
   readonly faults: readonly CompiledFault[];
   /** First matching route (`null`: none matches); absent when the service has no routes. */
-  readonly matchRoute: ((request: RequestView) => HttpRoute | null) | null;
+  readonly matchRoute: ((request: RequestView) => RouteMatch | null) | null;
   /** Faults of the whole service and of this route; the same empty list when there are none. */
   faultsOf(route: string | null): readonly CompiledFault[];
   /** Endpoints of a subset (`null`: all), for a service port. An unknown subset has none. */
@@ -49,7 +50,7 @@ export function toTargetPort(endpoint: Endpoint, port: number): number {
 
 export function compileService(config: ServiceConfig, faults: readonly CompiledFault[]): CompiledService {
   const serverName = config.hosts.find((host) => isIP(host) === 0) ?? config.key;
-  const toEndpoint = (endpoint: Endpoint, port: number) => toHttpEndpoint(config.key, serverName, endpoint, port);
+  const toEndpoint = (endpoint: Endpoint, port: number) => toHttpEndpoint(config, serverName, endpoint, port);
   const cached = new Map<string, readonly HttpEndpoint[]>();
   const list = (key: string, port: number, select: () => readonly Endpoint[]) => {
     const known = cached.get(key);
@@ -77,7 +78,7 @@ export function compileService(config: ServiceConfig, faults: readonly CompiledF
   return {
     config,
     faults,
-    matchRoute: config.routes.length === 0 ? null : compileRoutes(config.routes),
+    matchRoute: config.routes.length === 0 ? null : compileRouteMatches(config.routes),
     faultsOf(route) {
       if (faults.length === 0) return noFaults;
       return (route === null ? undefined : faultsByRoute.get(route)) ?? everyRoute;
@@ -93,7 +94,14 @@ export function compileService(config: ServiceConfig, faults: readonly CompiledF
   };
 }
 
-function toHttpEndpoint(service: string, serverName: string, endpoint: Endpoint, port: number): HttpEndpoint {
+/** What a port that declares its protocol is spoken to in, whatever the client speaks; nothing for one that does not. */
+export function speaksOf(protocol: PortProtocol | undefined): Pick<HttpEndpoint, 'speaks'> {
+  if (protocol === 'http') return { speaks: 'http/1.1' };
+  return protocol === 'http2' || protocol === 'grpc' ? { speaks: 'http/2' } : {};
+}
+
+function toHttpEndpoint(config: ServiceConfig, serverName: string, endpoint: Endpoint, port: number): HttpEndpoint {
+  const service = config.key;
   const targetPort = toTargetPort(endpoint, port);
   const tls = endpoint.mesh ? { alpn: meshAlpn.http, spiffeId: endpoint.spiffeId, serverName } : null;
   return {
@@ -110,6 +118,7 @@ function toHttpEndpoint(service: string, serverName: string, endpoint: Endpoint,
       protocol: 'http/1.1',
       mtls: endpoint.mesh,
     },
+    ...speaksOf(config.ports.find((listed) => listed.port === port)?.protocol),
     key: `${service}:${port} ${endpoint.id} ${endpoint.address}:${targetPort} ${tls === null ? '' : tls.spiffeId}`,
   };
 }

@@ -149,11 +149,11 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     this.#response.sendTrailers(this.#wire, bytes, trailers);
   }
 
-  answer({ status, flag, body }: MeshAnswer): void {
+  answer({ status, flag, body, headers }: MeshAnswer): void {
     const keep = flag !== 'DPE' && flag !== 'SI' && this.#mayKeep();
     this.#response.closes = !keep;
     const connection = keep ? (this.#minor === 0 ? 'keep-alive' : null) : 'close';
-    const answer = writeAnswer({ status, flag, body, connection, headOnly: this.#headOnly });
+    const answer = writeAnswer({ status, flag, body, headers, connection, headOnly: this.#headOnly });
     this.#wire.send(answer, 0, answer.length);
   }
 

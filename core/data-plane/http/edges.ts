@@ -1,4 +1,5 @@
 /** Names of edges, as telemetry counts them: who called whom, on which port. */
+import type { SeenProtocol } from '../../model/protocol.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
 import type { DownstreamContext } from '../connection.ts';
 
@@ -8,7 +9,7 @@ export function portOf(context: DownstreamContext): number {
   return context.service?.port ?? context.originalDestination?.port ?? 0;
 }
 
-export function inboundEdge(context: DownstreamContext, port: number): EdgeKey {
+export function inboundEdge(context: DownstreamContext, port: number, protocol: SeenProtocol = 'http/1.1'): EdgeKey {
   return {
     direction: 'inbound',
     peerService: null,
@@ -16,7 +17,7 @@ export function inboundEdge(context: DownstreamContext, port: number): EdgeKey {
     peerAddress: context.remote.host,
     peerSpiffeId: context.peerSpiffeId,
     port,
-    protocol: 'http/1.1',
+    protocol,
     mtls: context.peerSpiffeId !== null,
   };
 }

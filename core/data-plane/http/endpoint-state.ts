@@ -1,4 +1,5 @@
-import type { EdgeRecorder, UpstreamError } from '../connection.ts';
+import type { SeenProtocol } from '../../model/protocol.ts';
+import type { EdgeRecorder, TelemetrySink, UpstreamError } from '../connection.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import { maxIdlePerEndpoint } from './limits.ts';
 import type { UpstreamCarrier, UpstreamSession } from './streams.ts';
@@ -17,6 +18,8 @@ export class EndpointState {
   readonly carrier: UpstreamCarrier;
   /** Counts the connections of an outbound edge; `null` inbound. */
   readonly recorder: EdgeRecorder | null;
+  /** Of `recorder`. */
+  readonly protocol: SeenProtocol;
   /** Requests under way, for least-request balancing. */
   active = 0;
   generation = -1;
@@ -29,11 +32,13 @@ export class EndpointState {
   readonly preparing = new Set<UpstreamSession>();
   /** Those with room, the one used last at the end. */
   readonly #room: UpstreamSession[] = [];
+  readonly #recorders = new Map<SeenProtocol, EdgeRecorder>();
 
   constructor(endpoint: HttpEndpoint, carrier: UpstreamCarrier, recorder: EdgeRecorder | null) {
     this.endpoint = endpoint;
     this.carrier = carrier;
     this.recorder = recorder;
+    this.protocol = endpoint.edge.protocol;
     this.shared = carrier.shared;
   }
 
@@ -45,6 +50,16 @@ export class EndpointState {
 
   get isUnused(): boolean {
     return this.active === 0 && this.sessions.size === 0 && this.waiters.length === 0 && this.dials.length === 0;
+  }
+
+  /** Counts requests of this protocol; connections are counted by `recorder`, whatever travels on them. */
+  recorderOf(protocol: SeenProtocol, telemetry: TelemetrySink): EdgeRecorder | null {
+    if (this.recorder === null || protocol === this.protocol) return this.recorder;
+    const known = this.#recorders.get(protocol);
+    if (known !== undefined) return known;
+    const made = telemetry.edge({ ...this.endpoint.edge, protocol });
+    this.#recorders.set(protocol, made);
+    return made;
   }
 
   take(): UpstreamSession | null {

@@ -1,3 +1,4 @@
+import type { SeenProtocol } from '../../model/protocol.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
 import type { EdgeRecorder, TelemetrySink } from '../connection.ts';
 import type { EndpointState } from './endpoint-state.ts';
@@ -7,8 +8,10 @@ import type { Routing } from './routing.ts';
 /** What is known about a request for the record; told to telemetry when it ends. Reused from request to request. */
 export class ExchangeRecord {
   readonly #telemetry: TelemetrySink;
-  /** The client's connection counts (inbound); `null`: the edge of the endpoint. */
-  readonly #client: EdgeRecorder | null;
+  /** The client's connection counts (inbound), by what it asks for; `null`: the edge of the endpoint. */
+  readonly #clientRecorder: ((protocol: SeenProtocol) => EdgeRecorder) | null;
+  #client: EdgeRecorder | null = null;
+  #protocol: SeenProtocol | null = null;
   /** False when the caller's sidecar tells this request already. */
   readonly #sampled: boolean;
   #recorder: EdgeRecorder | null = null;
@@ -16,15 +19,22 @@ export class ExchangeRecord {
   #edge: EdgeKey | null = null;
   #arrivedAtMs = 0;
 
-  constructor(telemetry: TelemetrySink, client: EdgeRecorder | null, sampled: boolean) {
+  constructor(
+    telemetry: TelemetrySink,
+    clientRecorder: ((protocol: SeenProtocol) => EdgeRecorder) | null,
+    sampled: boolean,
+  ) {
     this.#telemetry = telemetry;
-    this.#client = client;
+    this.#clientRecorder = clientRecorder;
     this.#sampled = sampled;
-    this.#recorder = client;
   }
 
-  begin(arrivedAtMs: number): void {
+  begin(arrivedAtMs: number, protocol: SeenProtocol): void {
     this.#arrivedAtMs = arrivedAtMs;
+    if (protocol !== this.#protocol) {
+      this.#protocol = protocol;
+      this.#client = this.#clientRecorder?.(protocol) ?? null;
+    }
     this.#recorder = this.#client;
     this.#flags = '';
     this.#edge = null;
@@ -38,7 +48,7 @@ export class ExchangeRecord {
   /** The endpoint that was chosen last. */
   choose(state: EndpointState): void {
     this.#edge = state.endpoint.edge;
-    this.#recorder = this.#client ?? state.recorder;
+    this.#recorder = this.#client ?? state.recorderOf(this.#protocol ?? 'http/1.1', this.#telemetry);
   }
 
   bytes(sent: number, received: number): void {
@@ -50,7 +60,8 @@ export class ExchangeRecord {
     const durationMs = nowMs - this.#arrivedAtMs;
     const flags = this.#flags;
     const edge = this.#edge ?? routing.edge;
-    (this.#recorder ?? this.#telemetry.edge(edge)).request(status, flags, durationMs * 1_000);
+    const protocol = this.#protocol ?? 'http/1.1';
+    (this.#recorder ?? this.#telemetry.edge({ ...edge, protocol })).request(status, flags, durationMs * 1_000);
     if (!this.#sampled || !this.#telemetry.wantsSample(status, flags)) return;
     const { service, route } = routing;
     const { peerWorkload: workload, mtls } = edge;

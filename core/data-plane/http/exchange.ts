@@ -1,28 +1,49 @@
-import { pickEndpoint } from '../../policy/pick-endpoint.ts';
+import type { SeenProtocol } from '../../model/protocol.ts';
+import type { HeaderOperations } from '../../model/traffic-config.ts';
+import { decideCors } from '../../policy/cors.ts';
+import { formatHeaderValue } from '../../policy/header-values.ts';
+import type { AttemptOutcome } from '../../policy/retry-conditions.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Random } from '../../shared/random.ts';
 import type { DownstreamContext, EdgeRecorder, RequestAdmission, TelemetrySink, UpstreamError } from '../connection.ts';
+import type { ClusterSet } from '../upstream/cluster-set.ts';
 import { Attempt, type AttemptedRequest, type AttemptOwner } from './attempt.ts';
-import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
+import type { HeadFields, HttpCodec, RequestHead, ResponseHead } from './codec.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import { drawFaults } from './draw-faults.ts';
+import { editHead } from './edit-head.ts';
 import type { EndpointState } from './endpoint-state.ts';
 import { ExchangeRecord } from './exchange-record.ts';
+import { http2Protocol } from './http2-protocol.ts';
 import { KeptHead } from './kept-head.ts';
-import { maxConnectAttempts, maxHoldMs, smallBodyBytes } from './limits.ts';
+import { maxHoldMs, smallBodyBytes } from './limits.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
 import { isIdempotent } from './request-method.ts';
 import { RequestRouter } from './request-router.ts';
+import { toAnswerOutcome } from './retry-plan.ts';
+import type { RouteActions } from './route-actions.ts';
 import type { Forward, Routing } from './routing.ts';
-import type { BodyForm, CancelReason, ClientStream, RequestEdit, RequestSink, ServerLoss } from './streams.ts';
+import type {
+  BodyForm,
+  CancelReason,
+  ClientStream,
+  MeshAnswer,
+  RequestEdit,
+  RequestSink,
+  ServerLoss,
+} from './streams.ts';
 import { notSet, type TimerWheel, type WheelEntry } from './timer-wheel.ts';
+import { Tries } from './tries.ts';
 import type { Upstreams } from './upstreams.ts';
 
 /** What every exchange of a handler shares. */
 export interface ExchangeParts {
   readonly config: () => CompiledConfig;
   readonly upstreams: Upstreams;
+  readonly clusters: ClusterSet<HttpEndpoint>;
+  /** For heads that a route's header operations have changed; nobody else may use it. */
+  readonly codec: HttpCodec;
   readonly telemetry: TelemetrySink;
   readonly clock: Clock;
   readonly random: Random;
@@ -35,8 +56,8 @@ export interface ExchangeParts {
 export interface ExchangeOptions {
   readonly client: ClientStream;
   readonly context: DownstreamContext;
-  /** Recorder of the client's connection on inbound edges; `null`: the edge of the endpoint counts. */
-  readonly recorder: EdgeRecorder | null;
+  /** Recorder of the client's requests on inbound edges; `null`: the edge of the endpoint counts. */
+  readonly recorder: ((protocol: SeenProtocol) => EdgeRecorder) | null;
   /** The exchange is over and can take the next request. `complete`: the whole answer was sent, the request read to its end. */
   readonly finished: (complete: boolean) => void;
 }
@@ -68,7 +89,18 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   #routing: Routing | null = null;
   #idempotent = false;
   #trailersSent = false;
-  #tried: HttpEndpoint[] = none;
+  readonly #tries: Tries;
+  readonly #tryTimer: WheelEntry = {
+    next: null,
+    previous: null,
+    dueAtMs: notSet,
+    onTimeout: () => this.#tryTimedOut(),
+  };
+  /** Changes to the heads of answers; `null`: none. */
+  #responseEdits: HeaderOperations[] | null = null;
+  #cancelWait: (() => void) | null = null;
+  /** It would have been tried again, had there been tries left. */
+  #exhausted = false;
   #repeats = 0;
   #interim = false;
   /** Status of the final answer, once it is on its way; 0 before. */
@@ -88,6 +120,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     const sampled = context.direction === 'outbound' || context.peerSpiffeId === null;
     this.#record = new ExchangeRecord(parts.telemetry, recorder, sampled);
     this.#attempt = new Attempt(this, this, parts.upstreams, client);
+    this.#tries = new Tries(parts, client.protocol);
   }
 
   get edit(): RequestEdit {
@@ -104,12 +137,56 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     this.#repeats = 0;
     this.#interim = false;
     this.#status = 0;
-    this.#tried = none;
+    this.#responseEdits = null;
+    this.#exhausted = false;
     this.#tunnel = false;
-    this.#record.begin(arrivedAtMs);
+    this.#record.begin(arrivedAtMs, this.#client.protocol === 'http/2' ? http2Protocol(this.head) : 'http/1.1');
     this.#routing = this.#router.route();
+    this.takesChunked = true;
+    if (form === 'chunked') this.#chooseForm();
     this.#idempotent = isIdempotent(this.head);
-    this.replay.begin(this.#idempotent);
+    const routing = this.#routing;
+    if (routing.kind === 'forward') this.#prepare(routing);
+    this.replay.begin(this.#idempotent || this.#tries.plan.looksAtAnswers || this.#tries.plan.conditions.resets);
+  }
+
+  #prepare(routing: Forward): void {
+    const { actions } = routing;
+    this.#tries.begin(routing, this.#router.request, this.#options.context.remote.host);
+    const { setCookie } = this.#tries;
+    if (setCookie !== null) this.#editAnswers({ remove: [], set: [], add: [['set-cookie', setCookie]] });
+    if (actions === null) return;
+    for (const operations of actions.response) this.#editAnswers(operations);
+    if (actions.request.length === 0) return;
+    const { codec } = this.#parts;
+    const edited = editHead(this.head.bytes, this.head, actions.request, (value) => this.#fillIn(value, null));
+    // What a rule writes may not fit into a head; then the request goes on as it came.
+    if (codec.parseRequest(edited, 0, edited.length) === 'complete') this.head.keep(edited, codec.request);
+  }
+
+  #editAnswers(operations: HeaderOperations): void {
+    this.#responseEdits ??= [];
+    this.#responseEdits.push(operations);
+  }
+
+  /** Envoy's variables in a header's value. */
+  #fillIn(value: string, responseCode: number | null): string {
+    const { request } = this.#router;
+    const { remote } = this.#options.context;
+    const pseudo: Readonly<Record<string, string>> = {
+      ':path': request.target,
+      ':method': request.method,
+      ':authority': request.authority,
+      ':scheme': request.scheme,
+    };
+    return formatHeaderValue(value, {
+      request: (name) => pseudo[name] ?? request.header(name),
+      protocol: 'HTTP/1.1',
+      downstreamAddress: `${remote.host}:${remote.port}`,
+      upstreamAddress: this.#attempt.state?.endpoint.endpoint.address ?? null,
+      hostname: null,
+      responseCode,
+    });
   }
 
   start(bytes: Buffer, bodyStart: number, bodyEnd: number, isLast: boolean): void {
@@ -125,18 +202,28 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
       }
     }
     if (routing.kind === 'answer') {
-      this.#answer(routing.status, routing.flag, routing.body);
+      this.#answer(routing.status, routing.flag, routing.body, routing.headers);
       return;
     }
+    if (routing.actions?.cors != null && this.#answersPreflight(routing.actions)) return;
     if (routing.faults.length === 0 || !this.#parts.faultsAllowed()) {
-      this.#connect(routing, bytes, bodyStart, bodyEnd);
+      this.#enter(routing, bytes, bodyStart, bodyEnd);
       return;
     }
     this.replay.push(bytes, bodyStart, bodyEnd);
     this.#applyFaults(routing);
   }
 
-  body(bytes: Buffer, start: number, end: number): void {
+  /** Not every protocol towards the server has chunks: where there are none, the body comes without them. */
+  #chooseForm(): void {
+    const routing = this.#routing;
+    if (routing?.kind !== 'forward') return;
+    const { upstreams } = this.#parts;
+    this.takesChunked = routing.candidates.every((one) => upstreams.takesChunked(one, this.#client.protocol));
+    if (!this.takesChunked) this.form = 'plain';
+  }
+
+  body(bytes: Buffer, start: number, end: number, isLast = false): void {
     if (!this.busy) return;
     const { stream } = this.#attempt;
     if (this.#tunnel) {
@@ -146,11 +233,14 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     }
     this.replay.push(bytes, start, end);
     if (stream === null) {
-      if (this.replay.full) this.#client.pauseRequest();
+      if (isLast) this.#requestEnded();
+      else if (this.replay.full) this.#client.pauseRequest();
       return;
     }
     this.#record.bytes(end - start, 0);
-    if (!stream.sendBody(bytes, start, end, false)) this.#client.pauseRequest();
+    const goOn = stream.sendBody(bytes, start, end, isLast);
+    if (isLast) this.#requestEnded();
+    else if (!goOn) this.#client.pauseRequest();
   }
 
   trailers(bytes: Buffer, trailers: HeadFields): void {
@@ -212,7 +302,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     const { delayMs, abortStatus } = drawFaults(routing.faults, clock.nowMs(), telemetry);
     const proceed = () => {
       this.#timer = null;
-      if (abortStatus === null) this.#connect(routing, noBytes, 0, 0);
+      if (abortStatus === null) this.#enter(routing, noBytes, 0, 0);
       else this.#answer(abortStatus, 'FI', 'fault filter abort');
     };
     if (delayMs === 0) {
@@ -224,25 +314,84 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   }
 
   #connect(routing: Forward, body: Buffer, bodyStart: number, bodyEnd: number): void {
-    const { candidates } = routing;
-    const endpoint = candidates.length === 1 ? (candidates[0] ?? null) : this.#pick(candidates);
+    const endpoint = this.#tries.pick(routing.candidates);
     if (endpoint === null) {
       this.#answer(503, 'UH', 'no healthy upstream');
       return;
     }
+    this.#tries.began(endpoint);
     this.#try(endpoint, false, body, bodyStart, bodyEnd);
+    const { perTryTimeoutMs } = this.#tries.plan;
+    if (perTryTimeoutMs !== null && this.busy && this.#status === 0) {
+      this.#parts.timers.remove(this.#tryTimer);
+      this.#parts.timers.add(this.#tryTimer, perTryTimeoutMs);
+    }
+  }
+
+  /** Into the cluster, as soon as its limits allow it. */
+  #enter(routing: Forward, body: Buffer, bodyStart: number, bodyEnd: number): void {
+    const admitted = this.#tries.admit(() => {
+      this.#cancelWait = null;
+      if (this.busy) this.#connect(routing, noBytes, 0, 0);
+    });
+    if (admitted.kind === 'send') {
+      this.#connect(routing, body, bodyStart, bodyEnd);
+    } else if (admitted.kind === 'overflow') {
+      this.#answer(
+        503,
+        'UO',
+        'upstream connect error or disconnect/reset before headers. reset reason: overflow',
+        overloaded,
+      );
+    } else {
+      this.replay.push(body, bodyStart, bodyEnd);
+      this.#cancelWait = admitted.cancel;
+    }
+  }
+
+  /** True when this was a preflight, and the mesh has answered it. */
+  #answersPreflight({ cors }: RouteActions): boolean {
+    if (cors === null) return false;
+    const { request } = this.#router;
+    const requestedMethod = request.header('access-control-request-method');
+    const decision = decideCors(cors, { method: request.method, origin: request.header('origin'), requestedMethod });
+    if (decision.kind === 'preflight') this.#answer(200, '', '', decision.headers);
+    else if (decision.kind === 'allow')
+      this.#editAnswers({ remove: [], set: decision.headers as [string, string][], add: [] });
+    return decision.kind === 'preflight';
+  }
+
+  /** One more try, after a while. */
+  #tryAgain(routing: Forward): void {
+    this.#parts.timers.remove(this.#tryTimer);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#connect(routing, noBytes, 0, 0);
+    }, this.#tries.delayMs());
+  }
+
+  /** True when the request will be tried again, so that the outcome is not told. */
+  #repeatsAfter(outcome: AttemptOutcome): boolean {
+    const routing = this.#routing;
+    if (routing?.kind !== 'forward' || this.#status !== 0 || this.#interim || !this.replay.replayable) return false;
+    if (!this.#tries.mayTryAgain(outcome)) {
+      this.#exhausted = this.#tries.isExhausted(outcome);
+      return false;
+    }
+    this.#attempt.cancel('cancelled');
+    this.#tryAgain(routing);
+    return true;
+  }
+
+  #tryTimedOut(): void {
+    if (!this.busy || this.#status !== 0) return;
+    this.#tries.note(localOrigin);
+    if (!this.#repeatsAfter({ kind: 'per-try-timeout' })) this.#fail(504, 'UT', 'upstream request timeout');
   }
 
   #try(endpoint: HttpEndpoint, fresh: boolean, body: Buffer, bodyStart: number, bodyEnd: number): void {
     this.#trailersSent = false;
     this.#attempt.begin(endpoint, fresh, body, bodyStart, bodyEnd);
-  }
-
-  #pick(candidates: readonly HttpEndpoint[]): HttpEndpoint | null {
-    const { upstreams, random } = this.#parts;
-    const { protocol } = this.#client;
-    const untried = this.#tried.length === 0 ? candidates : candidates.filter((one) => !this.#tried.includes(one));
-    return pickEndpoint(untried, (one) => upstreams.stateOf(one, protocol).active, random);
   }
 
   // --- attempt -----------------------------------------------------------------------------------------------------
@@ -259,15 +408,8 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   }
 
   connectFailed(error: UpstreamError): void {
-    const routing = this.#routing;
-    const endpoint = this.#attempt.state?.endpoint ?? null;
-    if (routing?.kind !== 'forward' || endpoint === null) return;
-    if (this.#tried === none) this.#tried = [];
-    this.#tried.push(endpoint);
-    if (this.#tried.length < maxConnectAttempts && this.#tried.length < routing.candidates.length) {
-      this.#connect(routing, noBytes, 0, 0);
-      return;
-    }
+    this.#tries.note(localOrigin);
+    if (this.#repeatsAfter({ kind: 'connect-failure' })) return;
     this.#answer(503, 'UF', `upstream connect error: ${error.message}\n`);
   }
 
@@ -290,6 +432,8 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
       if (endpoint !== undefined) this.#try(endpoint, loss.stale, noBytes, 0, 0);
       return;
     }
+    this.#tries.note(localOrigin);
+    if (this.#repeatsAfter(loss.unprocessed ? { kind: 'refused-stream' } : { kind: 'reset' })) return;
     if (loss.reason === 'protocol') this.#answer(502, 'UPE', loss.message);
     else if (loss.reason === 'timeout') this.#answer(504, 'UT', loss.message);
     else this.#answer(503, loss.reason === 'overload' ? 'UO' : 'UC', loss.message);
@@ -315,11 +459,39 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   }
 
   onHead(bytes: Buffer, head: ResponseHead, form: BodyForm, bodyStart: number, bodyEnd: number, isLast: boolean): void {
+    this.#tries.note({ kind: 'status', status: head.status });
+    const { plan } = this.#tries;
+    if (plan.looksAtAnswers && this.#repeatsAfter(toAnswerOutcome(bytes, head, plan))) return;
+    if (this.#exhausted) this.#record.flag('URX');
+    if (plan.perTryTimeoutMs !== null) this.#parts.timers.remove(this.#tryTimer);
     this.#status = head.status;
     this.#record.bytes(0, head.end - head.start + bodyEnd - bodyStart);
-    const goOn = this.#client.sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
+    const goOn = this.#sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
     if (isLast) this.#finish(head.status, this.requestDone);
     else if (!goOn) this.#attempt.stream?.pauseResponse();
+  }
+
+  #sendHead(
+    bytes: Buffer,
+    head: ResponseHead,
+    form: BodyForm,
+    bodyStart: number,
+    bodyEnd: number,
+    isLast: boolean,
+  ): boolean {
+    const edits = this.#responseEdits;
+    if (edits === null) return this.#client.sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
+    const { codec } = this.#parts;
+    const { status } = head;
+    const edited = editHead(bytes, head, edits, (value) => this.#fillIn(value, status));
+    // What a rule writes may not fit into a head; then the answer goes on as it came.
+    if (codec.parseResponse(edited, 0, edited.length) !== 'complete') {
+      return this.#client.sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
+    }
+    const { end } = codec.response;
+    const hasBody = bodyEnd > bodyStart;
+    const goOn = this.#client.sendHead(edited, codec.response, form, end, end, isLast && !hasBody);
+    return hasBody ? this.#client.sendBody(bytes, bodyStart, bodyEnd, isLast) : goOn;
   }
 
   onBody(bytes: Buffer, start: number, end: number, isLast: boolean): void {
@@ -368,15 +540,16 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     }
   }
 
-  #answer(status: number, flag: string, body: string): void {
+  #answer(status: number, flag: string, body: string, headers?: MeshAnswer['headers']): void {
     if (this.#mayHold(flag)) {
-      this.#heldAnswer = () => this.#answer(status, flag, body);
+      this.#heldAnswer = () => this.#answer(status, flag, body, headers);
       this.#timer = setTimeout(this.#heldAnswer, maxHoldMs);
       this.#client.resumeRequest();
       return;
     }
-    this.#record.flag(flag);
-    this.#client.answer({ status, flag, body });
+    if (flag !== '') this.#record.flag(flag);
+    if (this.#exhausted) this.#record.flag('URX');
+    this.#client.answer({ status, flag, body, headers });
     this.#finish(status, this.requestDone && flag !== 'DPE');
   }
 
@@ -399,6 +572,10 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     this.#heldAnswer = null;
     const { timers, clock, admission } = this.#parts;
     timers.remove(this);
+    timers.remove(this.#tryTimer);
+    this.#cancelWait?.();
+    this.#cancelWait = null;
+    this.#tries.close();
     if (this.#admitted) admission?.requestEnded();
     this.#admitted = false;
     if (this.#routing !== null) this.#record.close(status, clock.monotonicMs(), this.#routing, this.#router.request);
@@ -416,4 +593,5 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
 }
 
 const noBytes = Buffer.alloc(0);
-const none: HttpEndpoint[] = [];
+const localOrigin = { kind: 'local-origin' } as const;
+const overloaded = [['x-envoy-overloaded', 'true']] as const;

@@ -13,9 +13,11 @@
  * It must not decide who may connect (the listener has), open sockets by itself (the connector does) or write logs.
  */
 import { meshAlpn } from '../../model/identity.ts';
+import type { SeenProtocol } from '../../model/protocol.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Random } from '../../shared/random.ts';
 import type { ConnectionHandler, RequestAdmission, TelemetrySink, UpstreamConnector } from '../connection.ts';
+import { ClusterSet } from '../upstream/cluster-set.ts';
 import { createDispatchClock } from '../wire/dispatch-clock.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import { DownstreamConnection, type DownstreamParts } from './downstream-connection.ts';
@@ -71,6 +73,8 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   const exchangeParts: ExchangeParts = {
     config,
     upstreams,
+    clusters: new ClusterSet(random),
+    codec: createHttpCodec(),
     telemetry,
     clock,
     random,
@@ -80,7 +84,9 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   };
   const requests: RequestServer = {
     accept(client, context, finished) {
-      const recorder = context.direction === 'inbound' ? telemetry.edge(inboundEdge(context, portOf(context))) : null;
+      const port = portOf(context);
+      const inbound = (protocol: SeenProtocol) => telemetry.edge(inboundEdge(context, port, protocol));
+      const recorder = context.direction === 'inbound' ? inbound : null;
       return new Exchange(exchangeParts, { client, context, recorder, finished });
     },
   };

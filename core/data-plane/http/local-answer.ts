@@ -36,18 +36,25 @@ export interface AnswerOptions {
   readonly status: number;
   /** Envoy's response flag; '' for none. */
   readonly flag: string;
+  /** One octet per character. */
   readonly body: string;
+  /** More lines; lower-case names. */
+  readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
   readonly connection: 'close' | 'keep-alive' | null;
   /** The request was HEAD: Content-Length as usual, no body. */
   readonly headOnly: boolean;
 }
 
-export function writeAnswer({ status, flag, body, connection, headOnly }: AnswerOptions): Buffer {
+export function writeAnswer({ status, flag, body, headers = [], connection, headOnly }: AnswerOptions): Buffer {
   const bodiless = status === 204 || status === 304;
   let head = `HTTP/1.1 ${status} ${reasonPhrases[status] ?? 'Status'}\r\nserver: meshdesk\r\n`;
   if (flag !== '') head += `x-mesh-error: ${flag}\r\n`;
   if (status === 405) head += 'allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n';
-  if (!bodiless) head += `content-type: text/plain; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\n`;
+  for (const [name, value] of headers) head += `${name}: ${value}\r\n`;
+  if (!bodiless && body !== '' && !headers.some(([name]) => name === 'content-type')) {
+    head += 'content-type: text/plain; charset=utf-8\r\n';
+  }
+  if (!bodiless) head += `content-length: ${body.length}\r\n`;
   if (connection !== null) head += `connection: ${connection}\r\n`;
-  return Buffer.from(`${head}\r\n${bodiless || headOnly ? '' : body}`);
+  return Buffer.from(`${head}\r\n${bodiless || headOnly ? '' : body}`, 'latin1');
 }

@@ -1,3 +1,4 @@
+import { normalizePath } from '../../policy/normalize-path.ts';
 import type { RequestView } from '../../policy/request-view.ts';
 import type { KeptHead } from './kept-head.ts';
 import { equalsIgnoringCase, toOctets } from './octets.ts';
@@ -9,7 +10,7 @@ export interface ParsedRequest extends RequestView {
   readonly authority: string;
   /** Port that `authority` names; `null` when it names none. */
   readonly authorityPort: number | null;
-  /** Origin-form to write when it is not the one that was sent. */
+  /** Origin-form to write when it is not the one that was sent: of an absolute-form, or of a path that was not normal. */
   readonly rewrittenTarget: string | null;
   /** `absolute`: the Host header must become `authority`. */
   readonly form: 'origin' | 'asterisk' | 'absolute';
@@ -83,6 +84,9 @@ export class RequestReader implements ParsedRequest {
     if (bytes[targetStart] !== slash) return this.#readOddTarget();
     this.sameHost = this.form === 'origin' && this.#isSameHost(hostIndex);
     this.form = 'origin';
+    if (needsNormalizing(bytes, targetStart, this.#head.targetEnd) && !this.#normalize(splitQuery(this.target))) {
+      return invalidTarget;
+    }
     if (this.sameHost) return null;
     return this.#readAuthority(hostIndex < 0 ? '' : this.#valueOf(hostIndex), hostIndex);
   }
@@ -119,12 +123,23 @@ export class RequestReader implements ParsedRequest {
     this.form = parsed.form;
     if (parsed.form === 'asterisk') this.#split = { path: '*', query: '' };
     else this.#split = parsed;
+    this.rewrittenTarget = parsed.form === 'absolute' ? parsed.target : null;
+    if (parsed.form === 'absolute' && !this.#normalize(parsed)) return invalidTarget;
     if (parsed.form !== 'absolute') {
       const { hostIndex } = this.#head;
       return this.#readAuthority(hostIndex < 0 ? '' : this.#valueOf(hostIndex), -1);
     }
-    this.rewrittenTarget = parsed.target;
     return this.#readAuthority(parsed.authority, -1);
+  }
+
+  /** False: the path is one that nobody should have to understand. */
+  #normalize({ path, query }: { readonly path: string; readonly query: string }): boolean {
+    const normal = normalizePath(path);
+    if (normal === null) return false;
+    if (normal === path) return true;
+    this.#split = { path: normal, query };
+    this.rewrittenTarget = query === '' ? normal : `${normal}?${query}`;
+    return true;
   }
 
   #readAuthority(authority: string, hostIndex: number): RequestRefusal | null {
@@ -142,6 +157,16 @@ export class RequestReader implements ParsedRequest {
     const { bytes, valueStart, valueEnd } = this.#head;
     return bytes.toString('latin1', valueStart[index], valueEnd[index]);
   }
+}
+
+/** A cheap look for what `normalizePath` may change: escapes, backslashes, segments that begin with a dot. */
+function needsNormalizing(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) {
+    const octet = bytes[at];
+    if (octet === 37 || octet === 92 || (octet === 46 && bytes[at - 1] === slash)) return true;
+    if (octet === 63) return false;
+  }
+  return false;
 }
 
 /** Header names come from configurations: few, and asked for again with every request. */

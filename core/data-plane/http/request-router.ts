@@ -5,6 +5,8 @@ import { portOf, unroutedEdge } from './edges.ts';
 import type { KeptHead } from './kept-head.ts';
 import { RequestReader, type RequestRefusal } from './parsed-request.ts';
 import { requestIdLength, writeRequestId } from './request-ids.ts';
+import { splitQuery } from './request-target.ts';
+import { rewriteTarget } from './route-actions.ts';
 import { type Forward, planRoute, type RoutePlan, type Routing } from './routing.ts';
 import type { RequestEdit } from './streams.ts';
 
@@ -68,8 +70,14 @@ export class RequestRouter {
   #edit(routing: Forward): void {
     const { edit } = this;
     const head = this.#head;
-    edit.target = routing.target;
-    edit.host = routing.host ?? (head.hostIndex < 0 ? missingHost(routing, this.request.authority) : null);
+    const { actions } = routing;
+    const rewrite = actions?.rewrite ?? null;
+    const asked = routing.target === null ? this.request : splitQuery(routing.target);
+    const { form, rewrittenTarget } = this.request;
+    const target = routing.target ?? (form === 'origin' ? rewrittenTarget : null);
+    edit.target = rewrite === null ? target : rewriteTarget(asked, rewrite);
+    edit.host =
+      actions?.authority ?? routing.host ?? (head.hostIndex < 0 ? missingHost(routing, this.request.authority) : null);
     if (this.#requestId === null || head.hasRequestId) return;
     writeRequestId(this.#requestId);
     edit.requestId = this.#requestId;

@@ -9,16 +9,20 @@
 import { isIP } from 'node:net';
 import type { HttpRoute, RouteDestination } from '../../model/sidecar-config.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
+import { type ClusterPolicy, policyOf } from '../../model/traffic-config.ts';
 import { toServiceKey } from '../../model/workload.ts';
+import type { RouteMatch } from '../../policy/match-route.ts';
 import { pickDestination } from '../../policy/pick-destination.ts';
 import type { RequestView } from '../../policy/request-view.ts';
 import type { Random } from '../../shared/random.ts';
 import type { Address, DownstreamContext } from '../connection.ts';
 import type { CompiledConfig } from './compiled-config.ts';
-import type { CompiledFault, CompiledService, HttpEndpoint } from './compiled-service.ts';
+import { type CompiledFault, type CompiledService, type HttpEndpoint, speaksOf } from './compiled-service.ts';
 import { inboundEdge, outboundEdge, portOf } from './edges.ts';
 import type { ParsedRequest } from './parsed-request.ts';
 import { splitQuery } from './request-target.ts';
+import { compileRetryPlan, defaultRetryPlan, noRetries, type RetryPlan } from './retry-plan.ts';
+import { compileActions, locationOf, type RouteActions } from './route-actions.ts';
 
 /** Answered by the mesh itself; `flag` is Envoy's response flag. */
 export interface LocalAnswer {
@@ -26,9 +30,11 @@ export interface LocalAnswer {
   readonly status: number;
   readonly flag: string;
   readonly body: string;
+  /** Besides those that every answer has. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
   readonly edge: EdgeKey;
   readonly service: string | null;
-  readonly route: null;
+  readonly route: string | null;
 }
 
 /** Goes to one of `candidates`. */
@@ -45,6 +51,19 @@ export interface Forward {
   readonly host: string | null;
   /** Edge of answers given before an endpoint is chosen. */
   readonly edge: EdgeKey;
+  readonly retry: RetryPlan;
+  /** What else the route does; `null`: nothing. */
+  readonly actions: RouteActions | null;
+  /** The cluster that the candidates are; `null`: no traffic policy is set, least request decides. */
+  readonly cluster: ClusterRef | null;
+}
+
+/** Names a cluster and its policy. */
+export interface ClusterRef {
+  readonly service: string;
+  readonly subset: string | null;
+  readonly port: number;
+  readonly policy: ClusterPolicy;
 }
 
 export type Routing = LocalAnswer | Forward;
@@ -125,32 +144,74 @@ function planService(service: CompiledService, asked: Address, rewrite: Rewrite,
       faults,
       ...rewrite,
       edge,
+      retry: defaultRetryPlan,
+      actions: null,
+      cluster: clusterOf(service, null, asked.port),
     });
   }
   // Istio: a VirtualService without a catch-all answers 404 for what it does not match.
   const body = `no route of ${key} matches this request\n`;
   const unmatched: Routing = { kind: 'answer', status: 404, flag: 'NR', body, edge, service: key, route: null };
-  const known = new Map<RouteDestination, Routing>();
-  const toDestination = (route: HttpRoute, destination: RouteDestination): Routing => {
+  const known = new Map<RouteMatch, Map<RouteDestination, Routing>>();
+  const toDestination = (match: RouteMatch, destination: RouteDestination): Routing => {
+    const { route } = match;
     const target = config.serviceByKey(destination.service);
-    const candidates = target?.endpoints(destination.subset, destination.port ?? asked.port) ?? [];
+    const port = destination.port ?? asked.port;
+    const candidates = target?.endpoints(destination.subset, port) ?? [];
     if (candidates.length === 0) return noHealthyUpstream(key, edge);
     const { name, timeoutMs } = route;
+    const retry = route.retries === undefined ? defaultRetryPlan : compileRetryPlan(route.retries, timeoutMs);
+    const actions = compileActions(match, destination);
+    const cluster = target === null ? null : clusterOf(target, destination.subset, port);
     const faults = service.faultsOf(name);
-    return { kind: 'forward', candidates, service: key, route: name, timeoutMs, faults, ...rewrite, edge };
+    const to = { kind: 'forward', candidates, service: key, route: name, timeoutMs, faults } as const;
+    return { ...to, ...rewrite, edge, retry, actions, cluster };
   };
   const choose = (request: RequestView, random: Random): Routing => {
-    const route = matchRoute(request);
-    if (route === null) return unmatched;
-    const destination = pickDestination(route.destinations, random);
+    const match = matchRoute(request);
+    if (match === null) return unmatched;
+    const local = answerOf(match, request, key, edge);
+    if (local !== null) return local;
+    const destination = pickDestination(match.route.destinations, random);
     if (destination === null) return noHealthyUpstream(key, edge);
-    const before = known.get(destination);
+    let routings = known.get(match);
+    if (routings === undefined) {
+      routings = new Map();
+      known.set(match, routings);
+    }
+    const before = routings.get(destination);
     if (before !== undefined) return before;
-    const routing = toDestination(route, destination);
-    known.set(destination, routing);
+    const routing = toDestination(match, destination);
+    routings.set(destination, routing);
     return routing;
   };
   return { always: null, choose };
+}
+
+/** A redirect or a direct response; `null`: the route sends the request somewhere. */
+function answerOf({ route, block }: RouteMatch, request: RequestView, service: string, edge: EdgeKey): Routing | null {
+  const { redirect, directResponse, name } = route;
+  if (redirect !== undefined) {
+    const location = locationOf(redirect, block, request);
+    const { status } = redirect;
+    const headers = [['location', location], ...addedHeaders(route)] as const;
+    return { kind: 'answer', status, flag: '', body: '', headers, edge, service, route: name };
+  }
+  if (directResponse === undefined) return null;
+  const { status, body } = directResponse;
+  const text = Buffer.from(body, 'base64').toString('latin1');
+  return { kind: 'answer', status, flag: '', body: text, headers: addedHeaders(route), edge, service, route: name };
+}
+
+function addedHeaders(route: HttpRoute): readonly (readonly [string, string])[] {
+  const { set = [], add = [] } = route.headers?.response ?? {};
+  return [...set, ...add];
+}
+
+function clusterOf(service: CompiledService, subset: string | null, port: number): ClusterRef | null {
+  const { key, policies } = service.config;
+  if (policies === undefined || policies.length === 0) return null;
+  return { service: key, subset, port, policy: policyOf(policies, subset, port) };
 }
 
 /** A host name that is no service of the mesh, or an address: the endpoint that was dialled, else straight through. */
@@ -179,6 +240,9 @@ function planOriginalDestination(
     faults: service.faultsOf(null),
     ...rewrite,
     edge: endpoint.edge,
+    retry: defaultRetryPlan,
+    actions: null,
+    cluster: null,
   });
 }
 
@@ -192,7 +256,9 @@ function planInbound(context: DownstreamContext, config: CompiledConfig, host: s
     const body = 'the address of the application is unknown\n';
     return always({ kind: 'answer', status: 503, flag: 'UH', body, edge, service, route: null });
   }
-  return always(straight(toPlainEndpoint(destination, edge), edge, service, host));
+  const declared = config.source.inbound.ports.find((listed) => listed.port === port)?.protocol;
+  const endpoint = { ...toPlainEndpoint(destination, edge), ...speaksOf(declared) };
+  return always(straight(endpoint, edge, service, host));
 }
 
 function planForwardProxy(request: ParsedRequest, config: CompiledConfig): RoutePlan {
@@ -244,6 +310,9 @@ function straight(endpoint: HttpEndpoint, edge: EdgeKey, service: string | null,
     target: null,
     host,
     edge,
+    retry: noRetries,
+    actions: null,
+    cluster: null,
   };
 }
 

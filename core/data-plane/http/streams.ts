@@ -56,7 +56,10 @@ export interface MeshAnswer {
   readonly status: number;
   /** Envoy's response flag, for `x-mesh-error`; '' for none. */
   readonly flag: string;
+  /** One octet per character. */
   readonly body: string;
+  /** Besides those that every answer has; lower-case names. */
+  readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
 }
 
 // --- downstream ------------------------------------------------------------------------------------------------------
@@ -109,7 +112,8 @@ export interface RequestSink {
   begin(bytes: Buffer, head: RequestHead, form: BodyForm, arrivedAtMs: number): void;
   /** `[bodyStart, bodyEnd)` is the body as far as it is there, leaving with the head. `isLast`: nothing follows, `end` neither. */
   start(bytes: Buffer, bodyStart: number, bodyEnd: number, isLast: boolean): void;
-  body(bytes: Buffer, start: number, end: number): void;
+  /** `isLast`: with it the request is complete, `end` does not follow. */
+  body(bytes: Buffer, start: number, end: number, isLast?: boolean): void;
   /** Form `plain` only; `end` follows. */
   trailers(bytes: Buffer, trailers: HeadFields): void;
   /** The request is complete, if `start` has not said so; in a tunnel: the client's FIN. */

@@ -223,14 +223,14 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
     this.#sink?.onDrain();
   }
 
-  onClose(): void {
+  onClose(error: Error | null): void {
     this.#closed = true;
     this.#spent = true;
     const sink = this.#sink;
     this.#sink = null;
     this.#options.recorder?.connectionClosed();
     this.#options.onClosed(this);
-    if (sink !== null) sink.onLost(this.#toLoss());
+    if (sink !== null) sink.onLost(this.#toLoss(error !== null));
   }
 
   // --- response ----------------------------------------------------------------------------------------------------
@@ -374,7 +374,7 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
   }
 
   #lose(sink: ResponseSink): void {
-    const loss = this.#toLoss();
+    const loss = this.#toLoss(false);
     this.#sink = null;
     this.destroy();
     sink.onLost(loss);
@@ -387,8 +387,12 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
     sink.onLost({ reason: 'protocol', message: noResponse, unprocessed: false, stale: false });
   }
 
-  #toLoss(): ServerLoss {
-    const stale = this.#used && !this.#answered;
+  /**
+   * A server that closes a kept connection while a request is on its way sends its FIN first. A reset without one is an
+   * answer to the request, and nobody may take it for less.
+   */
+  #toLoss(wasReset: boolean): ServerLoss {
+    const stale = this.#used && !this.#answered && !wasReset;
     return { reason: 'lost', message: lostBeforeAnswer, unprocessed: false, stale };
   }
 }

@@ -57,6 +57,11 @@ export class Upstreams {
     return states.get(endpoint.key) ?? this.#begin(states, endpoint, speaksHttp2 ? this.#http2 : null);
   }
 
+  /** Whether requests to this endpoint may be sent in form `chunked`. */
+  takesChunked(endpoint: HttpEndpoint, protocol: Protocol): boolean {
+    return this.stateOf(endpoint, protocol).carrier.takesChunked;
+  }
+
   /** A session that takes a request now, or `null`. */
   take(state: EndpointState): UpstreamSession | null {
     const { generation } = this.#options.connector;

@@ -93,8 +93,8 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
     this.#stream?.sendTrailers(bytes, trailers);
   }
 
-  answer({ status, flag, body }: MeshAnswer): void {
-    const bytes = writeAnswer({ status, flag, body, connection: null, headOnly: this.#headOnly });
+  answer({ status, flag, body, headers }: MeshAnswer): void {
+    const bytes = writeAnswer({ status, flag, body, headers, connection: null, headOnly: this.#headOnly });
     const headEnd = bytes.indexOf(emptyLine) + emptyLine.length;
     const hasBody = bytes.length > headEnd;
     const info = { body: hasBody ? bodyCoding.asHead : bodyCoding.none, interim: false, http2: this.#isHttp2 };

@@ -51,8 +51,7 @@ export class Cluster<T extends ClusterMember> {
   #nowMs: number;
   #requests = 0;
   #retries = 0;
-  pending = 0;
-  connections = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(policy: ClusterPolicy, random: Random, nowMs: number) {
     const { outlier, warmUp } = policy;
@@ -113,13 +112,23 @@ export class Cluster<T extends ClusterMember> {
 
   /** Whether one more request may go out; see policy/connection-limits.ts. */
   admit(hasIdle: boolean): 'send' | 'wait' | 'overflow' {
-    const { connections, pending } = this;
-    return admitRequest(this.#limits, { connections, pending, requests: this.#requests }, hasIdle);
+    // With HTTP/1.1 a request has a connection for itself, so as many are taken as there are requests.
+    const load = { connections: this.#requests, pending: this.#waiting.length, requests: this.#requests };
+    return admitRequest(this.#limits, load, hasIdle);
+  }
+
+  /** For a request that has to wait: `whenRoom` is called once, when it may go. Returns what takes it out of the queue. */
+  wait(whenRoom: () => void): () => void {
+    this.#waiting.push(whenRoom);
+    return () => {
+      const index = this.#waiting.indexOf(whenRoom);
+      if (index >= 0) this.#waiting.splice(index, 1);
+    };
   }
 
   /** Whether one more repetition may be under way; with it counted, until `retryEnded`. */
   beginRetry(): boolean {
-    if (!mayRetry(this.#retryLimit, this.#retries, this.#requests + this.pending)) return false;
+    if (!mayRetry(this.#retryLimit, this.#retries, this.#requests + this.#waiting.length)) return false;
     this.#retries += 1;
     return true;
   }
@@ -145,6 +154,10 @@ export class Cluster<T extends ClusterMember> {
     if (active > 0) this.#active.set(member.key, active);
     else this.#active.delete(member.key);
     if (result !== null && this.#outliers?.record(member.key, result, nowMs) === true) this.#refresh();
+    const next =
+      this.#waiting.length > 0 && this.#requests < this.#limits.maxConnections ? this.#waiting.shift() : null;
+    // Not inside whatever has just ended.
+    if (next != null) setImmediate(next);
   }
 
   isEjected(member: T): boolean {

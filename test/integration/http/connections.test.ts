@@ -387,7 +387,9 @@ describe('connect failures', () => {
     expect(await client.until((text) => text.includes('refused'))).toMatch(
       /^HTTP\/1\.1 503 Service Unavailable\r\nserver: meshdesk\r\nx-mesh-error: UF\r\n/,
     );
-    expect(proxy.telemetry.requests).toMatchObject([{ status: 503, flags: 'UF', key: { peerWorkload: 'orders-1' } }]);
+    expect(proxy.telemetry.requests).toMatchObject([
+      { status: 503, flags: 'UF,URX', key: { peerWorkload: 'orders-1' } },
+    ]);
   });
 });
 

@@ -19,6 +19,7 @@ describe('cross-origin requests', () => {
       headers: [
         ['access-control-allow-origin', 'https://a.example'],
         ['access-control-allow-credentials', 'true'],
+        ['access-control-expose-headers', 'x-e'],
         ['access-control-allow-methods', 'GET,PUT'],
         ['access-control-allow-headers', 'x-a'],
         ['access-control-max-age', '86400'],
