@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { getSystemErrorName } from 'node:util';
 
 /**
  * What raw wires use of Node's stream handles (`TCP`, `Pipe`, `TLSWrap`): internals, the same from Node 20 to 24. Nothing
@@ -71,6 +72,22 @@ export function handleOf(socket: Socket): StreamHandle | null {
 export function hasEnded(socket: Socket): boolean {
   if (socket.readableEnded) return true;
   return (socket as unknown as { _readableState?: { ended?: boolean } })._readableState?.ended === true;
+}
+
+/** What Node has read into the socket already; `null`: nothing. */
+export function drainSocket(socket: Socket): Buffer | null {
+  const pieces: Buffer[] = [];
+  while (socket.readableLength > 0) {
+    const bytes = socket.read() as Buffer | null;
+    if (bytes === null) break;
+    pieces.push(bytes);
+  }
+  return pieces.length === 0 ? null : Buffer.concat(pieces);
+}
+
+export function toError(errno: number, call: string): NodeJS.ErrnoException {
+  const code = getSystemErrorName(errno);
+  return Object.assign(new Error(`${call} ${code}`), { errno, code, syscall: call });
 }
 
 function readBinding(): unknown {

@@ -1,0 +1,202 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { copyBytes } from './copy-bytes.ts';
+import {
+  beginDispatch,
+  commitOutput,
+  currentSlab,
+  dropOutputOf,
+  endDispatch,
+  flushOutputOf,
+  giveBack,
+  type OutputWire,
+  pendingOutputOf,
+  reserveOutput,
+} from './output.ts';
+import { goesOn, shutDown, type WriteTarget, write } from './raw-write.ts';
+import { directBytes, giveReadBuffer, isDirect, pinDirect } from './read-buffers.ts';
+import { SendQueue } from './send-queue.ts';
+import { handleOf, type StreamHandle, toError } from './stream-handle.ts';
+import { highWaterBytes, maxReserveBytes, type WireOwner } from './wire.ts';
+
+/**
+ * The sending half of a raw wire: one write under way at a time, what comes in the meantime waits behind it, our FIN after
+ * everything.
+ */
+export abstract class RawSender implements OutputWire, WriteTarget {
+  owner: WireOwner;
+  readonly isTls: boolean;
+  closed = false;
+  writable = true;
+  sendLimitBytes = highWaterBytes;
+  protected readonly socket: Socket;
+  protected readonly handle: StreamHandle;
+  protected error: Error | null = null;
+  protected inFlight = false;
+  /** Our FIN was asked for, or cannot be sent any more; it has left, likewise. */
+  protected finAsked = false;
+  protected finDone = false;
+  readonly #queue = new SendQueue();
+  #inFlightBytes = 0;
+  /** The write under way is from the buffer of a read. */
+  #directInFlight = false;
+  #owesDrain = false;
+
+  constructor(socket: Socket, owner: WireOwner) {
+    const handle = handleOf(socket);
+    if (handle === null) throw new Error('a raw wire needs an open socket');
+    this.owner = owner;
+    this.isTls = socket instanceof TLSSocket;
+    this.socket = socket;
+    this.handle = handle;
+  }
+
+  /** The peer takes nothing more; what it has sent before may still be on its way to us. */
+  protected abstract writeFailed(): void;
+  /** Our FIN has left. */
+  abstract wasShutDown(): void;
+
+  get queuedBytes(): number {
+    return this.#inFlightBytes + this.#queue.bytes + pendingOutputOf(this);
+  }
+
+  get output(): Buffer {
+    return currentSlab();
+  }
+
+  send(bytes: Buffer, start: number, end: number): boolean {
+    if (!this.writable) return true;
+    const size = end - start;
+    if (size >= directBytes && this.#sendDirect(bytes, start, end)) return this.#mayGoOn();
+    if (size > maxReserveBytes) return this.#sendLarge(bytes, start, end);
+    // Before the slab is asked for: making room may exchange it.
+    const at = reserveOutput(this, size);
+    return this.commit(copyBytes(bytes, start, end, currentSlab(), at));
+  }
+
+  reserve(size: number): number {
+    return reserveOutput(this, size);
+  }
+
+  commit(end: number): boolean {
+    if (!this.writable) {
+      dropOutputOf(this);
+      return true;
+    }
+    commitOutput(end);
+    return this.#mayGoOn();
+  }
+
+  flush(): void {
+    flushOutputOf(this);
+  }
+
+  end(): void {
+    if (!this.writable) return;
+    flushOutputOf(this);
+    this.writable = false;
+    if (!this.inFlight && !this.socket.destroyed) this.#shutdown();
+  }
+
+  // --- below ----------------------------------------------------------------------------------------------------------
+
+  takeOutput(slab: Buffer, start: number, end: number): boolean {
+    if (this.inFlight) {
+      this.#queue.push(slab, start, end);
+      return false;
+    }
+    return this.#write(slab, start, end) && !this.isTls;
+  }
+
+  /** True when the write goes on; `written` follows. TLS has taken a copy of the bytes by then, TCP has not. */
+  #write(bytes: Buffer, start: number, end: number): boolean {
+    const outcome = write(this.handle, bytes, start, end, this);
+    if (outcome === goesOn) {
+      this.inFlight = true;
+      this.#inFlightBytes = end - start;
+      return true;
+    }
+    if (outcome !== 0) this.#failWrite(outcome);
+    return false;
+  }
+
+  /** Without a copy, where nobody needs the bytes as long as the write goes on. False: it was not sent. */
+  #sendDirect(bytes: Buffer, start: number, end: number): boolean {
+    if (this.inFlight || pendingOutputOf(this) > 0 || !(this.isTls || isDirect(bytes))) return false;
+    if (this.#write(bytes, start, end) && !this.isTls) {
+      pinDirect();
+      this.#directInFlight = true;
+    }
+    return true;
+  }
+
+  #sendLarge(bytes: Buffer, start: number, end: number): boolean {
+    flushOutputOf(this);
+    // In one piece of its own: too much for the slab.
+    const copy = Buffer.from(bytes.subarray(start, end));
+    if (this.inFlight) this.#queue.adopt(copy);
+    else this.#write(copy, 0, copy.length);
+    return this.#mayGoOn();
+  }
+
+  #mayGoOn(): boolean {
+    if (!this.inFlight || this.queuedBytes <= this.sendLimitBytes) return true;
+    this.#owesDrain = true;
+    return false;
+  }
+
+  /** Called by the handle when a write that was not done at once is done. */
+  written(bytes: Buffer, status: number): void {
+    if (!this.isTls) {
+      if (this.#directInFlight) giveReadBuffer(bytes);
+      else giveBack(bytes);
+      this.#directInFlight = false;
+    }
+    this.inFlight = false;
+    this.#inFlightBytes = 0;
+    if (this.closed || this.socket.destroyed) return;
+    if (status < 0) {
+      this.#failWrite(status);
+      return;
+    }
+    for (let next = this.#queue.shift(); next !== null; next = this.#queue.shift()) {
+      if (this.#write(next, 0, next.length)) return;
+    }
+    if (!this.writable) this.#shutdown();
+    else if (this.#owesDrain) this.#tellDrain();
+  }
+
+  #tellDrain(): void {
+    this.#owesDrain = false;
+    beginDispatch();
+    try {
+      this.owner.onDrain();
+    } finally {
+      endDispatch();
+    }
+  }
+
+  #failWrite(errno: number): void {
+    this.error ??= toError(errno, 'write');
+    this.writable = false;
+    this.#queue.clear();
+    this.finAsked = true;
+    this.finDone = true;
+    this.writeFailed();
+  }
+
+  #shutdown(): void {
+    if (this.finAsked) return;
+    this.finAsked = true;
+    shutDown(this.handle, this);
+  }
+
+  /** Nothing leaves any more. */
+  protected lose(): void {
+    this.writable = false;
+    this.finAsked = true;
+    this.finDone = true;
+    this.#queue.clear();
+    dropOutputOf(this);
+  }
+}
