@@ -51,6 +51,15 @@ export const contract = {
     }),
     output: z.array(WorkloadResult),
   },
+  /** Hot restart: a sidecar of the program as it is now takes over from each of them while traffic goes on. */
+  'workload.renew': {
+    input: z.strictObject({
+      select: Selection,
+      /** How long connections that do not end by themselves are left to the older sidecar. */
+      deadlineMs: z.number().int().min(0).max(3_600_000).default(30_000),
+    }),
+    output: z.array(WorkloadResult),
+  },
 
   'topology.get': { input: z.strictObject({ windowSeconds: WindowSeconds }), output: Topology },
   /** Golden signals of one edge (`from` and `to` node ids) or of everything that reaches `to`. */

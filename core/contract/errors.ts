@@ -18,6 +18,8 @@ export const errorCatalogue = {
   NOT_RUNNING: 'Start the workload first; it is attached as soon as it runs.',
   ATTACH_FAILED: 'Nothing was changed at the workload. The message names the step; try again or run `meshdesk doctor`.',
   DETACH_FAILED: '`meshdesk cleanup` removes everything that is left of the mesh.',
+  RENEW_FAILED:
+    'The message names the step and says which sidecar serves the workload now; try again, or detach and attach it.',
   REDIRECT_FAILED: 'The engine host must allow iptables (nat) in containers; `meshdesk doctor` says what is missing.',
   SIDECAR_UNREACHABLE: 'The sidecar did not answer; it is restarted by itself. See its log in Workloads.',
   CONFIG_REJECTED: 'A sidecar refused its configuration and keeps the last good one; the message says why.',

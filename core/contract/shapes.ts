@@ -306,7 +306,7 @@ export type CleanupResult = z.infer<typeof CleanupResult>;
 
 /** A step of a long operation: attach, detach, image build, sample start. */
 export const Progress = z.strictObject({
-  operation: z.enum(['attach', 'detach', 'image', 'sample', 'cleanup']),
+  operation: z.enum(['attach', 'detach', 'renew', 'image', 'sample', 'cleanup']),
   /** Workload id; `null` when it concerns all. */
   workload: z.string().nullable(),
   step: z.string(),

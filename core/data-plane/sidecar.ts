@@ -38,8 +38,11 @@ export interface SidecarOptions {
   readonly writeLog: (line: string) => void;
   /** Name and version of the program, for the control plane. */
   readonly program: string;
-  /** Host processes too: a newer sidecar may listen on the same ports. Redirected traffic: always, where the system can. */
-  readonly sharePorts?: boolean;
+  /**
+   * Host processes too: a newer sidecar may listen on the same ports, and this one joins an older one on its ports, unless
+   * it is the `first`. Redirected traffic: always, where the system can.
+   */
+  readonly sharePorts?: boolean | 'first';
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -80,6 +83,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     accept: (socket, context) => intake[context.direction](socket, context),
     loadLookup: loadOriginalDestinationLookup,
     admission,
+    mayJoin: (kind) => kind === 'transparent' || options.sharePorts === true,
     loadSharing: (kind) => (kind === 'transparent' || options.sharePorts ? tryPortSharing(logger) : null),
     logger,
   });

@@ -77,6 +77,11 @@ export class FakeMesh {
           this.#chosen(select).filter(({ mesh }) => mesh === 'attached'),
           'detached',
         ),
+      'workload.renew': ({ select }) =>
+        this.#move(
+          this.#chosen(select).filter(({ mesh }) => mesh === 'attached'),
+          'attached',
+        ),
       'topology.get': () => this.topology(),
       'request.recent': ({ to, limit }) =>
         Array.from({ length: Math.min(limit, 12) }, (_, place) => ({

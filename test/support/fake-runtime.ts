@@ -1,5 +1,11 @@
 import type { EngineStatus } from '../../core/contract/shapes.ts';
-import type { Runtime, RuntimeEvents, Sidecar, TerminalSession } from '../../core/control-plane/runtime/runtime.ts';
+import type {
+  Runtime,
+  RuntimeEvents,
+  Sidecar,
+  SuccessorSidecar,
+  TerminalSession,
+} from '../../core/control-plane/runtime/runtime.ts';
 import type { DiscoveredWorkload } from '../../core/model/workload.ts';
 import { FakeSidecar } from './fake-sidecar.ts';
 
@@ -27,7 +33,7 @@ export function fakeWorkload(name: string, changes: Partial<DiscoveredWorkload> 
   };
 }
 
-type Step = 'startSidecar' | 'connect' | 'redirect' | 'undirect' | 'remove';
+type Step = 'startSidecar' | 'startSuccessor' | 'confirm' | 'connect' | 'redirect' | 'undirect' | 'remove';
 
 /** A container engine of fake sidecars. `log` holds what happened, in order, also what the sidecars learn of each other. */
 export class FakeRuntime implements Runtime {
@@ -37,6 +43,9 @@ export class FakeRuntime implements Runtime {
   /** `step name` -> error to fail with. */
   readonly failures = new Map<`${Step} ${string}`, Error>();
   readonly adoptable: Sidecar[] = [];
+  readonly successors = new Map<string, FakeSidecar>();
+  /** Ids of workloads whose sidecar is of an older program. */
+  readonly outdated = new Set<string>();
   engineState: EngineStatus['state'] = 'connected';
   prepare: (sidecar: FakeSidecar, name: string) => void = () => undefined;
   #events: RuntimeEvents | null = null;
@@ -81,9 +90,34 @@ export class FakeRuntime implements Runtime {
     return this.#toSidecar(workload, existing ?? (await this.#createSidecar(workload)));
   }
 
+  /** The one in charge stays `sidecar(name)` until this one is confirmed; meanwhile it is `successors.get(name)`. */
+  async startSuccessor({ workloadId }: Sidecar): Promise<SuccessorSidecar> {
+    const workload = this.#workloads.find(({ id }) => id === workloadId);
+    if (workload === undefined) throw new Error(`${workloadId} is gone`);
+    this.#do('startSuccessor', workload.name);
+    const older = this.sidecars.get(workload.name);
+    const successor = await this.#createSidecar(workload);
+    if (older !== undefined) this.sidecars.set(workload.name, older);
+    this.successors.set(workload.name, successor);
+    return this.#toSidecar(workload, successor);
+  }
+
+  async isCurrent({ workloadId }: Sidecar): Promise<boolean> {
+    return !this.outdated.has(workloadId);
+  }
+
   /** A sidecar that an earlier control plane left. */
   async leaveSidecar(workload: DiscoveredWorkload): Promise<FakeSidecar> {
     const sidecar = await this.#createSidecar(workload);
+    this.adoptable.push(this.#toSidecar(workload, sidecar));
+    return sidecar;
+  }
+
+  /** One beside it that has handed over to it. */
+  async leaveReplaced(workload: DiscoveredWorkload): Promise<FakeSidecar> {
+    const inCharge = this.sidecar(workload.name);
+    const sidecar = await this.#createSidecar(workload);
+    this.sidecars.set(workload.name, inCharge);
     this.adoptable.push(this.#toSidecar(workload, sidecar));
     return sidecar;
   }
@@ -111,7 +145,7 @@ export class FakeRuntime implements Runtime {
   }
 
   async close(): Promise<void> {
-    for (const sidecar of this.sidecars.values()) await sidecar.close();
+    for (const sidecar of [...this.sidecars.values(), ...this.successors.values()]) await sidecar.close();
   }
 
   #do(step: Step, name: string): void {
@@ -129,22 +163,30 @@ export class FakeRuntime implements Runtime {
     return sidecar;
   }
 
-  #toSidecar(workload: DiscoveredWorkload, sidecar: FakeSidecar): Sidecar {
+  #toSidecar(workload: DiscoveredWorkload, sidecar: FakeSidecar): SuccessorSidecar {
     const { name } = workload;
+    const nameOf = () => (this.successors.get(name) === sidecar ? `successor of ${name}` : name);
     return {
       workloadId: workload.id,
       incarnation: workload.incarnation,
       listeners: { kind: 'transparent', outboundPort: 15_001, inboundPort: 15_006 },
       endpointPorts: [],
       connect: async () => {
-        const failure = this.failures.get(`connect ${name}`);
+        const failure = this.failures.get(`connect ${nameOf()}`);
         if (failure !== undefined) throw failure;
         return sidecar.connect();
+      },
+      confirm: async () => {
+        this.#do('confirm', nameOf());
+        this.successors.delete(name);
+        this.sidecars.set(name, sidecar);
+        this.outdated.delete(workload.id);
       },
       redirect: async () => this.#do('redirect', name),
       undirect: async () => this.#do('undirect', name),
       remove: async () => {
-        this.#do('remove', name);
+        this.#do('remove', this.sidecars.get(name) === sidecar ? name : `${name} beside another`);
+        if (this.successors.get(name) === sidecar) this.successors.delete(name);
         if (this.sidecars.get(name) === sidecar) this.sidecars.delete(name);
         await sidecar.close();
       },
@@ -153,7 +195,7 @@ export class FakeRuntime implements Runtime {
 
   #watch(name: string, message: FakeSidecar['received'][number]): void {
     if (message.type !== 'push' && message.type !== 'push.change') {
-      if (message.type === 'drain' || message.type === 'undrain') this.log.push(`${message.type} ${name}`);
+      if (['drain', 'undrain', 'retire'].includes(message.type)) this.log.push(`${message.type} ${name}`);
       return;
     }
     const before = this.#meshed.get(name) ?? new Map<string, boolean>();

@@ -19,6 +19,7 @@ export class FakeSidecar {
   readonly configs: SidecarConfig[] = [];
   /** `hold`: pushes get no answer until `releaseAcks()`. */
   ackMode: 'ack' | 'nack' | 'hold' = 'ack';
+  nackCode = 'BAD';
   certificateMode: 'install' | 'fail' | 'silent' = 'install';
   pid = 100;
   revision: number | null = null;
@@ -108,7 +109,7 @@ export class FakeSidecar {
 
   #take(config: SidecarConfig, reply: (answer: unknown) => void): void {
     if (this.ackMode === 'nack') {
-      reply({ type: 'nack', revision: config.revision, code: 'BAD', message: 'cannot apply' });
+      reply({ type: 'nack', revision: config.revision, code: this.nackCode, message: 'cannot apply' });
       return;
     }
     this.configs.push(config);
@@ -157,6 +158,7 @@ export class FakeSidecar {
         this.trustBundle = message.trustBundlePem;
         break;
       case 'drain':
+      case 'retire':
         reply({ type: 'drain.progress', ...this.drainCounts });
         if (this.drainMode === 'finish') this.finishDrain();
         break;

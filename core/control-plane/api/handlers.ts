@@ -46,6 +46,7 @@ export function createHandlers(parts: HandlerParts): Handlers {
     'workload.list': () => mesh.workloads(),
     'workload.attach': ({ select }) => mesh.attach(select),
     'workload.detach': ({ select, deadlineMs }) => mesh.detach(select, deadlineMs),
+    'workload.renew': ({ select, deadlineMs }) => mesh.renew(select, deadlineMs),
 
     'topology.get': ({ windowSeconds }) => mesh.topology(windowSeconds),
     'series.get': (query) => mesh.series(query),

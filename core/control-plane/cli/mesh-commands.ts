@@ -114,6 +114,20 @@ function detachCommand(environment: Environment): Command {
     });
 }
 
+function renewCommand(environment: Environment): Command {
+  return defineCommand(environment, 'renew', 'replace sidecars by ones of this version while their traffic goes on')
+    .argument('[name...]', 'names or ids')
+    .option('--all', 'every attached workload')
+    .option('--project-name <name>', 'every attached workload of a compose project')
+    .option('--deadline <time>', 'how long the older sidecars keep long-lived connections', parseTime, 30_000)
+    .run<{ all?: boolean; projectName?: string; deadline: number }>(async (context, [names = []], options) => {
+      const select = toSelection([names].flat(), options);
+      const workloads = await context.call('workload.renew', { select, deadlineMs: options.deadline });
+      context.output.result(workloads, () => printWorkloads(context.output, workloads));
+      if (workloads.some(({ mesh }) => mesh !== 'attached')) throw new Exit(exitCodes.failed);
+    });
+}
+
 function edgeRow(edge: TopologyEdge): Cell[] {
   const lock: Cell = { text: edge.mtls, colour: edge.mtls === 'closed' ? 'green' : 'yellow' };
   const tcp =
@@ -160,6 +174,7 @@ export const meshCommands = [
   workloadsCommand,
   attachCommand,
   detachCommand,
+  renewCommand,
   topologyCommand,
   addressCommand,
 ];

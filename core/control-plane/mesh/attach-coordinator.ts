@@ -115,6 +115,11 @@ export class AttachCoordinator {
       await attachment.working.catch(() => undefined);
       return this.detach(workloadId, deadlineMs);
     }
+    if (attachment.renewal !== null) {
+      attachment.renewal.cut(deadlineMs);
+      await attachment.renewal.done;
+      return this.detach(workloadId, deadlineMs);
+    }
     const working = this.#detach(attachment, deadlineMs);
     attachment.working = working;
     await working;
@@ -127,6 +132,8 @@ export class AttachCoordinator {
       attachment.close();
       await attachment.working.catch(() => undefined);
     }
+    attachment.renewal?.cut(0);
+    await attachment.renewal?.done;
     await this.#takeDown(attachment, false);
   }
 

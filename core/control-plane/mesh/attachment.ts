@@ -2,7 +2,28 @@ import type { DiscoveredWorkload } from '../../model/workload.ts';
 import type { SnapshotWorkload } from '../../snapshot/snapshot.ts';
 import type { ConnectionCounts } from '../push/sidecar-connection.ts';
 import type { SidecarLink } from '../push/sidecar-link.ts';
-import type { Sidecar } from '../runtime/runtime.ts';
+import type { Sidecar, SuccessorSidecar } from '../runtime/runtime.ts';
+
+/** The next sidecar of a workload, until it takes over. */
+export interface Successor {
+  readonly sidecar: SuccessorSidecar;
+  readonly link: SidecarLink;
+  /** The certificate it was given becomes the one that is shown. */
+  certificateUsed: () => void;
+  /** Its answer when it refuses its configuration. */
+  refusal: { readonly code: string; readonly message: string } | null;
+}
+
+/** A renewal under way. */
+export interface RenewalUnderWay {
+  /** Resolves when it has ended, however. */
+  readonly done: Promise<void>;
+  /**
+   * Before the successor has taken over: gives up. Afterwards the older sidecar's connections get this long; `null`: it
+   * is left as it is.
+   */
+  cut(deadlineMs: number | null): void;
+}
 
 /** A workload that has, gets or loses a sidecar. What the coordinator does to it, it does one thing after the other. */
 export class Attachment {
@@ -27,6 +48,8 @@ export class Attachment {
   takeBack: (() => void) | null = null;
   /** Told when the sidecar refuses its configuration while it is being attached. */
   onNack: ((message: string) => void) | null = null;
+  successor: Successor | null = null;
+  renewal: RenewalUnderWay | null = null;
   retractTimer: NodeJS.Timeout | null = null;
   failedDials = 0;
   /** Its namespace is gone (stopped, restarted, removed): nothing in it has to be put back. */
@@ -42,6 +65,7 @@ export class Attachment {
     if (this.retractTimer !== null) clearTimeout(this.retractTimer);
     this.retractTimer = null;
     this.link?.close();
+    this.successor?.link.close();
   }
 }
 

@@ -68,6 +68,14 @@ export class CertificateBook {
 
   /** The sidecar makes a new key and uses the certificate for new connections; open ones go on. */
   async rotate(workloadId: string, connection: SidecarConnection): Promise<void> {
+    (await this.issue(workloadId, connection))();
+  }
+
+  /**
+   * Gives a sidecar a certificate that is not shown yet: call what it resolves with once that sidecar is in charge of
+   * the workload.
+   */
+  async issue(workloadId: string, connection: SidecarConnection): Promise<() => void> {
     const { authority, clock, random } = this.#options;
     const workload = this.#options.workload(workloadId);
     if (workload === null) throw new MeshError('IDENTITY_FAILED', 'The workload is gone.');
@@ -83,16 +91,14 @@ export class CertificateBook {
     const certificate = issued as IssuedCertificate | null;
     if (certificate === null) throw new MeshError('IDENTITY_FAILED', 'The sidecar did not send a certificate request.');
     const lifeMs = certificate.notAfterMs - clock.nowMs();
-    const before = this.#entries.get(workloadId);
-    this.#entries.set(workloadId, {
-      issued: certificate,
-      rootPem,
-      serialInUse,
-      // Half of its life, up to a tenth earlier, so that those of one moment do not all rotate in one moment.
-      rotatesAtMs: clock.nowMs() + (lifeMs / 2) * (1 - random() * 0.1),
-      rotations: before === undefined ? 0 : before.rotations + 1,
-    });
-    this.#options.onChanged(workloadId);
+    // Half of its life, up to a tenth earlier, so that those of one moment do not all rotate in one moment.
+    const rotatesAtMs = clock.nowMs() + (lifeMs / 2) * (1 - random() * 0.1);
+    return () => {
+      const before = this.#entries.get(workloadId);
+      const rotations = before === undefined ? 0 : before.rotations + 1;
+      this.#entries.set(workloadId, { issued: certificate, rootPem, serialInUse, rotatesAtMs, rotations });
+      this.#options.onChanged(workloadId);
+    };
   }
 
   /** Workloads whose certificate is past half of its life. */

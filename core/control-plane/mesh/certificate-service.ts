@@ -108,7 +108,10 @@ export class CertificateService implements MeshCertificates {
   }
 
   *#links(): Iterable<readonly [string, SidecarLink]> {
-    for (const [id, { link }] of this.#options.attachments) if (link !== null) yield [id, link];
+    for (const [id, { link, successor }] of this.#options.attachments) {
+      if (link !== null) yield [id, link];
+      if (successor !== null) yield [id, successor.link];
+    }
   }
 
   #inBackground(work: Promise<unknown>): void {

@@ -67,6 +67,12 @@ export interface MeshApi {
   attach(select: Selection): Promise<WorkloadResult[]>;
   /** @param deadlineMs how long long-lived TCP connections are kept; default 10,000; 0 closes them at once */
   detach(select: Selection, deadlineMs?: number): Promise<WorkloadResult[]>;
+  /**
+   * Hot restart of their sidecars; without names, of those that are attached. The result's `reason` says so when it could
+   * not be done without a short gap.
+   * @param deadlineMs how long the older sidecars keep connections that do not end by themselves; default 30,000
+   */
+  renew(select: Selection, deadlineMs?: number): Promise<WorkloadResult[]>;
   topology(windowSeconds?: number): Topology;
   series(query: MethodParsed<'series.get'>): Series;
   recentRequests(query: MethodParsed<'request.recent'>): MethodOutput<'request.recent'>;

@@ -42,10 +42,11 @@ import type { MeshOptions } from './mesh-options.ts';
 import { type MeshParts, noEngine, toStatus, toTopology, toWorkloadView } from './mesh-views.ts';
 import { Publisher } from './publisher.ts';
 import { Reconciler } from './reconciler.ts';
-import { runLimited } from './run-limited.ts';
+import { SidecarRenewal } from './sidecar-renewal.ts';
 import { SidecarSessions } from './sidecar-sessions.ts';
 import { SplitBook } from './split-book.ts';
 import { WantedSet } from './wanted-set.ts';
+import { type WorkloadWork, workOnEach } from './work-on-each.ts';
 import { createWorkloadDirectory } from './workload-directory.ts';
 import { WorkloadRegistry } from './workload-registry.ts';
 
@@ -58,6 +59,7 @@ interface Started {
   readonly adoption: Adoption;
   readonly coordinator: AttachCoordinator;
   readonly reconciler: Reconciler;
+  readonly renewal: SidecarRenewal;
   readonly parts: MeshParts;
   readonly figuresTimer: NodeJS.Timeout;
   readonly stopWatching: () => void;
@@ -74,7 +76,9 @@ export class Mesh implements MeshApi {
   readonly #publisher: Publisher;
   readonly #faults: FaultBook;
   readonly #splits: SplitBook;
-  readonly #findings = new FindingNotices((notice) => this.#tell((listener) => listener.onNotice(notice)));
+  readonly #onProgress: MeshListener['onProgress'] = (step) => this.#tell((listener) => listener.onProgress(step));
+  readonly #onNotice: MeshListener['onNotice'] = (notice) => this.#tell((listener) => listener.onNotice(notice));
+  readonly #findings = new FindingNotices(this.#onNotice);
   readonly #wanted: WantedSet;
   readonly #listeners = new Set<MeshListener>();
   #started: Started | null = null;
@@ -139,8 +143,8 @@ export class Mesh implements MeshApi {
       await runtime.start({
         onWorkloads: (workloads) => this.#workloadsChanged(runtime, workloads),
         onEngine: () => this.#engineChanged(runtime),
-        onProgress: (progress) => this.#tell((listener) => listener.onProgress(progress)),
-        onNotice: (notice) => this.#tell((listener) => listener.onNotice(notice)),
+        onProgress: this.#onProgress,
+        onNotice: this.#onNotice,
       });
       this.#registry.update(runtime, runtime.workloads());
     }
@@ -187,6 +191,15 @@ export class Mesh implements MeshApi {
     const workloads = select.names === undefined ? chosen.filter(isKnown) : chosen;
     // All at once: a deadline that one waits for must not hold the next one up.
     return this.#forEach(workloads, (workload) => coordinator.detach(workload.id, deadlineMs), workloads.length);
+  }
+
+  async renew(select: Selection, deadlineMs = 30_000): Promise<WorkloadResult[]> {
+    const { renewal } = this.#run();
+    const chosen = this.#registry.select(select);
+    const isAttached = ({ id }: DiscoveredWorkload) => this.#attachments.get(id)?.phase === 'attached';
+    const workloads = select.names === undefined ? chosen.filter(isAttached) : chosen;
+    // They take turns by themselves; only older connections end side by side.
+    return this.#forEach(workloads, (workload) => renewal.renew(workload.id, deadlineMs), workloads.length);
   }
 
   topology(windowSeconds = 30): Topology {
@@ -244,6 +257,7 @@ export class Mesh implements MeshApi {
     }
     this.#isClosed = true;
     clearInterval(started.figuresTimer);
+    await started.renewal.close();
     started.certificateService.close();
     started.adoption.close();
     started.stopWatching();
@@ -258,13 +272,9 @@ export class Mesh implements MeshApi {
   #assemble(authority: CertificateAuthority): Started {
     const options = this.#options;
     const { log } = options;
-    const [registry, attachments, publisher, wanted] = [
-      this.#registry,
-      this.#attachments,
-      this.#publisher,
-      this.#wanted,
-    ];
-    const onNotice: MeshListener['onNotice'] = (notice) => this.#tell((listener) => listener.onNotice(notice));
+    const [registry, attachments] = [this.#registry, this.#attachments];
+    const [publisher, wanted] = [this.#publisher, this.#wanted];
+    const { onProgress, onNotice } = { onProgress: this.#onProgress, onNotice: this.#onNotice };
     const onChange = () => this.#changed('workloads');
     const certificates = new CertificateBook({
       ...{ authority, clock: this.#clock, random: this.#random, log },
@@ -276,19 +286,22 @@ export class Mesh implements MeshApi {
       leaseMs: options.leaseMs ?? defaultLeaseMs,
       nameOf: (id) => registry.get(id)?.name ?? id,
       replaceSidecar: (id) => registry.runtimeOf(this.#workload(id)).startSidecar(id),
-      onTelemetry: (id, report) => {
-        this.#telemetry.take(id, report);
+      onTelemetry: (id, report, isLate) => {
+        if (isLate) this.#telemetry.takeLate(id, report);
+        else this.#telemetry.take(id, report);
         this.#hasNewFigures = true;
       },
     });
     const coordinator = new AttachCoordinator({
-      ...{ registry, publisher, certificates, sessions, wanted, attachments, onChange, log },
-      onProgress: (progress) => this.#tell((listener) => listener.onProgress(progress)),
+      ...{ registry, publisher, certificates, sessions, wanted, attachments, onChange, onProgress, log },
       onRemoved: (id) => this.#telemetry.forget(id),
     });
     const reconciler = new Reconciler({ registry, coordinator, attachments, wanted, onNotice, log });
     const certificateService = new CertificateService({ book: certificates, registry, attachments, log });
-    const adoption = new Adoption({ registry, attachments, coordinator, reconciler, publisher, wanted, log });
+    const renewal = new SidecarRenewal({
+      ...{ registry, attachments, publisher, sessions, onProgress, onNotice, onChange, log },
+    });
+    const adoption = new Adoption({ registry, attachments, coordinator, reconciler, renewal, publisher, wanted, log });
     const figuresTimer = setInterval(() => this.#tellFigures(), 1_000);
     figuresTimer.unref();
     const stopWatching = options.resources.onChange(() => {
@@ -306,7 +319,7 @@ export class Mesh implements MeshApi {
       faults: this.#faults,
       snapshot,
     };
-    return { coordinator, reconciler, certificateService, adoption, parts, figuresTimer, stopWatching };
+    return { coordinator, reconciler, renewal, certificateService, adoption, parts, figuresTimer, stopWatching };
   }
 
   #snapshotInput(): Omit<SnapshotInput, 'revision'> {
@@ -323,7 +336,10 @@ export class Mesh implements MeshApi {
   }
 
   *#links(): Iterable<readonly [string, SidecarLink]> {
-    for (const [id, { link }] of this.#attachments) if (link !== null) yield [id, link];
+    for (const [id, { link, successor }] of this.#attachments) {
+      if (link !== null) yield [id, link];
+      if (successor !== null) yield [id, successor.link];
+    }
   }
 
   #workloadsChanged(runtime: Runtime, workloads: readonly DiscoveredWorkload[]): void {
@@ -341,27 +357,14 @@ export class Mesh implements MeshApi {
 
   async #forEach(
     workloads: readonly DiscoveredWorkload[],
-    work: (workload: DiscoveredWorkload) => Promise<void>,
+    work: WorkloadWork,
     limit = concurrency,
   ): Promise<WorkloadResult[]> {
-    const durations = new Map<string, number>();
-    const results = await runLimited(workloads, Math.max(1, limit), async (workload) => {
-      const startedAt = this.#clock.monotonicMs();
-      try {
-        await work(workload);
-      } finally {
-        durations.set(workload.id, Math.round(this.#clock.monotonicMs() - startedAt));
-      }
-    });
-    const failures = results.map((result) => (result.status === 'rejected' ? result.reason : null));
-    const failed = failures.filter((reason) => reason !== null);
-    if (failed.length > 0 && failed.length === workloads.length) throw failed[0];
+    const outcomes = await workOnEach(workloads, work, { limit, clock: this.#clock });
     this.#changed('workloads');
-    return workloads.map((workload, index) => {
+    return outcomes.map(({ workload, remark, durationMs }) => {
       const view = toWorkloadView(this.#registry.get(workload.id) ?? workload, this.#parts());
-      const failure: unknown = failures[index];
-      const reason = failure instanceof Error ? failure.message : view.reason;
-      return { ...view, reason, durationMs: durations.get(workload.id) ?? 0 };
+      return { ...view, reason: remark ?? view.reason, durationMs };
     });
   }
 

@@ -5,8 +5,8 @@ import type { Logger } from '../../shared/logger.ts';
 import type { Random } from '../../shared/random.ts';
 import type { SidecarConnection } from '../push/sidecar-connection.ts';
 import { SidecarLink } from '../push/sidecar-link.ts';
-import type { Sidecar } from '../runtime/runtime.ts';
-import type { Attachment } from './attachment.ts';
+import type { Sidecar, SuccessorSidecar } from '../runtime/runtime.ts';
+import type { Attachment, Successor } from './attachment.ts';
 import type { CertificateBook } from './certificate-book.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -16,7 +16,8 @@ export interface SessionOptions {
   readonly nameOf: (workloadId: string) => string;
   /** A new sidecar for a workload whose own cannot be reached any more. */
   readonly replaceSidecar: (workloadId: string) => Promise<Sidecar>;
-  readonly onTelemetry: (workloadId: string, report: TelemetryReport) => void;
+  /** `isLate`: it comes from a sidecar that is not in charge of the workload, or not yet. */
+  readonly onTelemetry: (workloadId: string, report: TelemetryReport, isLate: boolean) => void;
   readonly onChange: () => void;
   readonly onNotice: (notice: { level: 'info' | 'warn' | 'error'; code: string | null; message: string }) => void;
   readonly leaseMs: number;
@@ -45,29 +46,84 @@ export class SidecarSessions {
   }
 
   createLink(attachment: Attachment): SidecarLink {
+    const link = this.#newLink(attachment, null);
+    attachment.link = link;
+    return link;
+  }
+
+  /** A link to the next sidecar of a workload, which says nothing about the workload until `promote`. */
+  createSuccessor(attachment: Attachment, sidecar: SuccessorSidecar): Successor {
+    const link = this.#newLink(attachment, sidecar);
+    attachment.successor = { sidecar, link, certificateUsed: () => undefined, refusal: null };
+    return attachment.successor;
+  }
+
+  /** A link to a sidecar that has handed over: to let it end. */
+  createLinkToRetired(attachment: Attachment, sidecar: Sidecar): SidecarLink {
+    return this.#newLink(attachment, sidecar);
+  }
+
+  /** The successor is in charge from now on. Returns what it succeeds. */
+  promote(attachment: Attachment, successor: Successor): { sidecar: Sidecar | null; link: SidecarLink | null } {
+    const { certificates, log, nameOf } = this.#options;
+    const { sidecar, link, workloadId } = attachment;
+    attachment.sidecar = successor.sidecar;
+    attachment.link = successor.link;
+    attachment.successor = null;
+    attachment.failedDials = 0;
+    successor.certificateUsed();
+    const { connection } = successor.link;
+    connection?.sendTrust(certificates.authority.trustBundlePem);
+    if (connection !== null && !certificates.isOfActiveRoot(workloadId)) {
+      const failed = (error: unknown) => log.warn(`certificate of ${nameOf(workloadId)}: ${String(error)}`);
+      certificates.rotate(workloadId, connection).catch(failed);
+    }
+    if (connection !== null && successor.link.ackedRevision !== null) void this.#acked(attachment);
+    else this.#disconnected(attachment, 'it does not listen yet');
+    return { sidecar, link };
+  }
+
+  /** @param other the sidecar it leads to as long as it is not the attachment's own link */
+  #newLink(attachment: Attachment, other: Sidecar | null): SidecarLink {
     const { leaseMs, clock, random, log, nameOf, onTelemetry, onChange } = this.#options;
     const id = attachment.workloadId;
-    const link = new SidecarLink({
+    const isOwn = () => attachment.link === link;
+    const link: SidecarLink = new SidecarLink({
       name: nameOf(id),
-      connect: () => this.#connect(attachment),
+      connect: () => (isOwn() ? this.#connect(attachment) : connectTo(other)),
       leaseMs,
       clock,
       random,
       log,
       events: {
-        onConnected: (connection, restarted) => this.#connected(attachment, connection, restarted),
-        onDisconnected: (reason) => this.#disconnected(attachment, reason),
-        onAck: () => void this.#acked(attachment),
-        onNack: ({ message }) => this.#refused(attachment, message),
-        onTelemetry: (report) => onTelemetry(id, report),
+        onConnected: (connection, restarted) =>
+          isOwn()
+            ? this.#connected(attachment, connection, restarted)
+            : this.#otherConnected(attachment, link, connection),
+        onDisconnected: (reason) => {
+          if (isOwn()) this.#disconnected(attachment, reason);
+        },
+        onAck: () => {
+          if (isOwn()) void this.#acked(attachment);
+        },
+        onNack: (nack) => {
+          if (isOwn()) this.#refused(attachment, nack.message);
+          else if (attachment.successor?.link === link) attachment.successor.refusal = nack;
+        },
+        onTelemetry: (report) => onTelemetry(id, report, !isOwn()),
         onDrainProgress: (counts) => {
-          attachment.kept = counts;
+          if (isOwn()) attachment.kept = counts;
           onChange();
         },
       },
     });
-    attachment.link = link;
     return link;
+  }
+
+  async #otherConnected(attachment: Attachment, link: SidecarLink, connection: SidecarConnection): Promise<void> {
+    const { successor, workloadId } = attachment;
+    if (successor?.link !== link) return;
+    successor.certificateUsed = await this.#options.certificates.issue(workloadId, connection);
   }
 
   async #connect(attachment: Attachment): ReturnType<Sidecar['connect']> {
@@ -79,7 +135,9 @@ export class SidecarSessions {
       return stream;
     } catch (error) {
       attachment.failedDials += 1;
-      if (attachment.phase === 'attached' && attachment.failedDials >= dialsBeforeReplacement) {
+      // A renewal brings another one anyway.
+      const mayReplace = attachment.phase === 'attached' && attachment.renewal === null;
+      if (mayReplace && attachment.failedDials >= dialsBeforeReplacement) {
         attachment.failedDials = 0;
         attachment.needsRedirect = true;
         attachment.sidecar = await this.#options.replaceSidecar(attachment.workloadId);
@@ -161,4 +219,9 @@ export class SidecarSessions {
     attachment.reason = `The sidecar refused its configuration and keeps the last good one: ${message}`;
     this.#options.onChange();
   }
+}
+
+async function connectTo(sidecar: Sidecar | null): ReturnType<Sidecar['connect']> {
+  if (sidecar === null) throw new MeshError('SIDECAR_UNREACHABLE', 'Another sidecar has taken over.');
+  return await sidecar.connect();
 }

@@ -48,6 +48,8 @@ export interface ConnectionOptions {
   readonly answerTimeoutMs?: number;
 }
 
+/** Code of the NACK to a message that the sidecar's program does not know. */
+const messageInvalid = 'MESSAGE_INVALID';
 const bufferLimitBytes = 1024 * 1024;
 
 interface Waiter {
@@ -170,14 +172,15 @@ export class SidecarConnection {
 
   /** Resolves with what was still open when the drain ended (closed by the deadline). */
   async drain(deadlineMs: number, tcp: 'keep' | 'close'): Promise<ConnectionCounts> {
-    const drained = this.#wait(
-      (message) => message.type === 'drained',
-      deadlineMs + this.#answerTimeoutMs,
-      'did not finish draining',
-    );
-    this.#send({ type: 'drain', deadlineMs, tcp });
-    const { http, tcp: tcpCount } = (await drained) as MessageOf<'drained'>;
-    return { http, tcp: tcpCount };
+    return await this.#drained({ type: 'drain', deadlineMs, tcp });
+  }
+
+  /**
+   * Another sidecar listens on the same ports: this one gives its listeners up and drains, TCP until it ends. Cannot be
+   * taken back. Resolves as `drain`; rejects with SIDECAR_UNREACHABLE also when its program is too old to know how.
+   */
+  async retire(deadlineMs: number): Promise<ConnectionCounts> {
+    return await this.#drained({ type: 'retire', deadlineMs });
   }
 
   undrain(): void {
@@ -193,6 +196,20 @@ export class SidecarConnection {
     // A configuration is large, made by our own compiler, and validated where it arrives.
     const isConfiguration = message.type === 'push' || message.type === 'push.change';
     this.#socket.send(JSON.stringify(isConfiguration ? message : ToSidecar.parse(message)));
+  }
+
+  async #drained(request: Extract<z.input<typeof ToSidecar>, { deadlineMs: number }>): Promise<ConnectionCounts> {
+    const isRefusal = (message: Message) => message.type === 'nack' && message.code === messageInvalid;
+    const drained = this.#wait(
+      (message) => message.type === 'drained' || isRefusal(message),
+      request.deadlineMs + this.#answerTimeoutMs,
+      'did not finish draining',
+    );
+    this.#send(request);
+    const answer = await drained;
+    if (answer.type !== 'drained')
+      throw new MeshError('SIDECAR_UNREACHABLE', `The sidecar does not know ${request.type}.`);
+    return { http: answer.http, tcp: answer.tcp };
   }
 
   #sendPush(config: SidecarConfig): void {

@@ -25,6 +25,12 @@ export interface Sidecar {
   remove(): Promise<void>;
 }
 
+/** A second sidecar of a workload, beside the one that serves it. */
+export interface SuccessorSidecar extends Sidecar {
+  /** From now on it is the workload's sidecar, also for a later control plane; the older one is left to be removed. */
+  confirm(): Promise<void>;
+}
+
 export interface TerminalSession {
   onData(handler: (data: string) => void): void;
   onExit(handler: (code: number | null) => void): void;
@@ -49,7 +55,17 @@ export interface Runtime {
   engine(): EngineStatus;
   /** Starts a sidecar, or takes over the one that already serves this incarnation. No traffic passes it yet. */
   startSidecar(workloadId: string): Promise<Sidecar>;
-  /** Sidecars of ours that were found running (an earlier control plane left them) and serve a living workload. */
+  /**
+   * Starts a sidecar of the program as it is now beside `sidecar`, in the same place: it can listen on the same ports
+   * where the system allows that. Until it is confirmed it counts for nothing and is gone after a restart of ours.
+   */
+  startSuccessor(sidecar: Sidecar): Promise<SuccessorSidecar>;
+  /** Whether `sidecar` runs the program that `startSidecar` would start now. May build an image first. */
+  isCurrent(sidecar: Sidecar): Promise<boolean>;
+  /**
+   * Sidecars of ours that were found running (an earlier control plane left them) and serve a living workload. Several
+   * of one workload: the first is the one in charge, the others have handed over to it and are left to be removed.
+   */
   adopt(): Promise<readonly Sidecar[]>;
   openTerminal(request: {
     workloadId: string;

@@ -72,6 +72,17 @@ export class TelemetryStore {
     reporter.unseenConnections = report.process.unseenConnections;
   }
 
+  /** What a sidecar counted that is not in charge of the workload any more, or not yet: without cost and open connections. */
+  takeLate(workloadId: string, report: TelemetryReport): void {
+    const { lastSlot, cost } = this.#reporter(workloadId);
+    const beside: Reporter = { lastSlot, cost, rings: new Map(), unseenConnections: null };
+    for (const counters of report.edges) {
+      const edge = resolveEdge(counters.key, workloadId, this.#directory);
+      if (edge !== null) this.#count(beside, workloadId, lastSlot === 0 ? this.endSlot : lastSlot, edge, counters);
+    }
+    for (const { id, seen, hits } of report.faults) this.#countFault(id, seen, hits);
+  }
+
   /** Its sidecar is gone: open connections and cost are no more; what was counted stays. */
   forget(workloadId: string): void {
     const reporter = this.#reporters.get(workloadId);

@@ -35,6 +35,11 @@ export interface ListenerSetOptions {
   readonly admission: ConnectionAdmission;
   /** Loads what lets a newer sidecar listen on the same ports; `null`: ports are never shared. Used for every listener. */
   readonly loadSharing: (kind: ListenerConfig['kind']) => PortSharing | null;
+  /**
+   * Whether its first configuration may open ports that another sidecar shares: only to take over from it. By mistake that
+   * would take somebody else's traffic without an error.
+   */
+  readonly mayJoin: (kind: ListenerConfig['kind']) => boolean;
   readonly logger: Logger;
 }
 
@@ -74,6 +79,7 @@ export class ListenerSet {
     if (config.kind === 'transparent') this.#lookup ??= this.#options.loadLookup();
     if (this.#sharing === undefined) this.#sharing = this.#options.loadSharing(config.kind);
     const wanted = toWanted(this.#outboundClosed && !this.isClosing ? withoutOutbound(config) : config);
+    const joins = (this.#config === null || config.kind === 'transparent') && this.#options.mayJoin(config.kind);
     const opened = new Map<string, Server>();
     const rollback = () => {
       for (const server of opened.values()) server.close();
@@ -82,6 +88,7 @@ export class ListenerSet {
     try {
       for (const [id, { address, purpose }] of wanted) {
         if (this.#servers.has(id) || opened.has(id)) continue;
+        if (this.#sharing && !joins) await assertFree(address);
         this.#early.set(id, []);
         opened.set(id, await this.#open(id, address, purpose));
       }
@@ -295,6 +302,17 @@ function listen(server: Server, options: ListenOptions): Promise<void> {
       resolve();
     });
   });
+}
+
+/** Rejects when anybody listens there, also somebody who would share the port. */
+async function assertFree(address: Address): Promise<void> {
+  const probe = createServer((socket) => socket.destroy());
+  try {
+    await listen(probe, address);
+  } catch (error) {
+    throw new Error(`cannot listen on ${address.host}:${address.port}: ${toMessage(error)}`, { cause: error });
+  }
+  await new Promise<void>((resolve) => probe.close(() => resolve()));
 }
 
 function isCode(error: unknown, code: string): boolean {

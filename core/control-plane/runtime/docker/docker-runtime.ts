@@ -10,15 +10,22 @@ import { type ErrorCode, errorCatalogue, MeshError } from '../../../contract/err
 import type { CleanupResult, DoctorCheck, EngineStatus } from '../../../contract/shapes.ts';
 import type { DiscoveredWorkload } from '../../../model/workload.ts';
 import type { Logger } from '../../../shared/logger.ts';
-import type { Runtime, RuntimeEvents, Sidecar, TerminalSession } from '../runtime.ts';
+import type { Runtime, RuntimeEvents, Sidecar, SuccessorSidecar, TerminalSession } from '../runtime.ts';
 import { cleanEngine } from './cleanup.ts';
 import { ContainerWatch } from './container-watch.ts';
-import { DockerSidecar } from './docker-sidecar.ts';
+import { DockerSidecar, stopSeconds } from './docker-sidecar.ts';
 import { examineEngine } from './doctor.ts';
 import { EngineConnection } from './engine-connection.ts';
 import { toEngineError } from './engine-error.ts';
 import { SidecarImage } from './image/sidecar-image.ts';
-import { listOwn, type OwnContainer, type Purpose, removeContainer, sidecarContainer } from './own-containers.ts';
+import {
+  listOwn,
+  type OwnContainer,
+  type Purpose,
+  removeContainer,
+  sidecarContainer,
+  toSidecarName,
+} from './own-containers.ts';
 import { openLogs, openShell } from './terminal.ts';
 
 export interface DockerRuntimeOptions {
@@ -100,16 +107,42 @@ export class DockerRuntime implements Runtime {
     return await this.#create(docker, workload, image);
   }
 
+  async startSuccessor(sidecar: Sidecar): Promise<SuccessorSidecar> {
+    const workload = this.#attachable(sidecar.workloadId);
+    if (workload.incarnation !== sidecar.incarnation) {
+      throw new MeshError('NOT_RUNNING', `${workload.name} was restarted meanwhile.`);
+    }
+    const docker = this.#docker();
+    const image = await this.#image.ensure(docker, this.#engine.local);
+    const found = await listOwn(docker, { role: 'sidecar', workloadId: workload.id, owner: this.#owner });
+    for (const own of found) if (own.isSuccessor) await removeContainer(docker, own.id);
+    return await this.#create(docker, workload, image, true);
+  }
+
+  async isCurrent(sidecar: Sidecar): Promise<boolean> {
+    if (!(sidecar instanceof DockerSidecar)) return false;
+    const docker = this.#docker();
+    const image = await this.#image.ensure(docker, this.#engine.local);
+    return sidecar.image === image || sidecar.image === (await docker.getImage(image).inspect()).Id;
+  }
+
   async adopt(): Promise<readonly Sidecar[]> {
     const docker = this.#engine.docker;
     if (docker === null) return [];
-    const adopted: Sidecar[] = [];
+    const adopted = new Map<string, DockerSidecar[]>();
     for (const own of await listOwn(docker, { owner: this.#owner })) {
       const workload = this.#served(own);
-      if (workload === null) await removeContainer(docker, own.id);
-      else adopted.push(this.#toSidecar(workload, own.id, own.image));
+      const others = adopted.get(own.workloadId) ?? [];
+      // A successor counts only when the one that it was to take over from is gone.
+      if (workload === null || (own.isSuccessor && others.length > 0)) {
+        await removeContainer(docker, own.id, workload === null ? 0 : stopSeconds);
+        continue;
+      }
+      const sidecar = this.#toSidecar(workload, own.id, own.image);
+      if (own.isSuccessor) await sidecar.confirm();
+      adopted.set(own.workloadId, [...others, sidecar]);
     }
-    return adopted;
+    return [...adopted.values()].flat();
   }
 
   async openTerminal(request: Parameters<Runtime['openTerminal']>[0]): Promise<TerminalSession> {
@@ -165,13 +198,18 @@ export class DockerRuntime implements Runtime {
     return workload;
   }
 
-  async #create(docker: Docker, workload: DiscoveredWorkload, image: string): Promise<Sidecar> {
+  async #create(
+    docker: Docker,
+    workload: DiscoveredWorkload,
+    image: string,
+    isSuccessor = false,
+  ): Promise<DockerSidecar> {
     const { id, incarnation, name } = workload;
     const purpose: Purpose = { owner: this.#owner, role: 'sidecar', workloadId: id, incarnation };
     let containerId: string | null = null;
     try {
       const created = await docker.createContainer({
-        name: `meshdesk-${id.slice(0, 12)}-${Date.now().toString(36)}`,
+        name: toSidecarName(id, isSuccessor),
         ...sidecarContainer(image, purpose, `container:${id}`),
       });
       containerId = created.id;

@@ -3,16 +3,16 @@ import type { Duplex } from 'node:stream';
 import type Docker from 'dockerode';
 import type { ListenerConfig } from '../../../model/sidecar-config.ts';
 import type { DiscoveredWorkload } from '../../../model/workload.ts';
-import type { Sidecar } from '../runtime.ts';
+import type { SuccessorSidecar } from '../runtime.ts';
 import { openExecStream } from './exec-stream.ts';
-import { type Purpose, removeContainer } from './own-containers.ts';
+import { confirmSuccessor, type Purpose, removeContainer } from './own-containers.ts';
 import { runRules } from './run-rules.ts';
 
 export const transparentListeners: ListenerConfig = { kind: 'transparent', outboundPort: 15_001, inboundPort: 15_006 };
 const controlSocket = '/run/meshdesk/sidecar.sock';
 const sidecarUser = '1337:1337';
 /** How long a sidecar gets to end by itself: its own drain is 2 s. */
-const stopSeconds = 3;
+export const stopSeconds = 3;
 /** Waits up to 5 s for the socket of a sidecar that is just starting, then joins it to stdio. */
 const joinSocket = `i=0; while [ ! -S "$1" ] && [ $i -lt 250 ]; do i=$((i+1)); sleep 0.02; done; exec /bin/sh /meshdesk/bridge.sh "$1"`;
 
@@ -26,13 +26,18 @@ export interface DockerSidecarOptions {
   readonly current: () => DiscoveredWorkload | null;
 }
 
-export class DockerSidecar implements Sidecar {
+export class DockerSidecar implements SuccessorSidecar {
   readonly workloadId: string;
   readonly incarnation: string;
   readonly listeners = transparentListeners;
   readonly endpointPorts = [];
   readonly containerId: string;
   readonly #options: DockerSidecarOptions;
+
+  /** Id or tag. */
+  get image(): string {
+    return this.#options.image;
+  }
 
   constructor(options: DockerSidecarOptions) {
     this.#options = options;
@@ -62,6 +67,11 @@ export class DockerSidecar implements Sidecar {
 
   async remove(): Promise<void> {
     await removeContainer(this.#options.docker(), this.containerId, stopSeconds);
+  }
+
+  /** As `SuccessorSidecar` says; of any other sidecar: nothing changes. */
+  async confirm(): Promise<void> {
+    await confirmSuccessor(this.#options.docker(), this.containerId);
   }
 
   async #rules(action: 'install' | 'remove'): Promise<void> {

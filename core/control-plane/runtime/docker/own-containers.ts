@@ -86,9 +86,35 @@ export interface OwnContainer {
   readonly workloadId: string;
   readonly incarnation: string;
   readonly running: boolean;
+  /** Started beside another sidecar that it has not taken over from yet. */
+  readonly isSuccessor: boolean;
 }
 
-/** Ours, of every project unless `owner` is given. */
+/** Ends the name of a sidecar that is not in charge yet; a container's labels stay what they are, its name can change. */
+const successorSuffix = '-next';
+
+/** Names of one workload's sidecars sort by their age. */
+export function toSidecarName(workloadId: string, isSuccessor: boolean): string {
+  return `meshdesk-${workloadId.slice(0, 12)}-${Date.now().toString(36)}${isSuccessor ? successorSuffix : ''}`;
+}
+
+/** In charge first, then successors that have not taken over; among equals the youngest first. */
+function byPrecedence(a: OwnContainer, b: OwnContainer): number {
+  return Number(a.isSuccessor) - Number(b.isSuccessor) || (a.name < b.name ? 1 : -1);
+}
+
+/** Puts a successor in charge. Idempotent. */
+export async function confirmSuccessor(docker: Docker, id: string): Promise<void> {
+  const container = docker.getContainer(id);
+  try {
+    const name = (await container.inspect()).Name.replace(/^\//, '');
+    if (name.endsWith(successorSuffix)) await container.rename({ name: name.slice(0, -successorSuffix.length) });
+  } catch (error) {
+    throw toEngineError(`Container ${id.slice(0, 12)} could not be renamed`, error);
+  }
+}
+
+/** Ours, of every project unless `owner` is given; of one workload's sidecars the one in charge first. */
 export async function listOwn(
   docker: Docker,
   wanted: { owner?: string; role?: Role; workloadId?: string } = {},
@@ -110,7 +136,9 @@ export async function listOwn(
       workloadId: Labels[label.workload] ?? '',
       incarnation: Labels[label.incarnation] ?? '',
       running: State === 'running',
-    }));
+      isSuccessor: Names[0]?.endsWith(successorSuffix) ?? false,
+    }))
+    .sort(byPrecedence);
 }
 
 /** Ends and removes a container, whatever state it is in; one that is gone is fine. */

@@ -11,7 +11,7 @@ import { MeshError } from '../../../contract/errors.ts';
 import type { CleanupResult, DoctorCheck, EngineStatus } from '../../../contract/shapes.ts';
 import type { DiscoveredWorkload } from '../../../model/workload.ts';
 import { type Logger, silentLogger } from '../../../shared/logger.ts';
-import type { Runtime, RuntimeEvents, Sidecar, TerminalSession } from '../runtime.ts';
+import type { Runtime, RuntimeEvents, Sidecar, SuccessorSidecar, TerminalSession } from '../runtime.ts';
 import { followOutput } from './follow-output.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import { portAnswers } from './port-answers.ts';
@@ -35,6 +35,8 @@ export interface ProcessRuntimeOptions {
   readonly sidecarProgram: string;
   /** File that keeps the port plan; `null`: nowhere. */
   readonly portFile: string | null;
+  /** False: a sidecar never listens beside another one, so a renewal has a short gap. Default true. */
+  readonly sharePorts?: boolean;
   readonly log?: Logger;
 }
 
@@ -51,7 +53,7 @@ export interface RegisteredProcess {
   unregister(): void;
 }
 
-interface Attached extends Sidecar {
+interface Attached extends SuccessorSidecar {
   readonly process: SidecarProcess;
 }
 
@@ -62,7 +64,11 @@ export class ProcessRuntime implements Runtime {
   readonly #ports: PortPlan;
   readonly #entries = new Map<string, ProcessEntry>();
   readonly #listeners: ProcessListeners;
+  /** The one in charge of each workload. */
   readonly #sidecars = new Map<string, Attached>();
+  /** All that run, also beside another one of the same workload. */
+  readonly #running = new Set<Attached>();
+  #count = 0;
   #events: RuntimeEvents | null = null;
   #dir: Promise<string> | null = null;
   #probeTimer: NodeJS.Timeout | null = null;
@@ -119,27 +125,20 @@ export class ProcessRuntime implements Runtime {
     const current = this.#sidecars.get(workloadId);
     if (current?.incarnation === incarnation) return current;
     await current?.remove();
-    this.#dir ??= makeSocketFolder(this.#options.portFile);
-    const dir = join(
-      await this.#dir,
-      createHash('sha256').update(`${workloadId} ${incarnation}`).digest('hex').slice(0, 10),
-    );
-    const process = new SidecarProcess({
-      name: entry.registration.name,
-      program: this.#options.sidecarProgram,
-      dir,
-      log: this.#log,
-      onRestart: (message) => this.#events?.onNotice({ level: 'warn', code: null, message }),
-    });
-    const sidecar = this.#toSidecar(entry, incarnation, process);
-    this.#sidecars.set(workloadId, sidecar);
-    try {
-      await process.start();
-    } catch (error) {
-      await sidecar.remove();
-      throw error;
-    }
-    return sidecar;
+    const sidecar = await this.#create(entry, incarnation, 'first');
+    await sidecar.confirm();
+    return await this.#start(sidecar);
+  }
+
+  async startSuccessor({ workloadId, incarnation }: Sidecar): Promise<SuccessorSidecar> {
+    const entry = this.#entries.get(workloadId);
+    if (entry === undefined) throw new MeshError('NOT_FOUND', `There is no host process '${workloadId}'.`);
+    return await this.#start(await this.#create(entry, incarnation, 'join'));
+  }
+
+  /** They end with the control plane, so none is of an earlier program. */
+  async isCurrent(): Promise<boolean> {
+    return true;
   }
 
   /** None: sidecars of host processes end with the control plane that started them. */
@@ -174,7 +173,7 @@ export class ProcessRuntime implements Runtime {
   }
 
   async cleanup(): Promise<CleanupResult> {
-    await Promise.all([...this.#sidecars.values()].map((sidecar) => sidecar.remove()));
+    await Promise.all([...this.#running].map((sidecar) => sidecar.remove()));
     return { containers: [], rules: [], images: [], problems: [] };
   }
 
@@ -186,10 +185,36 @@ export class ProcessRuntime implements Runtime {
     if (this.#dir !== null) await rm(await this.#dir, { recursive: true, force: true });
   }
 
+  async #create(entry: ProcessEntry, incarnation: string, sharing: 'first' | 'join'): Promise<Attached> {
+    this.#dir ??= makeSocketFolder(this.#options.portFile);
+    this.#count += 1;
+    const key = createHash('sha256').update(`${entry.id} ${incarnation} ${this.#count}`).digest('hex').slice(0, 10);
+    const process = new SidecarProcess({
+      name: entry.registration.name,
+      program: this.#options.sidecarProgram,
+      dir: join(await this.#dir, key),
+      log: this.#log,
+      sharing: this.#options.sharePorts === false ? 'never' : sharing,
+      onRestart: (message) => this.#events?.onNotice({ level: 'warn', code: null, message }),
+    });
+    return this.#toSidecar(entry, incarnation, process);
+  }
+
+  async #start(sidecar: Attached): Promise<Attached> {
+    this.#running.add(sidecar);
+    try {
+      await sidecar.process.start();
+    } catch (error) {
+      await sidecar.remove();
+      throw error;
+    }
+    return sidecar;
+  }
+
   #toSidecar(entry: ProcessEntry, incarnation: string, process: SidecarProcess): Attached {
     const listeners = () => this.#listeners.of(entry);
     const { registration } = entry;
-    return {
+    const sidecar: Attached = {
       workloadId: entry.id,
       incarnation,
       process,
@@ -203,11 +228,16 @@ export class ProcessRuntime implements Runtime {
       connect: () => process.connect(),
       redirect: async () => undefined,
       undirect: async () => undefined,
+      confirm: async () => {
+        this.#sidecars.set(entry.id, sidecar);
+      },
       remove: async () => {
-        if (this.#sidecars.get(entry.id)?.process === process) this.#sidecars.delete(entry.id);
+        if (this.#sidecars.get(entry.id) === sidecar) this.#sidecars.delete(entry.id);
         await process.remove();
+        this.#running.delete(sidecar);
       },
     };
+    return sidecar;
   }
 
   #handle(entry: ProcessEntry): RegisteredProcess {
