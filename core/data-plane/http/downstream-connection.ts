@@ -200,7 +200,11 @@ export class DownstreamConnection implements ClientStream, WireOwner {
       return;
     }
     this.resumeRequest();
-    if (this.#partial.size === 0) return;
+    if (this.#partial.size === 0) {
+      // The FIN came after the head of the answer had promised that the connection lives on.
+      if (this.#ended) this.#close();
+      return;
+    }
     this.#arrivedAtMs = this.#idleSinceMs;
     if (!this.#processing) this.#processKept();
   };
