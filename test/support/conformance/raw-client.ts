@@ -49,11 +49,13 @@ export class RawClient {
     });
     socket.on('end', () => {
       // libuv may take a reset for the end of the stream; writing nothing fails after one, and does nothing otherwise.
-      socket.write(Buffer.alloc(0), (error) => {
+      const over = (error?: Error | null) => {
         if (error) this.failed = true;
         this.ended = true;
         note();
-      });
+      };
+      if (socket.writable) socket.write(Buffer.alloc(0), over);
+      else over();
     });
     socket.on('error', () => {
       this.failed = true;
@@ -108,6 +110,12 @@ export class RawClient {
 
   async end(): Promise<void> {
     await this.until('the end of the connection', () => this.ended);
+  }
+
+  /** Breaks off: RST instead of FIN. */
+  reset(): void {
+    if (this.socket instanceof net.Socket) this.socket.resetAndDestroy();
+    else this.socket.destroy();
   }
 
   close(): void {
