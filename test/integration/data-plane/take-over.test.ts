@@ -28,8 +28,8 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-async function startSidecar(): Promise<TestSidecar> {
-  const sidecar = await TestSidecar.start({ sharePorts: true });
+async function startSidecar(sharePorts: true | 'first' = true): Promise<TestSidecar> {
+  const sidecar = await TestSidecar.start({ sharePorts });
   closers.push(() => sidecar.close());
   return sidecar;
 }
@@ -142,6 +142,16 @@ describe('taking over from an older sidecar', () => {
     expect(await older.control.push(configOf(port, echo, 2))).toMatchObject({ type: 'nack', code: 'LISTEN_FAILED' });
     client.end();
     expect(await older.control.next('drained')).toEqual({ type: 'drained', http: 0, tcp: 0 });
+  });
+
+  it('is not done by a sidecar that is the first of its workload: a port in use stays whose it is', async () => {
+    const application = await listening(createHttpServer((_incoming, response) => response.end('ok')));
+    const port = await freePort();
+    const owner = await startSidecar('first');
+    expect((await owner.control.push(configOf(port, application))).type).toBe('ack');
+    const stranger = await startSidecar('first');
+    expect(await stranger.control.push(configOf(port, 1))).toMatchObject({ type: 'nack', code: 'LISTEN_FAILED' });
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('ok');
   });
 
   it('does not share a port with somebody else', async () => {
