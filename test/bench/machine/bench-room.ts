@@ -10,6 +10,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { LoadOptions, LoadResult } from '../load/load-options.ts';
 import type { RunningPeer } from '../peers/peer.ts';
+import { takeBenchLock } from './bench-lock.ts';
 import { loadCore, type PinnedProcess, pinProcess, startPinned } from './pinned-process.ts';
 import { busyMs, cpuMsOf, cpuMsWithChildrenOf, rssBytesOf } from './proc.ts';
 
@@ -65,8 +66,16 @@ export class BenchRoom {
   readonly #upstream: PinnedProcess;
   readonly #generator: PinnedProcess;
   readonly #lines: Interface;
+  readonly #unlock: () => void;
 
-  private constructor(dir: string, upstreamPort: number, upstream: PinnedProcess, generator: PinnedProcess) {
+  private constructor(
+    dir: string,
+    upstreamPort: number,
+    upstream: PinnedProcess,
+    generator: PinnedProcess,
+    unlock: () => void,
+  ) {
+    this.#unlock = unlock;
     this.dir = dir;
     this.upstreamPort = upstreamPort;
     this.#upstream = upstream;
@@ -76,12 +85,13 @@ export class BenchRoom {
   }
 
   static async open(): Promise<BenchRoom> {
+    const unlock = await takeBenchLock();
     pinProcess(loadCore, process.pid);
     const upstream = await startPinned(loadCore, process.execPath, [join(programs, 'bench-upstream.mjs')]);
     if (upstream.child.stdout === null) throw new Error('the upstream has no output');
     const [port] = (await once(createInterface(upstream.child.stdout), 'line')) as [string];
     const generator = await startPinned(loadCore, process.execPath, [join(programs, 'load-generator.mjs')]);
-    return new BenchRoom(await mkdtemp(join(tmpdir(), 'bench-')), Number(port), upstream, generator);
+    return new BenchRoom(await mkdtemp(join(tmpdir(), 'bench-')), Number(port), upstream, generator, unlock);
   }
 
   async measure(peer: RunningPeer, options: Omit<LoadOptions, 'port'>): Promise<Measurement> {
@@ -103,6 +113,7 @@ export class BenchRoom {
     await this.#generator.close();
     await this.#upstream.close();
     await rm(this.dir, { recursive: true, force: true });
+    this.#unlock();
   }
 
   #load(options: LoadOptions, mark: () => void): Promise<LoadResult> {

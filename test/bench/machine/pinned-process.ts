@@ -20,6 +20,7 @@ const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
 /** Starts a program on one core. Its stdin stays open until `close`, which ends it (TERM, after 3 s KILL). */
 export async function startPinned(

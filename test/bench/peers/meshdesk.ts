@@ -43,6 +43,7 @@ class BenchSidecar {
       program,
       dir: join(dir, name),
       log: silentLogger,
+      sharing: 'first',
       onRestart,
     });
     await sidecar.start();
