@@ -4,7 +4,19 @@
  * control-plane/api, nothing in the transports.
  */
 import { z } from 'zod';
-import { ApplyResult, ConfigText, FindingView, History, HistoryEntry, ResourceView } from './config-shapes.ts';
+import {
+  ApplyResult,
+  ConfigChange,
+  ConfigFile,
+  ConfigFiles,
+  ConfigSave,
+  ConfigText,
+  FindingView,
+  History,
+  HistoryEntry,
+  ResourceView,
+} from './config-shapes.ts';
+import { ImportInput, ImportResult } from './import-shapes.ts';
 import {
   CertificateCheck,
   CertificateView,
@@ -151,6 +163,15 @@ export const contract = {
     input: z.strictObject({ kind: z.string(), namespace: z.string().nullable(), name: z.string() }),
     output: ResourceView,
   },
+  /** The project's YAML files with their texts and what there is to say about each. */
+  'config.files': { input: Nothing, output: ConfigFiles },
+  /**
+   * Writes one file. A text with errors is written too, and what the file said before stays in force, as with an edit on
+   * disk. BAD_REQUEST for a path that is not a YAML file of the project.
+   */
+  'config.save': { input: ConfigSave, output: z.strictObject({ file: ConfigFile.nullable() }) },
+  /** Takes in YAML of a cluster, of Helm, of a compose file; `write` puts the resources into the project. */
+  'config.import': { input: ImportInput, output: ImportResult },
   'config.history': { input: Nothing, output: History },
   /** The change that was taken back; CONFLICT when its files were changed since. */
   'config.undo': { input: Nothing, output: HistoryEntry },
@@ -199,6 +220,8 @@ export const events = {
   /** Routes or weights changed: refetch splits. */
   splits: z.strictObject({ revision: z.number().int() }),
   certificates: z.strictObject({ workload: z.string() }),
+  /** Files or findings changed: fetch them again. */
+  config: ConfigChange,
   progress: Progress,
   notice: z.strictObject({
     level: z.enum(['info', 'warn', 'error']),

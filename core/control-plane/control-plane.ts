@@ -21,6 +21,7 @@ import type { MeshListener } from './mesh/mesh-api.ts';
 import type { Runtime } from './runtime/runtime.ts';
 import { SampleShop } from './sample/sample-shop.ts';
 import { Shutdown } from './shutdown.ts';
+import { ConfigDesk } from './store/config-desk.ts';
 import { FileResourceStore } from './store/file-resource-store.ts';
 import { lockProject, prepareProject, toProject } from './store/project.ts';
 import { systemClock } from './system-clock.ts';
@@ -103,24 +104,30 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
   shutdown.add('events', () => hub.close());
   const declared = new DeclaredProcesses({ resources, runtime: processes, log, onNotice });
   shutdown.add('declared processes', () => declared.close());
+  const desk = createDesk(mesh, resources, hub);
   const terminals = createTerminals(mesh, hub);
   shutdown.add('terminals', () => terminals.closeAll());
   let gatekeeper: Gatekeeper | null = null;
   const newAddress = () => gatekeeper?.newAddress() ?? null;
   const sample = createMeshedSample(shop, mesh);
-  const handlers = createHandlers({ mesh, resources, terminals, projectDir: project.dir, newAddress, sample });
-  const call = createDispatcher(handlers, { log });
+  const parts = { mesh, resources, desk, terminals, projectDir: project.dir, newAddress, sample };
+  const call = createDispatcher(createHandlers(parts), { log });
 
   await resources.start();
   await mesh.start();
   await declared.start();
 
-  const api = { call, hub, log };
-  const control = createApiServer({ ...api, gatekeeper: null, staticDir: null });
+  const control = createApiServer({ call, hub, log, gatekeeper: null, staticDir: null });
   await listenOnSocket(control.server, project.controlSocket);
   shutdown.add('control socket', () => control.close());
   if (options.http !== null) {
-    const http = createApiServer({ ...api, gatekeeper: () => gatekeeper, staticDir: join(distDir, 'renderer') });
+    const http = createApiServer({
+      call,
+      hub,
+      log,
+      gatekeeper: () => gatekeeper,
+      staticDir: join(distDir, 'renderer'),
+    });
     gatekeeper = createGatekeeper(await listenOnLoopback(http.server, options.http.port));
     shutdown.add('HTTP server', () => http.close());
   }
@@ -150,6 +157,20 @@ function createMeshedSample(shop: SampleShop, mesh: Mesh) {
       await shop.stop();
     },
   };
+}
+
+/** What changes of the files and of what the mesh finds in them, as events. */
+function createDesk(mesh: Mesh, resources: FileResourceStore, hub: EventHub): ConfigDesk {
+  const desk = new ConfigDesk(resources, () => mesh.snapshot().findings);
+  const tell: Parameters<ConfigDesk['onChange']>[0] = (change) => hub.tell('config', change);
+  desk.onChange(tell);
+  mesh.listen({
+    onChange: (what) => what === 'status' && desk.meshChanged(tell),
+    onCertificate: () => undefined,
+    onProgress: () => undefined,
+    onNotice: () => undefined,
+  });
+  return desk;
 }
 
 function createTerminals(mesh: Mesh, hub: EventHub): Terminals {

@@ -1,4 +1,9 @@
-import { type HistoryEntry, type ResourceView, toFindingView } from '../../core/contract/config-shapes.ts';
+import {
+  type ConfigFile,
+  type HistoryEntry,
+  type ResourceView,
+  toFindingView,
+} from '../../core/contract/config-shapes.ts';
 import { MeshError } from '../../core/contract/errors.ts';
 import { parseResources } from '../../core/model/parse-resources.ts';
 import { printResource } from '../../core/model/print-resources.ts';
@@ -42,6 +47,7 @@ export class FakeConfig {
   #done: HistoryEntry[] = [];
   #undone: HistoryEntry[] = [];
   #changes = 0;
+  #told = 0;
 
   constructor(host: FakeHost, some: boolean) {
     this.#host = host;
@@ -72,10 +78,56 @@ export class FakeConfig {
         this.#write(`remove ${kind} ${gone.namespace}/${name}`, file, null);
         return gone;
       },
+      'config.files': () => ({ files: this.files(), findings: [] }),
+      'config.save': ({ path, text, expected }) => {
+        if ((this.#files.get(path) ?? null) !== expected) throw new MeshError('CONFLICT', `${path} was changed since.`);
+        this.#write(`${expected === null ? 'create' : 'edit'} ${path}`, path, text);
+        return { file: this.files().find((file) => file.path === path) ?? null };
+      },
+      'config.import': ({ texts }) => ({
+        resources: texts.flatMap(({ file, text }) =>
+          parseResources(text, file).resources.map((resource) => ({
+            kind: resource.kind,
+            namespace: namespaceOf(resource),
+            name: resource.metadata.name,
+            file,
+            path: 'resources.yaml',
+            replaces: false,
+            yaml: printResource(resource),
+          })),
+        ),
+        skipped: [],
+        services: [],
+        mapping: [],
+        findings: texts.flatMap(({ file, text }) => parseResources(text, file).findings.map(toFindingView)),
+        written: [],
+      }),
       'config.history': () => ({ done: this.#done.toReversed(), undone: this.#undone.toReversed() }),
       'config.undo': () => this.#step(this.#done, this.#undone, ({ before }) => before),
       'config.redo': () => this.#step(this.#undone, this.#done, ({ after }) => after),
     };
+  }
+
+  files(): ConfigFile[] {
+    return this.#parsed()
+      .map(({ path, text, resources, findings }) => ({
+        path,
+        text,
+        isBehind: findings.some(({ severity }) => severity === 'error'),
+        resources: resources.map((resource) => ({
+          kind: resource.kind,
+          namespace: namespaceOf(resource),
+          name: resource.metadata.name,
+          line: text.slice(0, text.indexOf(`name: ${resource.metadata.name}`)).split('\n').length,
+        })),
+        findings: findings.map(toFindingView),
+      }))
+      .toSorted((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  /** Somebody edits a file on disk. */
+  editOnDisk(path: string, text: string): void {
+    this.#write('changed on disk', path, text);
   }
 
   #parsed() {
@@ -105,6 +157,13 @@ export class FakeConfig {
     if (text === null) this.#files.delete(path);
     else this.#files.set(path, text);
     this.#host.changed();
+    const found = this.files().flatMap(({ findings }) => findings);
+    this.#told += 1;
+    this.#host.emit('config', {
+      change: this.#told,
+      errors: found.filter(({ severity }) => severity === 'error').length,
+      warnings: found.filter(({ severity }) => severity === 'warning').length,
+    });
   }
 
   #step(

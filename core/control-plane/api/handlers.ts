@@ -6,15 +6,17 @@ import { MeshError } from '../../contract/errors.ts';
 import type { MeshStatus } from '../../contract/shapes.ts';
 import { previewExport } from '../../export/exporters.ts';
 import type { MeshApi } from '../mesh/mesh-api.ts';
-import { ConfigDesk } from '../store/config-desk.ts';
+import type { ConfigDesk } from '../store/config-desk.ts';
 import type { Change } from '../store/edit-history.ts';
 import type { FileResourceStore } from '../store/file-resource-store.ts';
+import { importTexts } from '../store/import/import-texts.ts';
 import type { Terminals } from './terminals.ts';
 import { writeExport } from './write-export.ts';
 
 export interface HandlerParts {
   readonly mesh: MeshApi;
   readonly resources: FileResourceStore;
+  readonly desk: ConfigDesk;
   readonly terminals: Terminals;
   readonly projectDir: string;
   /** A fresh one-time address; `null` when no HTTP server runs. */
@@ -24,8 +26,7 @@ export interface HandlerParts {
 }
 
 export function createHandlers(parts: HandlerParts): Handlers {
-  const { mesh, resources, terminals, projectDir, newAddress, sample } = parts;
-  const desk = new ConfigDesk(resources, () => mesh.snapshot().findings);
+  const { mesh, resources, desk, terminals, projectDir, newAddress, sample } = parts;
   const exportInput = () => ({ snapshot: mesh.snapshot(), faultDefinitions: mesh.faultDefinitions() });
   const withSample = async (work: 'start' | 'stop'): Promise<MeshStatus> => {
     if (sample === null)
@@ -71,6 +72,9 @@ export function createHandlers(parts: HandlerParts): Handlers {
     'config.get': ({ kind, name }) => desk.get(kind, name),
     'config.apply': ({ texts }) => desk.apply(texts),
     'config.delete': ({ kind, namespace, name }) => desk.delete(kind, namespace, name),
+    'config.files': () => desk.files(),
+    'config.save': (input) => desk.save(input),
+    'config.import': (input) => importTexts(input, { store: resources, services: mesh.snapshot().services }),
     'config.history': () => toHistory(resources.history()),
     'config.undo': async () => toHistoryEntry(await resources.undo()),
     'config.redo': async () => toHistoryEntry(await resources.redo()),

@@ -4,12 +4,17 @@ import { printResource } from '../../model/print-resources.ts';
 import { namespaceOf, type Resource } from '../../model/resource.ts';
 
 export interface ResourceName {
+  /** API group, where two have a kind of this name (Gateway); default: any. */
+  readonly group?: string;
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
 }
 
+const groupOf = (apiVersion: unknown) => String(apiVersion).split('/')[0] ?? '';
+
 export const toResourceName = (resource: Resource): ResourceName => ({
+  group: groupOf(resource.apiVersion),
   kind: resource.kind,
   namespace: namespaceOf(resource),
   name: resource.metadata.name,
@@ -20,10 +25,12 @@ function splitDocuments(text: string): string[] {
   return text.split(/^(?=---(?:\s|$))/m);
 }
 
-function isNamed(part: string, { kind, namespace, name }: ResourceName): boolean {
+function isNamed(part: string, { group, kind, namespace, name }: ResourceName): boolean {
   const value: unknown = parseDocument(part).toJS();
   if (typeof value !== 'object' || value === null) return false;
-  const { kind: ownKind, metadata } = value as { kind?: unknown; metadata?: { name?: unknown; namespace?: unknown } };
+  const own = value as { apiVersion?: unknown; kind?: unknown; metadata?: { name?: unknown; namespace?: unknown } };
+  const { kind: ownKind, metadata } = own;
+  if (group !== undefined && groupOf(own.apiVersion) !== group) return false;
   return ownKind === kind && metadata?.name === name && (metadata.namespace ?? 'default') === namespace;
 }
 
@@ -55,14 +62,17 @@ function merge(document: Document, path: Path, current: unknown, next: unknown):
   document.setIn(path, scalar ? next : document.createNode(next, { aliasDuplicateObjects: false }));
 }
 
-/** `text` with this resource in it: changed in place when it is there, else as a new document at the end. */
-export function putInYaml(text: string, resource: Resource): string {
+/**
+ * `text` with this resource in it: changed in place when it is there, else as a new document at the end.
+ * @param fresh that document; as we print resources by default
+ */
+export function putInYaml(text: string, resource: Resource, fresh = printResource(resource)): string {
   const parts = splitDocuments(text);
   const index = parts.findIndex((part) => isNamed(part, toResourceName(resource)));
   const part = parts[index];
   if (part === undefined) {
     const before = text.trim() === '' ? text : `${text.trimEnd()}\n---\n`;
-    return before + printResource(resource);
+    return before + fresh;
   }
   const document = parseDocument(part);
   merge(document, [], document.toJS(), resource);

@@ -1,21 +1,34 @@
 /** The project's YAML files as resources: loaded, watched, and edited in place with comments and key order kept. */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { MeshError } from '../../contract/errors.ts';
 import type { Finding } from '../../model/finding.ts';
 import { parseResources } from '../../model/parse-resources.ts';
+import { printResource } from '../../model/print-resources.ts';
 import { describeResource, namespaceOf, type Resource, type ResourceKind } from '../../model/resource.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { ResourceStore } from '../mesh/resource-store.ts';
 import { type Change, EditHistory, type FileChange } from './edit-history.ts';
 import { putInYaml, removeFromYaml, toResourceName } from './edit-yaml.ts';
+import { locateResources } from './locate-resources.ts';
 import { type ProjectFile, ProjectFiles } from './project-files.ts';
+import { requireProjectFile } from './project-path.ts';
+import { readWhole, writeWhole } from './write-file.ts';
 
-interface LoadedFile {
+export interface LoadedFile {
+  readonly path: string;
   readonly text: string;
   /** Of the last text without an error. */
   readonly resources: readonly Resource[];
   readonly findings: readonly Finding[];
+  /** True: `resources` are those of an earlier text. */
+  readonly isBehind: boolean;
+}
+
+/** A resource to put, and the YAML document to write for it where the project has none yet. */
+export interface ResourceText {
+  readonly resource: Resource;
+  readonly text: string;
 }
 
 export interface FileResourceStoreOptions {
@@ -28,7 +41,7 @@ export interface FileResourceStoreOptions {
 }
 
 /** Where a resource goes that no file has yet. */
-function homeOf(resource: Resource): string {
+export function homeOf(resource: Resource): string {
   const namespace = namespaceOf(resource);
   switch (resource.kind) {
     case 'VirtualService':
@@ -52,9 +65,11 @@ export class FileResourceStore implements ResourceStore {
   readonly #options: FileResourceStoreOptions;
   readonly #files: ProjectFiles;
   readonly #listeners = new Set<() => void>();
+  readonly #fileListeners = new Set<() => void>();
   readonly #history = new EditHistory();
   #loaded = new Map<string, LoadedFile>();
   #resources: readonly Resource[] = [];
+  #duplicates: readonly Finding[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #isStarted = false;
 
@@ -79,23 +94,58 @@ export class FileResourceStore implements ResourceStore {
 
   /** What there is to say about the files, errors first. */
   findings(): readonly Finding[] {
-    const all = [...this.#loaded.values()].flatMap((file) => file.findings);
+    const all = [...[...this.#loaded.values()].flatMap((file) => file.findings), ...this.#duplicates];
     return [...all.filter(isBlocking), ...all.filter((finding) => !isBlocking(finding))];
   }
 
-  put(resources: readonly Resource[]): Promise<void> {
+  /** By path, as they were read last. */
+  files(): readonly LoadedFile[] {
+    return [...this.#loaded.values()];
+  }
+
+  async put(resources: readonly Resource[]): Promise<void> {
+    const label = `put ${resources.map(describeResource).join(', ')}`;
+    await this.putTexts(
+      resources.map((resource) => ({ resource, text: printResource(resource) })),
+      label,
+    );
+  }
+
+  /** Like `put`; a resource that is new is written as its text says, comments too. Resolves with the files it wrote. */
+  putTexts(given: readonly ResourceText[], label: string): Promise<string[]> {
     return this.#inTurn(async () => {
       const texts = new Map<string, string>();
-      for (const resource of resources) {
-        const file = this.#fileOf(resource) ?? homeOf(resource);
-        const before = texts.get(file) ?? (await this.#read(file));
+      for (const { resource, text } of given) {
+        const file = this.fileOf(resource) ?? homeOf(resource);
+        const before = texts.get(file) ?? (await this.#read(file)) ?? '';
         texts.set(
           file,
-          this.#edit(file, () => putInYaml(before, resource)),
+          this.#edit(file, () => putInYaml(before, resource, text)),
         );
       }
       for (const [file, text] of texts) await this.#write(file, text);
-      await this.#reload(`put ${resources.map(describeResource).join(', ')}`);
+      await this.#reload(label);
+      return [...texts.keys()].sort();
+    });
+  }
+
+  /**
+   * Writes a whole file, or removes it (`null`). `expected`: what it is now, else rejects with CONFLICT; `null`: it is
+   * not there. A text with errors is written too. Rejects with BAD_REQUEST for a path that is not one of the project's.
+   */
+  async save(path: string, text: string | null, expected: string | null): Promise<LoadedFile | null> {
+    await requireProjectFile(this.#options.dir, path);
+    return this.#inTurn(async () => {
+      const now = await this.#read(path);
+      if (now !== expected) {
+        const what = now === null ? 'is gone' : expected === null ? 'is there already' : 'was changed since';
+        throw new MeshError('CONFLICT', `${path} ${what}.`);
+      }
+      this.#files.claim(path);
+      await this.#putBack(path, text);
+      const verb = text === null ? 'remove' : expected === null ? 'create' : 'edit';
+      await this.#reload(`${verb} ${path}`, path);
+      return this.#loaded.get(path) ?? null;
     });
   }
 
@@ -104,10 +154,9 @@ export class FileResourceStore implements ResourceStore {
       for (const [file, { resources }] of this.#loaded) {
         if (!resources.some((own) => own.kind === kind && namespaceOf(own) === namespace && own.metadata.name === name))
           continue;
-        const before = await this.#read(file);
+        const before = (await this.#read(file)) ?? '';
         const text = this.#edit(file, () => removeFromYaml(before, { kind, namespace, name }));
-        if (text === '') await rm(join(this.#options.dir, file), { force: true });
-        else await this.#write(file, text);
+        await this.#putBack(file, text === '' ? null : text);
       }
       await this.#reload(`remove ${kind} ${namespace}/${name}`);
     });
@@ -141,9 +190,25 @@ export class FileResourceStore implements ResourceStore {
     return () => this.#listeners.delete(callback);
   }
 
+  /** Calls back after every change of a file or of what there is to say about it, also without one of the resources. */
+  onFiles(callback: () => void): () => void {
+    this.#fileListeners.add(callback);
+    return () => this.#fileListeners.delete(callback);
+  }
+
+  /** The file that has this resource. */
+  fileOf(resource: Resource): string | null {
+    const wanted = JSON.stringify(toResourceName(resource));
+    for (const [file, { resources }] of this.#loaded) {
+      if (resources.some((own) => JSON.stringify(toResourceName(own)) === wanted)) return file;
+    }
+    return null;
+  }
+
   close(): void {
     this.#files.close();
     this.#listeners.clear();
+    this.#fileListeners.clear();
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -161,14 +226,12 @@ export class FileResourceStore implements ResourceStore {
       const change = next();
       if (change === null) throw new MeshError('NOT_FOUND', 'There is no change to take back or to bring back.');
       for (const file of change.files) {
-        const now = this.#loaded.get(file.path)?.text ?? null;
-        if (now === direction(file).from) continue;
+        if ((await this.#read(file.path)) === direction(file).from) continue;
         throw new MeshError('CONFLICT', `${file.path} was changed since "${change.label}"; edit it by hand.`);
       }
       for (const file of change.files) {
-        const { to } = direction(file);
-        if (to === null) await rm(join(this.#options.dir, file.path), { force: true });
-        else await this.#write(file.path, to);
+        this.#files.claim(file.path);
+        await this.#putBack(file.path, direction(file).to);
       }
       await this.#reload(null);
       done();
@@ -176,18 +239,21 @@ export class FileResourceStore implements ResourceStore {
     });
   }
 
-  /** @param label of the change in the history; `null`: it is a step in the history itself */
-  async #reload(label: string | null = 'changed on disk'): Promise<void> {
+  /**
+   * @param label of the change in the history; `null`: it is a step in the history itself
+   * @param quiet a file whose errors whoever wrote it is told anyway
+   */
+  async #reload(label: string | null = 'changed on disk', quiet: string | null = null): Promise<void> {
     const files = await this.#files.readIfChanged();
     if (files === null) return;
-    const loaded = new Map(files.map((file) => [file.path, this.#load(file)]));
+    const loaded = new Map(files.map((file) => [file.path, this.#load(file, file.path === quiet)]));
     if (label !== null && this.#isStarted) this.#history.add(label, this.#differences(loaded), this.#options.nowMs());
     this.#isStarted = true;
     this.#loaded = loaded;
     const before = JSON.stringify(this.#resources);
-    this.#resources = this.#collect();
-    if (JSON.stringify(this.#resources) === before) return;
-    for (const listener of this.#listeners) listener();
+    this.#collect();
+    if (JSON.stringify(this.#resources) !== before) for (const listener of this.#listeners) listener();
+    for (const listener of this.#fileListeners) listener();
   }
 
   #differences(next: ReadonlyMap<string, LoadedFile>): FileChange[] {
@@ -198,46 +264,38 @@ export class FileResourceStore implements ResourceStore {
     }));
   }
 
-  #load({ path, text }: ProjectFile): LoadedFile {
+  #load({ path, text }: ProjectFile, isQuiet: boolean): LoadedFile {
     const known = this.#loaded.get(path);
     if (known?.text === text) return known;
     const { resources, findings } = parseResources(text, path);
     const broken = findings.filter(isBlocking);
     const first = broken[0];
-    if (first === undefined) return { text, resources, findings };
+    if (first === undefined) return { path, text, resources, findings, isBehind: false };
     const more = broken.length > 1 ? ` (and ${broken.length - 1} more in this file)` : '';
     const kept = known === undefined ? 'What is wrong is left out.' : 'The last good version stays in force.';
     const message = `${describePlace(first)}: ${first.message}${more}. ${kept}`;
-    this.#options.onNotice({ level: 'error', code: 'INVALID_RESOURCE', message });
-    return { text, resources: known?.resources ?? resources, findings };
+    if (!isQuiet) this.#options.onNotice({ level: 'error', code: 'INVALID_RESOURCE', message });
+    return { path, text, resources: known?.resources ?? resources, findings, isBehind: known !== undefined };
   }
 
   /** One resource per kind, namespace and name: the first file in the alphabet has it. */
-  #collect(): Resource[] {
+  #collect(): void {
     const byName = new Map<string, { resource: Resource; file: string }>();
-    for (const [file, { resources }] of this.#loaded) {
+    const duplicates: Finding[] = [];
+    for (const [file, { resources, text }] of this.#loaded) {
       for (const resource of resources) {
-        const name = describeResource(resource);
+        const name = `${resource.apiVersion.split('/')[0]} ${describeResource(resource)}`;
         const other = byName.get(name);
         if (other === undefined) byName.set(name, { resource, file });
-        else
-          this.#options.onNotice({
-            level: 'warn',
-            code: 'INVALID_RESOURCE',
-            message: `${name} is in ${other.file} and in ${file}; the first is used.`,
-          });
+        else duplicates.push(toDuplicate(resource, file, text, other.file));
       }
     }
-    return [...byName.values()].map(({ resource }) => resource);
-  }
-
-  #fileOf(resource: Resource): string | null {
-    const { kind, namespace, name } = toResourceName(resource);
-    for (const [file, { resources }] of this.#loaded) {
-      if (resources.some((own) => own.kind === kind && namespaceOf(own) === namespace && own.metadata.name === name))
-        return file;
+    this.#resources = [...byName.values()].map(({ resource }) => resource);
+    const told = new Set(this.#duplicates.map(({ message }) => message));
+    this.#duplicates = duplicates;
+    for (const { message } of duplicates) {
+      if (!told.has(message)) this.#options.onNotice({ level: 'warn', code: 'INVALID_RESOURCE', message });
     }
-    return null;
   }
 
   #edit(file: string, edit: () => string): string {
@@ -252,27 +310,32 @@ export class FileResourceStore implements ResourceStore {
     }
   }
 
-  #read(file: string): Promise<string> {
-    return readFile(join(this.#options.dir, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return '';
-      throw error;
-    });
+  #read(file: string): Promise<string | null> {
+    return readWhole(join(this.#options.dir, file));
   }
 
-  /** All or nothing: a new file takes the old one's place once it is on disk. */
-  async #write(file: string, text: string): Promise<void> {
-    const path = join(this.#options.dir, file);
-    const temporary = join(dirname(path), `.${process.pid}.${Date.now()}.tmp`);
-    try {
-      await mkdir(dirname(path), { recursive: true });
-      const handle = await open(temporary, 'w');
-      await handle.writeFile(text);
-      await handle.sync();
-      await handle.close();
-      await rename(temporary, path);
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw new MeshError('PROJECT_UNWRITABLE', `Cannot write ${path}: ${(error as Error).message}`, { cause: error });
-    }
+  #write(file: string, text: string): Promise<void> {
+    return writeWhole(join(this.#options.dir, file), text);
   }
+
+  async #putBack(file: string, text: string | null): Promise<void> {
+    if (text === null) await rm(join(this.#options.dir, file), { force: true });
+    else await this.#write(file, text);
+  }
+}
+
+function toDuplicate(resource: Resource, file: string, text: string, other: string): Finding {
+  const { kind, namespace, name } = toResourceName(resource);
+  const place = locateResources(text).find(
+    (one) => one.kind === kind && one.namespace === namespace && one.name === name,
+  );
+  return {
+    code: 'DUPLICATE',
+    severity: 'warning',
+    file,
+    line: place?.line ?? null,
+    column: place?.column ?? null,
+    message: `${describeResource(resource)} is in ${other} and in ${file}; the first is used`,
+    hint: 'Remove one of them, or give it another name.',
+  };
 }

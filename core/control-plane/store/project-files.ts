@@ -1,18 +1,15 @@
 import { watch } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exportManifest, isYamlName, maxDepth, skippedFolders } from './project-path.ts';
 
-/** A project folder may be a whole repository: look this deep, and at no more files than this. */
-const maxDepth = 4;
+/** Not more files than this. */
 const maxFiles = 1_000;
 const rescanEveryMs = 2_000;
 const settleMs = 60;
-const skippedFolders = new Set(['node_modules', 'dist', 'build', 'vendor', 'target']);
-/** A folder with this file is an export of the mesh, not configuration for it. */
-const exportManifest = '.meshdesk-export.json';
 /** Only files with a resource of a mesh in them are ours: a project folder also has compose files and manifests. */
 const meshResource =
-  /^\s*["']?apiVersion["']?\s*:\s*["']?(?:[a-z]+\.istio\.io|meshdesk\.dev|gateway\.networking\.k8s\.io)\//m;
+  /(?:^|[{,])[\s-]*["']?apiVersion["']?\s*:\s*["']?(?:[a-z]+\.istio\.io|meshdesk\.dev|gateway\.networking\.k8s\.io|split\.smi-spec\.io)\//m;
 
 export interface ProjectFile {
   /** Relative to the project, with `/`. */
@@ -30,7 +27,7 @@ async function listYamlFiles(root: string): Promise<Map<string, string>> {
       const path = relative === '' ? entry.name : `${relative}/${entry.name}`;
       if (entry.name.startsWith('.') || found.size >= maxFiles) continue;
       if (entry.isDirectory() && depth < maxDepth && !skippedFolders.has(entry.name)) await walk(path, depth + 1);
-      if (!entry.isFile() || !/\.ya?ml$/.test(entry.name)) continue;
+      if (!entry.isFile() || !isYamlName(entry.name)) continue;
       const info = await stat(join(root, path)).catch(() => null);
       if (info !== null) found.set(path, `${info.mtimeMs}/${info.size}/${info.ino}`);
     }
@@ -43,6 +40,8 @@ async function listYamlFiles(root: string): Promise<Map<string, string>> {
 export class ProjectFiles {
   readonly #root: string;
   #signature = '';
+  /** Files that once were ours stay so while they are there: an edit under way may have none of the words of a mesh. */
+  readonly #ours = new Set<string>();
   #watchers = new Map<string, { close(): void }>();
   #rescan: NodeJS.Timeout | null = null;
   #settle: NodeJS.Timeout | null = null;
@@ -57,13 +56,21 @@ export class ProjectFiles {
     const signature = JSON.stringify([...listed]);
     if (signature === this.#signature) return null;
     this.#signature = signature;
+    for (const path of this.#ours) if (!listed.has(path)) this.#ours.delete(path);
     const files: ProjectFile[] = [];
     for (const path of listed.keys()) {
       const text = await readFile(join(this.#root, path), 'utf8').catch(() => null);
-      if (text !== null && meshResource.test(text)) files.push({ path, text });
+      if (text === null || !(this.#ours.has(path) || meshResource.test(text))) continue;
+      this.#ours.add(path);
+      files.push({ path, text });
     }
     this.#watchFolders(new Set(['', ...[...listed.keys()].map((path) => path.split('/').slice(0, -1).join('/'))]));
     return files;
+  }
+
+  /** This file is ours whatever is in it. */
+  claim(path: string): void {
+    this.#ours.add(path);
   }
 
   /** Calls back when it is worth to look again, a moment after the last write. */

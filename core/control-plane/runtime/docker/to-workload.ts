@@ -33,7 +33,8 @@ function imageVersion(image: string): string | null {
   return tag === undefined || tag === 'latest' ? null : tag;
 }
 
-function nameAndVersion(name: string, labels: Readonly<Record<string, string>>, image: string) {
+/** Of a container: `name` is what it is called where no label says its compose service. */
+export function nameAndVersion(name: string, labels: Readonly<Record<string, string>>, image: string) {
   const base = labels[compose.service] ?? name;
   const [, stem, suffix] = versionSuffix.exec(base) ?? [];
   const service = labels[override.service] ?? stem ?? base;
