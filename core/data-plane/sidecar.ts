@@ -77,7 +77,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const tcp = new TcpHandler({ config, connector, edge, random, logger });
   const terminator = new MeshTerminator(identity, () => configuration.compiled.source.trustDomain);
   const { http, mux } = requests;
-  const intake = new Intake({ config, http, http2: null, mux, tcp, terminator, edge, logger });
+  const intake = new Intake({ config, http, http2: requests.http2, mux, tcp, terminator, edge, logger });
   const admission = new OverloadWatch(overload, () => tcp.bufferedBytes);
   const listeners = new ListenerSet({
     accept: (socket, context) => intake[context.direction](socket, context),

@@ -13,7 +13,6 @@ import type {
 } from '../../core/data-plane/http/streams.ts';
 import { Http2Handler } from '../../core/data-plane/http2/http2-handler.ts';
 import { createHttp2Carrier } from '../../core/data-plane/http2/upstream-carrier.ts';
-import { meshAlpn } from '../../core/model/identity.ts';
 
 const asSent = { target: null, host: null, requestId: null };
 const context: DownstreamContext = {
@@ -84,7 +83,7 @@ export class Http2Relay implements RequestServer {
       socket.once('error', () => resolve());
       socket.once('connect', () =>
         setImmediate(() => {
-          this.#session = createHttp2Carrier(meshAlpn.http2).createSession(socket, {
+          this.#session = createHttp2Carrier().createSession(socket, {
             endpoint,
             recorder: null,
             monotonicMs: () => performance.now(),
@@ -105,12 +104,14 @@ export class Http2Relay implements RequestServer {
 
 class RelayedRequest implements RequestSink, ResponseSink {
   readonly takesChunked = false;
-  busy = true;
+  busy = false;
   readonly #client: ClientStream;
   readonly #finished: (complete: boolean) => void;
   readonly #open: () => Promise<UpstreamSession | null>;
   #stream: ServerStream | null = null;
   #queued: ((stream: ServerStream) => void)[] = [];
+  /** Which of the requests that follow each other here. */
+  #round = 0;
 
   constructor(
     client: ClientStream,
@@ -123,6 +124,10 @@ class RelayedRequest implements RequestSink, ResponseSink {
   }
 
   begin: RequestSink['begin'] = (bytes, head, form) => {
+    this.busy = true;
+    this.#round += 1;
+    this.#stream = null;
+    this.#queued = [];
     const { start, end, count } = head;
     const shift = (at: number) => at - start;
     const spans = {
@@ -162,7 +167,9 @@ class RelayedRequest implements RequestSink, ResponseSink {
   };
 
   start(): void {
+    const round = this.#round;
     void this.#open().then((session) => {
+      if (round !== this.#round) return;
       const stream = this.busy ? (session?.open(this, 'http/2') ?? null) : null;
       if (stream === null) {
         this.#client.answer({ status: 503, flag: 'UF', body: 'no upstream' });
@@ -174,13 +181,13 @@ class RelayedRequest implements RequestSink, ResponseSink {
     });
   }
 
-  body(bytes: Buffer, start: number, end: number): void {
+  body(bytes: Buffer, start: number, end: number, isLast = false): void {
     if (this.#stream !== null) {
-      if (!this.#stream.sendBody(bytes, start, end, false)) this.#client.pauseRequest();
+      if (!this.#stream.sendBody(bytes, start, end, isLast)) this.#client.pauseRequest();
       return;
     }
     const kept = Buffer.from(bytes.subarray(start, end));
-    this.#do((stream) => stream.sendBody(kept, 0, kept.length, false));
+    this.#do((stream) => stream.sendBody(kept, 0, kept.length, isLast));
   }
 
   trailers(bytes: Buffer, trailers: HeadFields): void {

@@ -7,19 +7,25 @@ import { toCode, toReason } from './reset-codes.ts';
 import type { Http2Session } from './session.ts';
 import type { Http2Stream, ResetOrigin, StreamOwner } from './stream.ts';
 
-/** A request of an HTTP/2 client: what arrives on its stream goes to the sink, what the exchange answers goes back. */
+/**
+ * A request of an HTTP/2 client: what arrives on its stream goes to the sink, what the exchange answers goes back. It serves
+ * one stream after the other of its connection, as what a sink keeps for a request costs more than the request.
+ */
 export class Http2ClientStream implements ClientStream, StreamOwner {
   readonly protocol = 'http/2';
   readonly takesChunked = false;
-  readonly isHead: boolean;
-  readonly isGrpc: boolean;
+  isHead = false;
+  isGrpc = false;
   sink: RequestSink | null = null;
   readonly #session: Http2Session;
-  readonly #stream: Http2Stream;
-  #requestDone: boolean;
+  #stream: Http2Stream | null = null;
+  #requestDone = false;
 
-  constructor(session: Http2Session, stream: Http2Stream, head: RequestLines, ended: boolean) {
+  constructor(session: Http2Session) {
     this.#session = session;
+  }
+
+  begin(stream: Http2Stream, head: RequestLines, ended: boolean): void {
     this.#stream = stream;
     this.isHead = head.isHead;
     this.isGrpc = head.isGrpc;
@@ -29,14 +35,17 @@ export class Http2ClientStream implements ClientStream, StreamOwner {
 
   /** The exchange is over; what still arrives goes nowhere. */
   finish(): void {
-    this.sink = null;
-    this.#stream.endEarly();
+    const stream = this.#stream;
+    this.#stream = null;
+    if (stream === null) return;
+    stream.owner = null;
+    stream.endEarly();
   }
 
   // --- from the exchange -------------------------------------------------------------------------------------------
 
   sendInterim(bytes: Buffer, head: ResponseHead): void {
-    this.#session.respond(this.#stream, bytes, head, false);
+    if (this.#stream !== null) this.#session.respond(this.#stream, bytes, head, false);
   }
 
   sendHead(
@@ -47,40 +56,42 @@ export class Http2ClientStream implements ClientStream, StreamOwner {
     bodyEnd: number,
     isLast: boolean,
   ): boolean {
+    const stream = this.#stream;
+    if (stream === null) return true;
     const hasBody = bodyEnd > bodyStart;
-    this.#session.respond(this.#stream, bytes, head, isLast && !hasBody);
-    return hasBody ? this.#stream.sendContent(bytes, bodyStart, bodyEnd, isLast) : true;
+    this.#session.respond(stream, bytes, head, isLast && !hasBody);
+    return hasBody ? stream.sendContent(bytes, bodyStart, bodyEnd, isLast) : true;
   }
 
   sendBody(bytes: Buffer, start: number, end: number, isLast: boolean): boolean {
-    if (end > start) return this.#stream.sendContent(bytes, start, end, isLast);
-    if (isLast) this.#stream.sendEnd();
+    if (end > start) return this.#stream?.sendContent(bytes, start, end, isLast) ?? true;
+    if (isLast) this.#stream?.sendEnd();
     return true;
   }
 
   sendTrailers(bytes: Buffer, trailers: HeadFields): void {
-    this.#stream.sendTrailers(bytes, trailers);
+    this.#stream?.sendTrailers(bytes, trailers);
   }
 
   answer(answer: MeshAnswer): void {
-    sendAnswer(this.#session, this.#stream, answer, this);
+    if (this.#stream !== null) sendAnswer(this.#session, this.#stream, answer, this);
   }
 
   /** HTTP/2 has no 101, and CONNECT is not taken. */
   openTunnel(): void {
-    this.#stream.reset(errorCode.internalError);
+    this.#stream?.reset(errorCode.internalError);
   }
 
   abort(reason: CancelReason): void {
-    this.#stream.reset(toCode(reason));
+    this.#stream?.reset(toCode(reason));
   }
 
   pauseRequest(): void {
-    this.#stream.pause();
+    this.#stream?.pause();
   }
 
   resumeRequest(): void {
-    this.#stream.resume();
+    this.#stream?.resume();
   }
 
   // --- from the stream ---------------------------------------------------------------------------------------------
@@ -89,8 +100,9 @@ export class Http2ClientStream implements ClientStream, StreamOwner {
     throw new Error('a client sends no response');
   }
 
-  onContent(_stream: Http2Stream, bytes: Buffer, start: number, end: number): void {
-    this.sink?.body(bytes, start, end);
+  onContent(stream: Http2Stream, bytes: Buffer, start: number, end: number): void {
+    this.#requestDone = stream.isLastContent;
+    this.sink?.body(bytes, start, end, stream.isLastContent);
   }
 
   onTrailers(_stream: Http2Stream, bytes: Buffer, trailers: HeadFields): void {
@@ -108,8 +120,7 @@ export class Http2ClientStream implements ClientStream, StreamOwner {
   }
 
   onReset(_stream: Http2Stream, code: number, origin: ResetOrigin): void {
-    const { sink } = this;
-    this.sink = null;
-    sink?.clientGone(toReason(code, origin));
+    this.#stream = null;
+    this.sink?.clientGone(toReason(code, origin));
   }
 }

@@ -12,12 +12,12 @@ export interface Http2HandlerOptions {
   readonly server: RequestServer;
   readonly monotonicMs: () => number;
   /** Counts the connections of inbound edges; `null` where the upstream's connections are counted. */
-  readonly recorderOf: (context: DownstreamContext) => EdgeRecorder | null;
-  /** While draining, how long streams may go on. Default: for ever. */
-  readonly drainGraceMs?: number;
+  readonly recorderOf: (context: DownstreamContext, protocol: 'http/2' | 'grpc') => EdgeRecorder | null;
 }
 
 const tickEveryMs = 1_000;
+/** Objects kept for further requests, per connection. */
+const maxIdleClients = 64;
 const unowned: WireOwner = {
   onBytes: () => undefined,
   onEnd: () => undefined,
@@ -28,7 +28,7 @@ const unowned: WireOwner = {
 /** Serves HTTP/2 clients: each stream is a request of its own, routed and balanced as any other. */
 export class Http2Handler implements ConnectionHandler {
   readonly #options: Http2HandlerOptions;
-  readonly #sessions = new Set<Http2Session>();
+  readonly #connections = new Set<Http2Connection>();
   #draining = false;
   #timer: NodeJS.Timeout | null = null;
 
@@ -37,31 +37,23 @@ export class Http2Handler implements ConnectionHandler {
   }
 
   get active(): number {
-    return this.#sessions.size;
+    return this.#connections.size;
   }
 
   serve(socket: Socket, head: Buffer, context: DownstreamContext): void {
-    const recorder = this.#options.recorderOf(context);
-    recorder?.connectionOpened();
-    const session = new Http2Session(openWire(socket, unowned), {
-      role: 'server',
-      onRequest: (stream, request, ended) => this.#begin(session, stream, request, ended, context),
-      onClosed: () => {
-        this.#sessions.delete(session);
-        recorder?.connectionClosed();
-        this.#stopWhenIdle();
-      },
-      monotonicMs: this.#options.monotonicMs,
+    const connection = new Http2Connection(socket, context, this.#options, () => {
+      this.#connections.delete(connection);
+      this.#stopWhenIdle();
     });
-    this.#sessions.add(session);
+    this.#connections.add(connection);
     this.#timer ??= setInterval(() => this.#tick(), tickEveryMs).unref();
-    session.start(head);
-    if (this.#draining) session.drain();
+    connection.session.start(head);
+    if (this.#draining) connection.session.drain();
   }
 
   drain(): void {
     this.#draining = true;
-    for (const session of this.#sessions) session.drain();
+    for (const { session } of this.#connections) session.drain();
   }
 
   undrain(): void {
@@ -70,41 +62,73 @@ export class Http2Handler implements ConnectionHandler {
   }
 
   closeAll(): void {
-    for (const session of [...this.#sessions]) session.close('the sidecar ends');
-  }
-
-  #begin(
-    session: Http2Session,
-    stream: Http2Stream,
-    head: RequestLines,
-    ended: boolean,
-    context: DownstreamContext,
-  ): void {
-    const client = new Http2ClientStream(session, stream, head, ended);
-    if (head.tooLarge) {
-      client.answer({ status: 431, flag: 'DPE', body: 'the request has too many or too large headers\n' });
-      client.finish();
-      return;
-    }
-    if (head.isConnect) {
-      client.answer({ status: 405, flag: 'DPE', body: 'CONNECT is not supported over HTTP/2\n' });
-      client.finish();
-      return;
-    }
-    const sink = this.#options.server.accept(client, context, () => client.finish());
-    client.sink = sink;
-    sink.begin(head.bytes, head, head.bodyForm(ended), this.#options.monotonicMs());
-    sink.start(head.bytes, head.end, head.end, ended);
+    for (const { session } of [...this.#connections]) session.close('the sidecar ends');
   }
 
   #tick(): void {
     const nowMs = this.#options.monotonicMs();
-    for (const session of [...this.#sessions]) session.tick(nowMs);
+    for (const { session } of [...this.#connections]) session.tick(nowMs);
   }
 
   #stopWhenIdle(): void {
-    if (this.#sessions.size > 0 || this.#timer === null) return;
+    if (this.#connections.size > 0 || this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
+  }
+}
+
+/** One accepted connection with its streams. */
+class Http2Connection {
+  readonly session: Http2Session;
+  readonly #context: DownstreamContext;
+  readonly #options: Http2HandlerOptions;
+  readonly #idle: Http2ClientStream[] = [];
+  /** Counts the connection, as what its first request speaks. */
+  #recorder: EdgeRecorder | null = null;
+  #counted = false;
+
+  constructor(socket: Socket, context: DownstreamContext, options: Http2HandlerOptions, onClosed: () => void) {
+    this.#context = context;
+    this.#options = options;
+    this.session = new Http2Session(openWire(socket, unowned), {
+      role: 'server',
+      onRequest: (stream, head, ended) => this.#take(stream, head, ended),
+      onClosed: () => {
+        this.#recorder?.connectionClosed();
+        onClosed();
+      },
+      monotonicMs: options.monotonicMs,
+    });
+  }
+
+  #take(stream: Http2Stream, head: RequestLines, ended: boolean): void {
+    if (!this.#counted) this.#count(head.isGrpc ? 'grpc' : 'http/2');
+    const client = this.#idle.pop() ?? this.#createClient();
+    client.begin(stream, head, ended);
+    const { sink } = client;
+    if (head.tooLarge || sink === null) {
+      client.answer({ status: 431, flag: 'DPE', body: 'the request has too many or too large headers\n' });
+      this.#release(client);
+      return;
+    }
+    sink.begin(head.bytes, head, head.bodyForm(ended), this.#options.monotonicMs());
+    sink.start(head.bytes, head.end, head.end, ended);
+  }
+
+  #createClient(): Http2ClientStream {
+    const client = new Http2ClientStream(this.session);
+    client.sink = this.#options.server.accept(client, this.#context, () => this.#release(client));
+    return client;
+  }
+
+  #release(client: Http2ClientStream): void {
+    client.finish();
+    if (this.#idle.length < maxIdleClients) this.#idle.push(client);
+  }
+
+  #count(protocol: 'http/2' | 'grpc'): void {
+    this.#counted = true;
+    this.#recorder = this.#options.recorderOf(this.#context, protocol);
+    this.#recorder?.connectionOpened();
   }
 }

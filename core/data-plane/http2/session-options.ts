@@ -2,7 +2,7 @@ import type { RequestTaker } from './stream.ts';
 
 export interface SessionOptions {
   readonly role: 'server' | 'client';
-  /** Server: takes each request by setting the stream's owner, or resets it. */
+  /** Server: takes each request by setting the stream's owner, or ends it. */
   readonly onRequest?: RequestTaker;
   /** Client: no request may be opened any more; those under way go on. */
   readonly onGoaway?: () => void;

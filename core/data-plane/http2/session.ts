@@ -301,7 +301,6 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     stream.remoteEnded = ended;
     this.streams.add(stream);
     this.#options.onRequest?.(stream, head, ended);
-    if (stream.owner === null && !stream.closed) stream.reset(errorCode.refusedStream);
   }
 
   endRemote(stream: Http2Stream): void {

@@ -31,10 +31,10 @@ const probeAfterMs = 30_000;
 /** Without a request for this long the connection is closed. */
 const idleCloseMs = 300_000;
 
-/** Requests as streams of HTTP/2 connections: with prior knowledge in plaintext, below mesh TLS under an ALPN. */
-export function createHttp2Carrier(alpn: string): UpstreamCarrier {
+/** Requests as streams of HTTP/2 connections, with prior knowledge in plaintext. Between sidecars they travel otherwise. */
+export function createHttp2Carrier(): UpstreamCarrier {
   return {
-    alpn,
+    alpn: null,
     plaintext: 'http/2',
     shared: true,
     takesChunked: false,

@@ -150,10 +150,10 @@ export class Intake {
   }
 
   #terminate(socket: Socket, head: Buffer, context: DownstreamContext): void {
-    const { http, http2, mux, tcp, terminator } = this.#options;
+    const { http, mux, tcp, terminator } = this.#options;
     terminator.terminate(socket, head, {
       accept: (mesh) => {
-        const handlers = { mux, http2: http2 ?? tcp, http, tcp };
+        const handlers = { mux, http, tcp };
         const handler = handlers[mesh.protocol];
         handler.serve(mesh.socket, noBytes, { ...context, peerSpiffeId: mesh.peerSpiffeId });
       },

@@ -45,8 +45,10 @@ export class BodyReader {
   /** False: more bytes than the body has, or broken chunks. */
   read(bytes: Buffer, start: number, end: number, take: TakeBody): boolean {
     if (this.#form === 'plain') {
-      if (!this.done) take(bytes, start, end, false);
-      return !this.done;
+      if (this.done) return false;
+      // Whoever takes the last part may say so meanwhile.
+      take(bytes, start, end, false);
+      return true;
     }
     if (this.done) return start === end;
     const scanner = this.#scanner;

@@ -13,7 +13,6 @@ const maxHandshakes = 1_024;
 const stalledHandshakeMs = 1_000;
 const meshProtocols: ReadonlyMap<string, MeshProtocol> = new Map([
   [meshAlpn.mux, 'mux'],
-  [meshAlpn.http2, 'http2'],
   [meshAlpn.http, 'http'],
   [meshAlpn.tcp, 'tcp'],
 ]);
@@ -58,7 +57,7 @@ export class MeshTerminator {
   #generation = -1;
 
   constructor(identity: WorkloadIdentity, trustDomain: () => string, options: MeshTerminatorOptions = {}) {
-    const { protocols = ['mux', 'http2', 'http', 'tcp'] } = options;
+    const { protocols = ['mux', 'http', 'tcp'] } = options;
     this.#identity = identity;
     this.#trustDomain = trustDomain;
     this.#maxHandshakes = options.maxHandshakes ?? maxHandshakes;

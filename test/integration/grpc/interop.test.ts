@@ -1,9 +1,9 @@
 import * as grpc from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
+import { startSidecarPair } from '../../support/declared-pair.ts';
 import { eventually } from '../../support/eventually.ts';
 import { call, connectShop, GrpcShop } from '../../support/grpc-shop.ts';
 import { Http2Relay } from '../../support/http2-relay.ts';
-import { startSidecarPair } from '../../support/sidecar-pair.ts';
 
 let closers: (() => unknown)[] = [];
 
