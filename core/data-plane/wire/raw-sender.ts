@@ -39,7 +39,7 @@ export abstract class RawSender implements OutputWire, WriteTarget {
   readonly #queue = new SendQueue();
   #inFlightBytes = 0;
   /** The write under way is from the buffer of a read. */
-  #directInFlight = false;
+  #lentInFlight = false;
   #owesDrain = false;
 
   constructor(socket: Socket, owner: WireOwner) {
@@ -68,6 +68,7 @@ export abstract class RawSender implements OutputWire, WriteTarget {
     if (!this.writable) return true;
     const size = end - start;
     if (size >= directBytes && this.#sendDirect(bytes, start, end)) return this.#mayGoOn();
+    if (this.inFlight) return this.#sendLater(bytes, start, end);
     if (size > maxReserveBytes) return this.#sendLarge(bytes, start, end);
     // Before the slab is asked for: making room may exchange it.
     const at = reserveOutput(this, size);
@@ -122,19 +123,29 @@ export abstract class RawSender implements OutputWire, WriteTarget {
 
   /** Without a copy, where nobody needs the bytes as long as the write goes on. False: it was not sent. */
   #sendDirect(bytes: Buffer, start: number, end: number): boolean {
-    if (this.inFlight || pendingOutputOf(this) > 0 || !(this.isTls || isDirect(bytes))) return false;
-    if (this.#write(bytes, start, end) && !this.isTls) {
+    const isLent = isDirect(bytes);
+    if (!(this.isTls ? !this.inFlight : isLent) || pendingOutputOf(this) > 0) return false;
+    if (this.inFlight) {
+      this.#queue.adopt(bytes, start, end, true);
       pinDirect();
-      this.#directInFlight = true;
+    } else if (this.#write(bytes, start, end) && isLent && !this.isTls) {
+      this.#lentInFlight = true;
+      pinDirect();
     }
     return true;
+  }
+
+  #sendLater(bytes: Buffer, start: number, end: number): boolean {
+    flushOutputOf(this);
+    this.#queue.push(bytes, start, end);
+    return this.#mayGoOn();
   }
 
   #sendLarge(bytes: Buffer, start: number, end: number): boolean {
     flushOutputOf(this);
     // In one piece of its own: too much for the slab.
     const copy = Buffer.from(bytes.subarray(start, end));
-    if (this.inFlight) this.#queue.adopt(copy);
+    if (this.inFlight) this.#queue.adopt(copy, 0, copy.length, false);
     else this.#write(copy, 0, copy.length);
     return this.#mayGoOn();
   }
@@ -147,11 +158,9 @@ export abstract class RawSender implements OutputWire, WriteTarget {
 
   /** Called by the handle when a write that was not done at once is done. */
   written(bytes: Buffer, status: number): void {
-    if (!this.isTls) {
-      if (this.#directInFlight) giveReadBuffer(bytes);
-      else giveBack(bytes);
-      this.#directInFlight = false;
-    }
+    if (this.#lentInFlight) giveReadBuffer(bytes);
+    else if (!this.isTls) giveBack(bytes);
+    this.#lentInFlight = false;
     this.inFlight = false;
     this.#inFlightBytes = 0;
     if (this.closed || this.socket.destroyed) return;
@@ -160,7 +169,11 @@ export abstract class RawSender implements OutputWire, WriteTarget {
       return;
     }
     for (let next = this.#queue.shift(); next !== null; next = this.#queue.shift()) {
-      if (this.#write(next, 0, next.length)) return;
+      const { bytes, start, end, isLent } = next;
+      const continues = this.#write(bytes, start, end);
+      this.#lentInFlight = continues && isLent;
+      if (isLent && !continues) giveReadBuffer(bytes);
+      if (continues) return;
     }
     if (!this.writable) this.#shutdown();
     else if (this.#owesDrain) this.#tellDrain();
@@ -179,7 +192,7 @@ export abstract class RawSender implements OutputWire, WriteTarget {
   #failWrite(errno: number): void {
     this.error ??= toError(errno, 'write');
     this.writable = false;
-    this.#queue.clear();
+    this.#forgetQueue();
     this.finAsked = true;
     this.finDone = true;
     this.writeFailed();
@@ -191,12 +204,18 @@ export abstract class RawSender implements OutputWire, WriteTarget {
     shutDown(this.handle, this);
   }
 
+  #forgetQueue(): void {
+    for (let next = this.#queue.shift(); next !== null; next = this.#queue.shift()) {
+      if (next.isLent) giveReadBuffer(next.bytes);
+    }
+  }
+
   /** Nothing leaves any more. */
   protected lose(): void {
     this.writable = false;
     this.finAsked = true;
     this.finDone = true;
-    this.#queue.clear();
+    this.#forgetQueue();
     dropOutputOf(this);
   }
 }

@@ -1,11 +1,19 @@
 /** Bytes that wait behind a write under way, in pieces of a good size for a write. */
+export interface QueuedPiece {
+  readonly bytes: Buffer;
+  readonly start: number;
+  end: number;
+  /** `bytes` is the buffer of a read, lent until it is written. */
+  readonly isLent: boolean;
+}
+
 const firstPieceBytes = 16 * 1024;
 const pieceBytes = 64 * 1024;
 
 export class SendQueue {
-  readonly #full: Buffer[] = [];
-  #tail: Buffer | null = null;
-  #tailEnd = 0;
+  readonly #pieces: QueuedPiece[] = [];
+  /** The last piece, as long as it has room. */
+  #tail: QueuedPiece | null = null;
   bytes = 0;
 
   /** Copies `bytes[start, end)`. */
@@ -13,46 +21,34 @@ export class SendQueue {
     let at = start;
     while (at < end) {
       const tail = this.#tail ?? this.#grow();
-      const copied = bytes.copy(tail, this.#tailEnd, at, end);
-      this.#tailEnd += copied;
+      const copied = bytes.copy(tail.bytes, tail.end, at, end);
+      tail.end += copied;
       at += copied;
-      if (this.#tailEnd === tail.length) this.#closeTail();
+      if (tail.end === tail.bytes.length) this.#tail = null;
     }
     this.bytes += end - start;
   }
 
-  /** Takes the buffer itself, which nobody changes any more. */
-  adopt(bytes: Buffer): void {
-    this.#closeTail();
-    this.#full.push(bytes);
-    this.bytes += bytes.length;
+  /** Takes the buffer itself, which nobody changes until it is written. */
+  adopt(bytes: Buffer, start: number, end: number, isLent: boolean): void {
+    this.#tail = null;
+    this.#pieces.push({ bytes, start, end, isLent });
+    this.bytes += end - start;
   }
 
   /** The next piece, which is the caller's from now on. */
-  shift(): Buffer | null {
-    if (this.#full.length === 0) this.#closeTail();
-    const next = this.#full.shift() ?? null;
-    if (next !== null) this.bytes -= next.length;
+  shift(): QueuedPiece | null {
+    const next = this.#pieces.shift();
+    if (next === undefined) return null;
+    if (next === this.#tail) this.#tail = null;
+    this.bytes -= next.end - next.start;
     return next;
   }
 
-  clear(): void {
-    this.#full.length = 0;
-    this.#tail = null;
-    this.#tailEnd = 0;
-    this.bytes = 0;
-  }
-
-  #grow(): Buffer {
-    const tail = Buffer.allocUnsafeSlow(this.bytes === 0 ? firstPieceBytes : pieceBytes);
-    this.#tail = tail;
-    this.#tailEnd = 0;
-    return tail;
-  }
-
-  #closeTail(): void {
-    if (this.#tail !== null && this.#tailEnd > 0) this.#full.push(this.#tail.subarray(0, this.#tailEnd));
-    this.#tail = null;
-    this.#tailEnd = 0;
+  #grow(): QueuedPiece {
+    const bytes = Buffer.allocUnsafeSlow(this.bytes === 0 ? firstPieceBytes : pieceBytes);
+    this.#tail = { bytes, start: 0, end: 0, isLent: false };
+    this.#pieces.push(this.#tail);
+    return this.#tail;
   }
 }
