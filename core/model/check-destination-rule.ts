@@ -88,8 +88,8 @@ function checkOutlierDetection(outlier: OutlierDetection | undefined, problems: 
     problems
       .at('consecutiveErrors')
       .warn(
-        'is deprecated',
-        'Use consecutiveGatewayErrors, which counts the same, or consecutive5xxErrors.',
+        'is deprecated and has no effect any more, here as in istiod',
+        'Use consecutiveGatewayErrors, which counts what it did, or consecutive5xxErrors.',
         'DEPRECATED',
       );
   }

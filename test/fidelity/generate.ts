@@ -94,8 +94,10 @@ function headerOps(draw: Draw): string {
 }
 
 function retries(draw: Draw): string {
+  const attempts = draw.below(4);
   const conditions = draw.of(['5xx', 'gateway-error', '"503"', 'reset', 'retriable-4xx', '"reset,503"']);
-  return `retries: { attempts: ${draw.below(4)}${draw.chance(0.8) ? `, retryOn: ${conditions}` : ''} }`;
+  // Istio refuses conditions for no attempts.
+  return `retries: { attempts: ${attempts}${attempts > 0 && draw.chance(0.8) ? `, retryOn: ${conditions}` : ''} }`;
 }
 
 function ask(draw: Draw): Ask {

@@ -1,5 +1,6 @@
 import type { Agent } from 'node:http';
 import { request } from 'node:http';
+import { eventually } from '../support/eventually.ts';
 import type { Ask } from './scenario.ts';
 import { printOrder } from './scenario.ts';
 import { type Attempt, askHeader, orderHeader, type Upstreams } from './upstreams.ts';
@@ -27,6 +28,7 @@ export async function observe(side: Side, upstreams: Upstreams, host: string, as
   asked += 1;
   const id = `${side.name}-${asked}`;
   const answer = await send(side, host, ask, id);
+  if (ask.mirrored === true) await eventually('the copy', () => upstreams.count(id) > 1, 2_000).catch(() => undefined);
   return { ...answer, attempts: upstreams.take(id).map(toComparable) };
 }
 

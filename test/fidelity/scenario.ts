@@ -29,6 +29,8 @@ export interface Ask {
   readonly order?: UpstreamOrder;
   /** More than once: shares of outcomes are compared statistically instead of answer by answer. */
   readonly repeat?: number;
+  /** A copy is expected at an upstream too, some time after the answer. */
+  readonly mirrored?: boolean;
   /** One after the other on one connection; for stickiness: which version answered must be the same within the series. */
   readonly sticky?: boolean;
 }

@@ -39,6 +39,11 @@ export class Upstreams {
     return address.port;
   }
 
+  /** Attempts of a request so far. */
+  count(ask: string): number {
+    return this.#attempts.get(ask)?.length ?? 0;
+  }
+
   /** What was seen of a request, and forgets it. */
   take(ask: string): readonly Attempt[] {
     const seen = this.#attempts.get(ask) ?? [];

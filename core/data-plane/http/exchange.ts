@@ -1,5 +1,5 @@
 import type { SeenProtocol } from '../../model/protocol.ts';
-import type { HeaderOperations } from '../../model/traffic-config.ts';
+import type { HeaderOperations, MirrorConfig } from '../../model/traffic-config.ts';
 import { decideCors } from '../../policy/cors.ts';
 import { formatHeaderValue } from '../../policy/header-values.ts';
 import type { AttemptOutcome } from '../../policy/retry-conditions.ts';
@@ -18,6 +18,7 @@ import { ExchangeRecord } from './exchange-record.ts';
 import { http2Protocol } from './http2-protocol.ts';
 import { KeptHead } from './kept-head.ts';
 import { maxHoldMs, smallBodyBytes } from './limits.ts';
+import { mirrorRouting, NoClient } from './mirror.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
 import { isIdempotent } from './request-method.ts';
 import { RequestRouter } from './request-router.ts';
@@ -129,7 +130,8 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
 
   // --- request -----------------------------------------------------------------------------------------------------
 
-  begin(bytes: Buffer, head: RequestHead, form: BodyForm, arrivedAtMs: number): void {
+  /** `forced`: where it goes, whatever the configuration says. */
+  begin(bytes: Buffer, head: RequestHead, form: BodyForm, arrivedAtMs: number, forced: Forward | null = null): void {
     this.busy = true;
     this.form = form;
     this.head.keep(bytes, head);
@@ -141,13 +143,14 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     this.#exhausted = false;
     this.#tunnel = false;
     this.#record.begin(arrivedAtMs, this.#client.protocol === 'http/2' ? http2Protocol(this.head) : 'http/1.1');
-    this.#routing = this.#router.route();
+    this.#routing = this.#router.route(forced);
     this.takesChunked = true;
     if (form === 'chunked') this.#chooseForm();
     this.#idempotent = isIdempotent(this.head);
     const routing = this.#routing;
     if (routing.kind === 'forward') this.#prepare(routing);
-    this.replay.begin(this.#idempotent || this.#tries.plan.looksAtAnswers || this.#tries.plan.conditions.resets);
+    const { looksAtAnswers, conditions } = this.#tries.plan;
+    this.replay.begin(this.#idempotent || looksAtAnswers || conditions.resets || this.#mirrors(routing).length > 0);
   }
 
   #prepare(routing: Forward): void {
@@ -162,6 +165,27 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     const edited = editHead(this.head.bytes, this.head, actions.request, (value) => this.#fillIn(value, null));
     // What a rule writes may not fit into a head; then the request goes on as it came.
     if (codec.parseRequest(edited, 0, edited.length) === 'complete') this.head.keep(edited, codec.request);
+  }
+
+  #mirrors(routing: Routing): readonly MirrorConfig[] {
+    return routing.kind === 'forward' && routing.actions !== null ? routing.actions.mirrors : [];
+  }
+
+  /** Sends copies of the request, which is complete, and forgets them. A body too large to be kept is not mirrored. */
+  #mirror(body: Buffer): void {
+    if (this.#routing === null) return;
+    const { config, random, clock } = this.#parts;
+    const { context } = this.#options;
+    const { request, edit } = this.#router;
+    for (const mirror of this.#mirrors(this.#routing)) {
+      if (random() * 100 >= mirror.percent) continue;
+      const to = mirrorRouting(mirror, config(), request.port, edit.host ?? request.authority);
+      if (to === null) continue;
+      const client = new NoClient(this.#client.protocol);
+      const shadow = new Exchange(this.#parts, { client, context, recorder: null, finished: () => undefined });
+      shadow.begin(this.head.bytes, this.head, this.form, clock.monotonicMs(), { ...to, target: edit.target });
+      shadow.start(body, 0, body.length, true);
+    }
   }
 
   #editAnswers(operations: HeaderOperations): void {
@@ -206,6 +230,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
       return;
     }
     if (routing.actions?.cors != null && this.#answersPreflight(routing.actions)) return;
+    if (isLast && routing.actions !== null) this.#mirror(Buffer.from(bytes.subarray(bodyStart, bodyEnd)));
     if (routing.faults.length === 0 || !this.#parts.faultsAllowed()) {
       this.#enter(routing, bytes, bodyStart, bodyEnd);
       return;
@@ -291,6 +316,8 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   #requestEnded(): void {
     const routing = this.#routing;
     this.requestDone = true;
+    const isMirrored = routing !== null && this.replay.bytes > 0 && this.#mirrors(routing).length > 0;
+    if (isMirrored && this.replay.replayable) this.#mirror(Buffer.concat(this.replay.chunks));
     if (this.#heldAnswer !== null) this.#heldAnswer();
     else if (routing?.kind === 'forward' && routing.timeoutMs !== null) this.#parts.timers.add(this, routing.timeoutMs);
   }

@@ -42,11 +42,11 @@ export class RequestRouter {
     this.#requestId = context.direction === 'outbound' ? Buffer.allocUnsafe(requestIdLength) : null;
   }
 
-  /** Routes the head that is kept now. */
-  route(): Routing {
+  /** Routes the head that is kept now. `forced`: it goes there, whatever the configuration says. */
+  route(forced: Forward | null): Routing {
     const { request, edit } = this;
     const refusal = request.read(this.#port);
-    const routing = refusal === null ? this.#decide() : this.#refuse(refusal);
+    const routing = refusal === null ? (forced ?? this.#decide()) : this.#refuse(refusal);
     edit.target = null;
     edit.host = null;
     edit.requestId = null;

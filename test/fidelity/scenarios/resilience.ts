@@ -169,6 +169,6 @@ export const resilience: readonly Scenario[] = [
   {
     name: 'VirtualService.http.mirror: the answer is the first one’s',
     yaml: `${virtualService(`- route: [${to('v1')}]\n  mirror: { host: "{host}.shop.svc.cluster.local", subset: v2 }`)}\n${destinationRule()}`,
-    asks: [{}],
+    asks: [{ mirrored: true }, { method: 'POST', body: 'hello', mirrored: true }],
   },
 ];
