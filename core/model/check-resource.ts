@@ -4,11 +4,12 @@ import { checkAuthorizationPolicy, checkPeerAuthentication, checkRequestAuthenti
 import { checkLabels, checkSelector } from './check-selectors.ts';
 import { checkEndpoint, checkServiceEntry } from './check-service-entry.ts';
 import { checkSidecar } from './check-sidecar.ts';
+import { checkTelemetry } from './check-telemetry.ts';
 import { checkVirtualService } from './check-virtual-service.ts';
-import { type FieldPath, formatPath, keptFields } from './kept-fields.ts';
+import { type FieldPath, formatPath } from './field-path.ts';
+import { keptFields } from './kept-fields.ts';
 import { Problems, type ResourceProblem } from './problems.ts';
 import { describeResource, isIstioGateway, type Resource, type ResourceKind } from './resource.ts';
-import { checkTelemetry } from './telemetry-policy.ts';
 import { toHostProcess, type WorkloadEntry } from './workload-entry.ts';
 
 /**

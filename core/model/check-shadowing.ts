@@ -1,5 +1,5 @@
 /** Rules and matches that can never be reached, because an earlier one takes all they would. */
-import { formatPath } from './kept-fields.ts';
+import { formatPath } from './field-path.ts';
 import type { Problems } from './problems.ts';
 import type { HttpMatchRequest, VirtualService } from './virtual-service.ts';
 

@@ -10,8 +10,3 @@ export function grpcStatusCode(name: string): number | null {
   const code = (names as readonly string[]).indexOf(name);
   return code === -1 ? null : code;
 }
-
-/** Name of a status; `null` for a number that is none. */
-export function grpcStatusName(code: number): string | null {
-  return names[code] ?? null;
-}

@@ -130,8 +130,3 @@ export function hostCovers(pattern: string, host: string): boolean {
   }
   return !host.startsWith('*') && pattern.toLowerCase() === host.toLowerCase();
 }
-
-/** True when some name is covered by both. Source: istio/pkg/config/host Name.Matches. */
-export function hostsOverlap(a: string, b: string): boolean {
-  return hostCovers(a, b) || hostCovers(b, a);
-}

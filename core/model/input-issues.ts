@@ -1,8 +1,8 @@
 /** What a schema has to say about a value, in words for whoever wrote the file. */
 import type { z } from 'zod';
 import { nearestWord } from './did-you-mean.ts';
+import { formatPath } from './field-path.ts';
 import type { Finding } from './finding.ts';
-import { formatPath } from './kept-fields.ts';
 import { fieldsAt } from './schema-keys.ts';
 
 export interface InputIssue {

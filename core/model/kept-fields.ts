@@ -1,6 +1,5 @@
+import type { FieldPath } from './field-path.ts';
 import type { Resource } from './resource.ts';
-
-export type FieldPath = readonly (string | number)[];
 
 const gatewayRoute = ['filters', 'backendRefs.*.filters', 'sessionPersistence'].map((field) => `spec.rules.*.${field}`);
 
@@ -78,11 +77,4 @@ function expand(value: unknown, pattern: readonly string[], path: FieldPath, fou
     return;
   }
   expand((value as Readonly<Record<string, unknown>>)[key], rest, [...path, key], found);
-}
-
-/** `spec.http[0].retries` */
-export function formatPath(path: readonly PropertyKey[]): string {
-  return path
-    .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${String(step)}`))
-    .join('');
 }

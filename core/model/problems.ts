@@ -1,5 +1,5 @@
+import { type FieldPath, formatPath } from './field-path.ts';
 import type { Finding } from './finding.ts';
-import type { FieldPath } from './kept-fields.ts';
 
 /** A finding before it is known where in a file it stands. */
 export type ResourceProblem = Pick<Finding, 'code' | 'severity' | 'message' | 'hint'> & { readonly path: FieldPath };
@@ -32,9 +32,7 @@ export class Problems {
   }
 
   #where(): string {
-    const at = this.path
-      .map((step, index) => (typeof step === 'number' ? `[${step}]` : `${index === 0 ? '' : '.'}${step}`))
-      .join('');
+    const at = formatPath(this.path);
     return at === '' ? '' : `${at}: `;
   }
 }

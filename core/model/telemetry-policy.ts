@@ -1,9 +1,7 @@
 /** Istio Telemetry (telemetry/v1alpha1/telemetry.proto): what is traced, measured and logged. */
 import { z } from 'zod';
 import { MillisecondDuration } from './api-fields.ts';
-import { checkPolicyTarget } from './check-selectors.ts';
 import { policyTarget } from './policy-target.ts';
-import type { Problems } from './problems.ts';
 import { Kept, ResourceMetadata } from './resource-metadata.ts';
 
 const Mode = z.enum(['CLIENT_AND_SERVER', 'CLIENT', 'SERVER']);
@@ -99,9 +97,3 @@ export const Telemetry = z.strictObject({
   status: Kept,
 });
 export type Telemetry = z.infer<typeof Telemetry>;
-
-export function checkTelemetry({ spec = {} }: Telemetry, problems: Problems): void {
-  checkPolicyTarget(spec, problems.at('spec'));
-  if ((spec.tracing?.length ?? 0) > 1)
-    problems.at('spec', 'tracing', 1).warn('is not used: only the first is', 'Merge them.');
-}

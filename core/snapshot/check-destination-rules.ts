@@ -21,18 +21,25 @@ export function destinationRuleFindings(
   const hosts = new Set(
     resources.kept.flatMap((resource) => (resource.kind === 'ServiceEntry' ? resource.spec.hosts : [])),
   );
+  const earlier = earlierOf(rules, services);
   return rules.flatMap((rule) => {
-    const covered = [...services.values()].filter(
-      (service) => hostFit(rule.spec.host, namespaceOf(rule), service, services) >= 0,
-    );
+    const covered = coveredBy(rule, services);
     if (covered.length === 0)
       return hosts.has(rule.spec.host) || rule.spec.host.includes('*') ? [] : [unknownHost(rule, services)];
     return [
       ...subsetFindings(rule, covered, workloads),
-      ...duplicateFindings(rule, rules, services),
+      ...duplicateFindings(rule, earlier.get(rule) ?? []),
       ...covered.flatMap((service) => mtlsFindings(rule, service, workloads, resources, rootNamespace)),
     ];
   });
+}
+
+/** Services that a rule is for. */
+function coveredBy(rule: DestinationRule, services: Services): readonly SnapshotService[] {
+  const { host } = rule.spec;
+  if (!host.startsWith('*'))
+    return [services.get(resolveHost(host, namespaceOf(rule), services).key)].flatMap((service) => service ?? []);
+  return [...services.values()].filter((service) => hostFit(host, namespaceOf(rule), service, services) >= 0);
 }
 
 function unknownHost(rule: DestinationRule, services: Services): Finding {
@@ -65,34 +72,40 @@ function subsetFindings(
 }
 
 /** Rules of one namespace for one host are merged: of two definitions of a subset, or two policies, the older counts. */
-function duplicateFindings(
-  rule: DestinationRule,
-  all: readonly DestinationRule[],
-  services: Services,
-): readonly Finding[] {
-  const key = (candidate: DestinationRule) =>
-    `${namespaceOf(candidate)} ${candidate.spec.host.includes('*') ? candidate.spec.host : resolveHost(candidate.spec.host, namespaceOf(candidate), services).key}`;
-  const earlier = all.slice(0, all.indexOf(rule)).filter((other) => key(other) === key(rule));
+function duplicateFindings(rule: DestinationRule, earlier: readonly DestinationRule[]): readonly Finding[] {
   const taken = new Set(earlier.flatMap(({ spec }) => (spec.subsets ?? []).map(({ name }) => name)));
-  const twice = (rule.spec.subsets ?? [])
+  const { subsets = [], host, trafficPolicy } = rule.spec;
+  const twice = subsets
     .filter(({ name }) => taken.has(name))
     .map(({ name }) =>
       warning(
         'DUPLICATE_SUBSET',
-        `${describeResource(rule)}: subset "${name}" of ${rule.spec.host} is defined by an older rule already, which counts`,
+        `${describeResource(rule)}: subset "${name}" of ${host} is defined by an older rule already, which counts`,
         'Define each subset once.',
       ),
     );
-  const policy = rule.spec.trafficPolicy !== undefined && earlier.some(({ spec }) => spec.trafficPolicy !== undefined);
+  const policy = trafficPolicy !== undefined && earlier.some(({ spec }) => spec.trafficPolicy !== undefined);
   if (!policy) return twice;
-  return [
-    ...twice,
-    warning(
-      'CONFLICTING_HOST',
-      `${describeResource(rule)}: the traffic policy of ${rule.spec.host} comes from an older rule`,
-      'Merge the two rules.',
-    ),
-  ];
+  const message = `${describeResource(rule)}: the traffic policy of ${host} comes from an older rule`;
+  return [...twice, warning('CONFLICTING_HOST', message, 'Merge the two rules.')];
+}
+
+/** Rules before each one that are of its namespace and for its host. */
+function earlierOf(
+  rules: readonly DestinationRule[],
+  services: Services,
+): ReadonlyMap<DestinationRule, readonly DestinationRule[]> {
+  const byHost = new Map<string, DestinationRule[]>();
+  const earlier = new Map<DestinationRule, readonly DestinationRule[]>();
+  for (const rule of rules) {
+    const { host } = rule.spec;
+    const name = host.includes('*') ? host : resolveHost(host, namespaceOf(rule), services).key;
+    const group = byHost.get(`${namespaceOf(rule)} ${name}`) ?? [];
+    byHost.set(`${namespaceOf(rule)} ${name}`, group);
+    earlier.set(rule, [...group]);
+    group.push(rule);
+  }
+  return earlier;
 }
 
 /** Callers that must not use mutual TLS where it is asked for, or must where it is refused. */

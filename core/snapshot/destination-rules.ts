@@ -4,6 +4,7 @@ import type { PolicyEntry } from '../model/traffic-config.ts';
 import type { TrafficPolicy } from '../model/traffic-policy.ts';
 import { compileClusterPolicies } from './cluster-policies.ts';
 import { hostFit } from './host-names.ts';
+import { rulesFor } from './rule-index.ts';
 import type { SnapshotService } from './snapshot.ts';
 
 /** What the destination rules of one service say to callers of one namespace. */
@@ -30,8 +31,9 @@ export function destinationPolicy(
   rootNamespace: string,
   services: ReadonlyMap<string, SnapshotService>,
 ): DestinationPolicy {
+  const candidates = rulesFor(rules, ({ spec }) => [spec.host], services)(service.key);
   for (const namespace of new Set([clientNamespace, service.namespace, rootNamespace])) {
-    const fitting = rules
+    const fitting = candidates
       .filter((rule) => namespaceOf(rule) === namespace)
       .map((rule) => ({ rule, fit: hostFit(rule.spec.host, namespace, service, services) }))
       .filter(({ fit }) => fit >= 0);

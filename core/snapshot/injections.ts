@@ -2,30 +2,11 @@
 import { parseDuration } from '../model/duration.ts';
 import { type FaultInjection, seedOf, toServiceKeyIn } from '../model/fault-injection.ts';
 import { grpcStatusCode } from '../model/grpc-status.ts';
-import type {
-  DelayDistribution,
-  InjectionAction,
-  InjectionConfig,
-  InjectionTrigger,
-} from '../model/injection-config.ts';
+import type { DelayDistribution, InjectionAction, InjectionTrigger } from '../model/injection-config.ts';
 import { namespaceOf } from '../model/resource.ts';
 import type { HeaderOperations } from '../model/traffic-config.ts';
+import type { ActiveInjection, CompiledInjection } from './snapshot.ts';
 import { toHttpMatch } from './virtual-services.ts';
-
-/** A FaultInjection of any kind, switched on. */
-export interface ActiveInjection {
-  readonly resource: FaultInjection;
-  /** Control plane's wall clock. */
-  readonly sinceMs: number;
-  /** `null`: until it is switched off. */
-  readonly expiresAtMs: number | null;
-}
-
-export interface CompiledInjection {
-  /** Calling service key; `null`: every caller. */
-  readonly from: string | null;
-  readonly config: InjectionConfig;
-}
 
 const ms = (text: string | undefined): number => parseDuration(text ?? '0s') ?? 0;
 

@@ -4,6 +4,7 @@ import type { TcpRule, TlsRule } from '../model/l4-rules.ts';
 import { namespaceOf } from '../model/resource.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import { hostFit, resolveHost } from './host-names.ts';
+import { rulesFor } from './rule-index.ts';
 import type { MeshSnapshot, SnapshotService } from './snapshot.ts';
 import { isForSource, type RouteSource } from './virtual-services.ts';
 
@@ -14,7 +15,11 @@ export function compileL4Routes(
   source: RouteSource,
 ): readonly L4RouteConfig[] {
   const { services, resources } = snapshot;
-  const fitting = resources.virtualServices
+  const fitting = rulesFor(
+    resources.virtualServices,
+    ({ spec }) => spec.hosts ?? [],
+    services,
+  )(service.key)
     .filter(({ spec }) => (spec.tls?.length ?? 0) + (spec.tcp?.length ?? 0) > 0)
     .map((resource) => ({
       resource,

@@ -5,14 +5,14 @@
  * `name.namespace`; endpoint: a workload as one source reaches it.
  * Must not: decide about single requests (policy/), talk to sidecars (control-plane/push).
  */
-import type { FaultDefinition } from '../model/fault-injection.ts';
+import type { FaultDefinition, FaultInjection } from '../model/fault-injection.ts';
 import type { Finding } from '../model/finding.ts';
 import type { MtlsMode } from '../model/identity.ts';
+import type { InjectionConfig } from '../model/injection-config.ts';
 import type { MeshResources, Resource } from '../model/resource.ts';
 import type { ListenerConfig } from '../model/sidecar-config.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import type { DiscoveredWorkload, WorkloadPort } from '../model/workload.ts';
-import type { ActiveInjection, CompiledInjection } from './injections.ts';
 
 export const defaultRootNamespace = 'istio-system';
 
@@ -30,6 +30,21 @@ export interface SnapshotWorkload {
 export interface ActiveFault extends Omit<FaultDefinition, 'durationMs'> {
   /** Control plane's wall clock; `null`: until it is switched off. */
   readonly expiresAtMs: number | null;
+}
+
+/** A FaultInjection of any kind, switched on. */
+export interface ActiveInjection {
+  readonly resource: FaultInjection;
+  /** Control plane's wall clock. */
+  readonly sinceMs: number;
+  /** `null`: until it is switched off. */
+  readonly expiresAtMs: number | null;
+}
+
+export interface CompiledInjection {
+  /** Calling service key; `null`: every caller. */
+  readonly from: string | null;
+  readonly config: InjectionConfig;
 }
 
 export interface SnapshotInput {

@@ -115,6 +115,18 @@ function toGroup(snapshot: MeshSnapshot, { discovered, listeners }: SnapshotWork
   };
 }
 
+const keysOf = new WeakMap<VisibleServices, ReadonlySet<string>>();
+
+/** Made once per group of sources. */
+function reachableKeys(visible: VisibleServices): ReadonlySet<string> {
+  let keys = keysOf.get(visible);
+  if (keys === undefined) {
+    keys = new Set(visible.services.map((service) => service.key));
+    keysOf.set(visible, keys);
+  }
+  return keys;
+}
+
 /** What only some sidecars have: injections of every kind, and that unknown hosts are not let out. */
 function compileBeyond(
   snapshot: MeshSnapshot,
@@ -122,7 +134,7 @@ function compileBeyond(
   visible: VisibleServices,
 ): Pick<SidecarConfig, 'injections' | 'outbound'> {
   const own = serviceKeyOf(discovered);
-  const reachable = new Set(visible.services.map((service) => service.key));
+  const reachable = reachableKeys(visible);
   const injections = snapshot.injections
     .filter(
       ({ from, config }) => (from === null ? config.service !== own : from === own) && reachable.has(config.service),
@@ -146,7 +158,7 @@ function compileBeyond(
  */
 function compileFaults(snapshot: MeshSnapshot, workload: SnapshotWorkload, visible: VisibleServices): FaultConfig[] {
   const own = serviceKeyOf(workload.discovered);
-  const reachable = new Set(visible.services.map((service) => service.key));
+  const reachable = reachableKeys(visible);
   const active = snapshot.faults
     .filter(({ from, to }) => (from === null ? to !== own : from === own) && reachable.has(to))
     .map(({ id, to, route, action, percent, seed, expiresAtMs }) => ({

@@ -13,6 +13,7 @@ import {
   compileRouteActions,
   type ResolveDestination,
 } from './route-actions.ts';
+import { rulesFor } from './rule-index.ts';
 import type { SnapshotService } from './snapshot.ts';
 import { matchesLabels } from './workload-identity.ts';
 
@@ -43,7 +44,11 @@ export function virtualServicesOf(
   service: SnapshotService,
   services: Services,
 ): readonly { readonly resource: VirtualService; readonly fit: number }[] {
-  return all
+  return rulesFor(
+    all,
+    ({ spec }) => spec.hosts ?? [],
+    services,
+  )(service.key)
     .filter(({ spec }) => spec.http !== undefined && spec.http.length > 0 && isForSidecars(spec.gateways))
     .map((resource) => ({
       resource,

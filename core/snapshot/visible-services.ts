@@ -3,11 +3,11 @@
  * the result is made once per such group and shared between their configs.
  */
 import type { MtlsMode } from '../model/identity.ts';
-import type { PortProtocol } from '../model/protocol.ts';
 import { compareText, namespaceOf, ofKind } from '../model/resource.ts';
-import type { Endpoint, FaultConfig, HttpRoute, ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
-import type { DiscoveredWorkload, WorkloadAddress } from '../model/workload.ts';
+import type { FaultConfig, HttpRoute, ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
+import type { DiscoveredWorkload } from '../model/workload.ts';
 import { type DestinationPolicy, destinationPolicy } from './destination-rules.ts';
+import { type Reached, toEndpoint } from './endpoints.ts';
 import { qualifiedNames } from './host-names.ts';
 import { compileL4Routes } from './l4-routes.ts';
 import { compileShares } from './localities.ts';
@@ -18,7 +18,7 @@ import { routesOf } from './service-routes.ts';
 import type { SidecarScope } from './sidecar-scope.ts';
 import type { MeshSnapshot, SnapshotService, SnapshotWorkload } from './snapshot.ts';
 import type { RouteSource } from './virtual-services.ts';
-import { labelsOf, matchesLabels, spiffeIdOf } from './workload-identity.ts';
+import { labelsOf, matchesLabels } from './workload-identity.ts';
 
 export interface VisibleServices {
   readonly services: readonly ServiceConfig[];
@@ -34,11 +34,6 @@ export interface SourceGroup extends RouteSource {
   readonly scope: SidecarScope;
   /** A source of the group, for priorities by its place and labels. */
   readonly place: DiscoveredWorkload;
-}
-
-interface Reached {
-  readonly workload: SnapshotWorkload;
-  readonly addresses: readonly WorkloadAddress[];
 }
 
 /** Compiles what a group of sources sees, sorted by service key. */
@@ -57,7 +52,9 @@ export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGrou
     const service = snapshot.services.get(key);
     if (service === undefined) continue;
     const policy = policyFor(snapshot, service, group);
-    const endpoints = members.map((member) => toEndpoint(member, service, snapshot, policy, aliases));
+    const endpoints = members.map((member) =>
+      toEndpoint(member, service, snapshot, policy, endpointHosts(member, aliases)),
+    );
     const compiled = routesOf(snapshot, service, group);
     const l4Routes = compileL4Routes(snapshot, service, group);
     const shares = sharesFor(snapshot, policy, members, group);
@@ -178,64 +175,6 @@ function countNames(snapshot: MeshSnapshot): ReadonlyMap<string, number> {
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return counts;
-}
-
-function toEndpoint(
-  member: Reached,
-  service: SnapshotService,
-  snapshot: MeshSnapshot,
-  policy: DestinationPolicy,
-  aliases: ReadonlySet<string>,
-): Endpoint {
-  const { workload, addresses } = member;
-  const { discovered } = workload;
-  const mtls = workloadMtls(discovered, snapshot.resources.peerAuthentications, snapshot.rootNamespace);
-  return {
-    id: discovered.id,
-    name: discovered.name,
-    address: addresses[0]?.ip ?? '',
-    ports: endpointPorts(workload, service),
-    version: discovered.version,
-    hosts: endpointHosts(member, aliases),
-    mesh: workload.attached && mtls.accepted && !policy.plaintext,
-    spiffeId: spiffeIdOf(discovered, snapshot.trustDomain),
-  };
-}
-
-/**
- * Service port -> port to connect to, where they differ: to the sidecar's port while attached, else to the
- * application's. An application's own port works too unless it is another service port. Host processes of one service
- * share an address, so each has ports of its own: a service port that one of them lacks leads to its port of that
- * protocol, never to the process that has that number.
- */
-function endpointPorts(workload: SnapshotWorkload, service: SnapshotService): Endpoint['ports'] {
-  const sidecarPorts = new Map(
-    workload.attached ? workload.endpointPorts.map(({ port, targetPort }) => [port, targetPort]) : [],
-  );
-  const targets = new Map<number, number>();
-  for (const { port, servicePort } of workload.discovered.ports) {
-    targets.set(servicePort ?? port, sidecarPorts.get(port) ?? port);
-  }
-  const servicePorts = new Set(service.ports.map(({ port }) => port));
-  for (const { port } of workload.discovered.ports) {
-    if (!targets.has(port) && !servicePorts.has(port)) targets.set(port, sidecarPorts.get(port) ?? port);
-  }
-  if (workload.discovered.runtime === 'process') {
-    for (const { port, protocol } of service.ports) {
-      const own = targets.has(port) ? undefined : discoveredPort(workload, protocol);
-      if (own !== undefined) targets.set(port, sidecarPorts.get(own) ?? own);
-    }
-  }
-  return [...targets]
-    .filter(([port, targetPort]) => port !== targetPort)
-    .map(([port, targetPort]) => ({ port, targetPort }))
-    .sort((a, b) => a.port - b.port);
-}
-
-/** Its first port of this protocol; one that declares none serves for any. */
-function discoveredPort({ discovered }: SnapshotWorkload, protocol: PortProtocol): number | undefined {
-  const fits = (own: PortProtocol) => own === protocol || own === 'auto' || protocol === 'auto';
-  return discovered.ports.find((own) => fits(own.protocol))?.port;
 }
 
 function toSubsets(policy: DestinationPolicy, members: readonly Reached[]): ServiceConfig['subsets'] {

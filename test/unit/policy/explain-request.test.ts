@@ -1,0 +1,103 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { explainRequest } from '../../../core/policy/explain-request.ts';
+import { createSeededRandom } from '../../../core/shared/random.ts';
+import { configOf, fault, meshOf, routes, shop, versions } from '../snapshot/mesh-of.ts';
+import { request } from './request.ts';
+
+const config = (rules: string, more = '', faults = [] as ReturnType<typeof fault>[]) =>
+  configOf(meshOf(shop(), `${versions}---${rules === '' ? '' : routes(rules)}${more}`, { faults }), 'web');
+const explain = (
+  rules: string,
+  given: Parameters<typeof request>[0] = {},
+  more = '',
+  faults = [] as ReturnType<typeof fault>[],
+) => explainRequest(config(rules, more, faults), request(given), createSeededRandom(1));
+const to = 'route: [{ destination: { host: payments } }]';
+
+describe('the explanation of a request', () => {
+  it('says which rules were tried, why they did not match, and which one did', () => {
+    const rules = `[{ name: beta, match: [{ headers: { x-beta: { exact: "1" } } }], ${to} }, { name: api, match: [{ uri: { prefix: /api } }], ${to} }, { name: rest, ${to} }]`;
+    expect(explain(rules, { path: '/api/x' })).toMatchObject({
+      service: 'payments.shop',
+      route: 'api',
+      routes: [
+        { route: 'beta', outcome: 'did not match', reasons: ['header x-beta = "1": the request has absent'] },
+        { route: 'api', outcome: 'matched', reasons: ['path begins with "/api"'] },
+        { route: 'rest', outcome: 'not reached' },
+      ],
+    });
+  });
+
+  it('names the destination drawn, its share, endpoints and policy, time limits and retries', () => {
+    const rules =
+      '[{ timeout: 5s, retries: { attempts: 3, perTryTimeout: 1s, retryOn: 5xx }, route: [{ destination: { host: payments, subset: v1 }, weight: 0 }, { destination: { host: payments, subset: v2 }, weight: 7 }] }]';
+    expect(explain(rules)).toMatchObject({
+      outcome: {
+        kind: 'forward',
+        destination: {
+          service: 'payments.shop',
+          subset: 'v2',
+          share: 100,
+          endpoints: [{ id: 'payments-v2', priority: 0 }],
+        },
+      },
+      timeoutMs: 5_000,
+      retries: { attempts: 3, perTryTimeoutMs: 1_000, retryOn: '5xx' },
+    });
+  });
+
+  it('shows path and authority as the upstream sees them, and mirrors', () => {
+    const rules = `[{ match: [{ uri: { prefix: /api/ } }], rewrite: { uri: /, authority: inner }, mirror: { host: payments, subset: v2 }, mirrorPercentage: { value: 10 }, ${to} }]`;
+    expect(explain(rules, { path: '/api/x' })).toMatchObject({
+      path: '/x',
+      authority: 'inner',
+      mirrors: ['10 % to payments.shop (v2)'],
+    });
+    const regex = `[{ rewrite: { uriRegexRewrite: { match: "^/a/([^/]+)", rewrite: "/b/\\\\1" } }, ${to} }]`;
+    expect(explain(regex, { path: '/a/1/c' }).path).toBe('/b/1/c');
+  });
+
+  it.each([
+    [
+      '[{ match: [{ uri: { exact: /a } }], route: [{ destination: { host: payments } }] }]',
+      { status: 404, flag: 'NR' },
+    ],
+    [
+      '[{ route: [{ destination: { host: payments, subset: v9 } }] }]',
+      { status: 503, flag: 'UH', why: 'subset "v9" of payments.shop has no endpoint' },
+    ],
+    ['[{ route: [{ destination: { host: nowhere } }] }]', { status: 503, flag: 'UH' }],
+    ['[{ directResponse: { status: 418 } }]', { status: 418, flag: '' }],
+    ['[{ redirect: { uri: /b, scheme: https } }]', { status: 301, location: 'https://payments/b?q=1' }],
+  ])('%s is answered by the sidecar', (rules, expected) => {
+    expect(explain(rules, { path: '/x', query: 'q=1' }).outcome).toMatchObject({ kind: 'answer', ...expected });
+  });
+
+  it('of a service without rules is all of its endpoints; of another host, straight on or refused', () => {
+    expect(explain('').outcome).toMatchObject({ kind: 'forward', destination: { endpoints: [{}, {}] } });
+    expect(explain('', { host: 'example.com' }).outcome).toEqual({ kind: 'outside', allowed: true });
+    const closed =
+      'apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: s, namespace: shop }\nspec: { outboundTrafficPolicy: { mode: REGISTRY_ONLY } }\n';
+    expect(explain('', { host: 'example.com' }, `\n${closed}`).outcome).toEqual({ kind: 'outside', allowed: false });
+  });
+
+  it('lists the faults in scope', () => {
+    const rules = `[{ name: api, match: [{ uri: { prefix: /api } }], ${to} }, { name: rest, ${to} }]`;
+    const faults = [fault({ id: 'a', to: 'payments.shop', route: 'api' }), fault({ id: 'b', to: 'payments.shop' })];
+    expect(explain(rules, { path: '/api' }, '', faults).faults.map(({ id }) => id)).toEqual(['a', 'b']);
+    expect(explain(rules, {}, '', faults).faults).toEqual([{ id: 'b', kind: 'delay', percent: 30 }]);
+  });
+
+  it('never fails, and names a route exactly when one matched', () => {
+    const made = config(
+      `[{ name: a, match: [{ uri: { prefix: /a } }], ${to} }, { name: b, match: [{ uri: { regex: "/b.*" } }], redirect: { uri: /c } }]`,
+    );
+    fc.assert(
+      fc.property(fc.webPath(), fc.integer(), (path, seed) => {
+        const explained = explainRequest(made, request({ path: path === '' ? '/' : path }), createSeededRandom(seed));
+        expect(explained.routes.some(({ outcome }) => outcome === 'matched')).toBe(explained.route !== null);
+      }),
+    );
+  });
+});
