@@ -17,13 +17,14 @@ export interface DockerMesh {
   close(options?: { detach?: boolean; keep?: boolean }): Promise<void>;
 }
 
-export async function startDockerMesh(projectDir?: string): Promise<DockerMesh> {
+/** @param dist folder of the built product, for another version of it */
+export async function startDockerMesh(projectDir?: string, dist = distDir): Promise<DockerMesh> {
   builtProgram('sidecar');
   const dir = projectDir ?? (await mkdtemp(join(tmpdir(), 'docker-mesh-')));
   const log = new RecordedLog();
   const controlPlane = await startControlPlane({
     projectDir: dir,
-    distDir,
+    distDir: dist,
     version: '0.0.0-test',
     http: null,
     docker: true,

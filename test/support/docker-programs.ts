@@ -59,8 +59,8 @@ process.on('SIGTERM', () => process.exit(0));
 /** Calls URL at RATE per second over keep-alive connections for ever; prints its totals as a JSON line every 250 ms. */
 export const loadGenerator = `
 const http = require('node:http');
-const { URL: url, RATE = '200' } = process.env;
-const agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
+const { URL: url, RATE = '200', KEEP = '1' } = process.env;
+const agent = KEEP === '1' ? new http.Agent({ keepAlive: true, maxSockets: 16 }) : false;
 const totals = { sent: 0, ok: 0, failed: 0, statuses: {}, errors: {}, versions: {} };
 const fail = (why) => { totals.failed += 1; totals.errors[why] = (totals.errors[why] || 0) + 1; };
 const once = () => {

@@ -151,17 +151,21 @@ export class DockerShop {
     return container;
   }
 
-  /** Starts a load of its own container; `read` gives its latest totals. */
+  /**
+   * Starts a load of its own container; `read` gives its latest totals. `kept` false: each request has a connection of
+   * its own; `visible`: the container is a workload like any other.
+   */
   async startLoad(
     url: string,
     ratePerSecond: number,
     name = 'load',
+    { kept = true, visible = false }: { readonly kept?: boolean; readonly visible?: boolean } = {},
   ): Promise<{ read(): Promise<LoadTotals>; stop(): Promise<void> }> {
     const container = await this.add({
       name,
       command: ['node', '-e', loadGenerator],
-      env: { URL: url, RATE: String(ratePerSecond) },
-      labels: { 'dev.meshdesk.ignore': 'true' },
+      env: { URL: url, RATE: String(ratePerSecond), KEEP: kept ? '1' : '0' },
+      labels: visible ? {} : { 'dev.meshdesk.ignore': 'true' },
     });
     return {
       read: async () => {

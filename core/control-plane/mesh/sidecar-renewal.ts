@@ -106,13 +106,15 @@ export class SidecarRenewal {
 
   /** Ends a sidecar that an earlier control plane had replaced already. Failures are logged. */
   async finish(sidecar: Sidecar): Promise<void> {
-    const { attachments, sessions, log } = this.#options;
+    const { attachments, sessions, log, configTimeoutMs = 10_000 } = this.#options;
     const attachment = attachments.get(sidecar.workloadId);
     const isUsable = attachment !== undefined && attachment.renewal === null;
     if (!isUsable) return await sidecar.remove();
     const deadlineMs = automaticDeadlineMs;
     const underWay: UnderWay = { attachment, deadlineMs, step: 'retire', cut: null, onCut: null };
     await this.#track(underWay, async () => {
+      // It may still be what serves, if the other one was started again meanwhile.
+      await attachment.link?.waitForAck(attachment.link.wanted?.revision ?? 0, configTimeoutMs);
       const link = sessions.createLinkToRetired(attachment, sidecar);
       await link
         .open()
