@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { configOf, meshOf, routes, serviceIn, shop } from './mesh-of.ts';
+
+const first = (rule: string) =>
+  serviceIn(configOf(meshOf(shop(), routes(`[{ ${rule} }]`)), 'web'), 'payments.shop').routes[0];
+const ofRoute = 'headers: { request: { set: { x-a: route, x-b: route }, add: { x-c: route } } }';
+const destination =
+  'destination: { host: payments }, headers: { request: { set: { x-a: dst }, add: { x-c: dst }, remove: [x-b] } }';
+
+describe('header changes', () => {
+  it("are the route's, then the destination's, when there is one destination", () => {
+    const route = first(`${ofRoute}, route: [{ ${destination} }]`);
+    expect(route?.headers?.request?.set).toEqual([
+      ['x-a', 'route'],
+      ['x-b', 'route'],
+    ]);
+    expect(route?.destinations[0]?.headers?.request).toEqual({
+      remove: ['x-b'],
+      set: [['x-a', 'dst']],
+      add: [['x-c', 'dst']],
+    });
+  });
+
+  it("are the destination's, then the route's, when there are several (asked of Envoy 1.40)", () => {
+    const route = first(
+      `${ofRoute}, route: [{ ${destination}, weight: 1 }, { destination: { host: payments }, weight: 1 }]`,
+    );
+    expect(route?.headers).toBeUndefined();
+    expect(route?.destinations.map(({ headers }) => headers?.request)).toEqual([
+      {
+        remove: ['x-b'],
+        set: [
+          ['x-a', 'route'],
+          ['x-b', 'route'],
+        ],
+        add: [
+          ['x-c', 'dst'],
+          ['x-c', 'route'],
+        ],
+      },
+      {
+        remove: [],
+        set: [
+          ['x-a', 'route'],
+          ['x-b', 'route'],
+        ],
+        add: [['x-c', 'route']],
+      },
+    ]);
+  });
+
+  it.each(['host', 'Host', ':authority'])('of %s rewrite the authority', (name) => {
+    const route = first(
+      `headers: { request: { set: { "${name}": other, x-a: "1" } } }, route: [{ destination: { host: payments } }]`,
+    );
+    expect(route?.rewrite).toEqual({ authority: 'other' });
+    expect(route?.headers?.request?.set).toEqual([['x-a', '1']]);
+  });
+});
