@@ -105,8 +105,7 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
   const declared = new DeclaredProcesses({ resources, runtime: processes, log, onNotice });
   shutdown.add('declared processes', () => declared.close());
   const desk = createDesk(mesh, resources, hub);
-  const terminals = createTerminals(mesh, hub);
-  shutdown.add('terminals', () => terminals.closeAll());
+  const terminals = createTerminals(mesh, hub, shutdown);
   let gatekeeper: Gatekeeper | null = null;
   const newAddress = () => gatekeeper?.newAddress() ?? null;
   const sample = createMeshedSample(shop, mesh);
@@ -117,17 +116,12 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
   await mesh.start();
   await declared.start();
 
-  const control = createApiServer({ call, hub, log, gatekeeper: null, staticDir: null });
+  const api = { call, hub, log };
+  const control = createApiServer({ ...api, gatekeeper: null, staticDir: null });
   await listenOnSocket(control.server, project.controlSocket);
   shutdown.add('control socket', () => control.close());
   if (options.http !== null) {
-    const http = createApiServer({
-      call,
-      hub,
-      log,
-      gatekeeper: () => gatekeeper,
-      staticDir: join(distDir, 'renderer'),
-    });
+    const http = createApiServer({ ...api, gatekeeper: () => gatekeeper, staticDir: join(distDir, 'renderer') });
     gatekeeper = createGatekeeper(await listenOnLoopback(http.server, options.http.port));
     shutdown.add('HTTP server', () => http.close());
   }
@@ -173,12 +167,14 @@ function createDesk(mesh: Mesh, resources: FileResourceStore, hub: EventHub): Co
   return desk;
 }
 
-function createTerminals(mesh: Mesh, hub: EventHub): Terminals {
-  return new Terminals({
+function createTerminals(mesh: Mesh, hub: EventHub, shutdown: Shutdown): Terminals {
+  const terminals = new Terminals({
     open: (request) => mesh.openTerminal(request),
     onData: (event) => hub.tell('terminal.data', event),
     onExit: (event) => hub.tell('terminal.exit', event),
   });
+  shutdown.add('terminals', () => terminals.closeAll());
+  return terminals;
 }
 
 /** Nobody waits for the answer, so a failure becomes a notice. */

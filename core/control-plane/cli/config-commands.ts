@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text as readStream } from 'node:stream/consumers';
 import { type ConfigText, type FindingView, type HistoryEntry, toFindingView } from '../../contract/config-shapes.ts';
+import type { ImportResult, NameMapping } from '../../contract/import-shapes.ts';
 import { describeFinding } from '../../model/finding.ts';
 import { parseResources } from '../../model/parse-resources.ts';
 import { usage } from './arguments.ts';
@@ -62,6 +63,62 @@ function applyCommand(environment: Environment) {
         for (const name of applied) output.say(`applied ${name}`);
         if (findings.length > 0) printFindings(output, findings);
       });
+    });
+}
+
+/** `reviews.prod=reviews.shop`; nothing, or `-`, after the `=` leaves the name as it is. */
+function parseMapping(kind: NameMapping['kind'], given: readonly string[] | undefined): NameMapping[] {
+  return (given ?? []).map((text) => {
+    const [, from, to] = /^([^=\s]+)=(\S*)$/.exec(text) ?? [];
+    if (from === undefined || to === undefined) usage(`'${text}': write NAME=NAME, like reviews.prod=reviews.shop`);
+    return { kind, from, to: to === '' || to === '-' ? null : to };
+  });
+}
+
+function printImport(output: Output, { resources, skipped, services, mapping, findings, written }: ImportResult): void {
+  const verb = written.length > 0 ? 'imported' : 'would import';
+  for (const one of resources) {
+    const how = one.replaces ? ', replacing what is there' : '';
+    output.say(`${verb} ${one.kind} ${one.namespace}/${one.name} into ${one.path}${how}`);
+  }
+  for (const { what, file, line, reason } of skipped) output.note(`skipped ${file}:${line} ${what}: ${reason}`);
+  if (mapping.length > 0) {
+    output.table(
+      ['NAME THERE', 'NAME HERE', ''],
+      mapping.map(({ kind, from, to, isKnown, candidates }) => [
+        kind === 'namespace' ? `namespace ${from}` : from,
+        to ?? 'the same',
+        isKnown ? 'runs here' : candidates.length > 0 ? `perhaps ${candidates.join(', ')}` : 'not here',
+      ]),
+    );
+  }
+  for (const one of services) {
+    const labels = Object.entries(one.labels).map(([name, value]) => `${name}=${value}`);
+    const what = one.problem ?? (labels.length > 0 ? `add the labels ${labels.join(' ')}` : 'as it is');
+    output.say(`${one.name}: service ${one.service}.${one.namespace}, version ${one.version ?? 'unknown'}; ${what}`);
+  }
+  if (findings.length > 0) printFindings(output, findings);
+  if (resources.length > 0 && written.length === 0)
+    output.note('Nothing was changed; --write puts it into the project.');
+}
+
+function importCommand(environment: Environment) {
+  const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value];
+  return defineCommand(
+    environment,
+    'import',
+    'take in YAML of a cluster, of Helm, of a compose file (- for standard input); a preview without --write',
+  )
+    .argument('<files...>', 'files')
+    .option('--map <there=here>', 'what a service of production is called here (again for more)', collect)
+    .option('--map-namespace <there=here>', 'the namespace that resources go into (again for more)', collect)
+    .option('--write', 'put the resources into the project')
+    .run<{ map?: string[]; mapNamespace?: string[]; write?: boolean }>(async ({ call, output }, [files], options) => {
+      const mapping = [...parseMapping('host', options.map), ...parseMapping('namespace', options.mapNamespace)];
+      const texts = await readTexts(environment, [files ?? []].flat());
+      const result = await call('config.import', { texts, mapping, write: options.write === true });
+      output.result(result, () => printImport(output, result));
+      if (result.findings.some(({ severity }) => severity === 'error')) throw new Exit(exitCodes.failed);
     });
 }
 
@@ -132,6 +189,7 @@ function stepCommand(method: 'config.undo' | 'config.redo', name: string, descri
 
 export const configCommands = [
   applyCommand,
+  importCommand,
   validateCommand,
   getCommand,
   deleteCommand,

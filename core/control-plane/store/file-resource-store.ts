@@ -23,6 +23,8 @@ export interface LoadedFile {
   readonly findings: readonly Finding[];
   /** True: `resources` are those of an earlier text. */
   readonly isBehind: boolean;
+  /** How many documents of other kinds the text of `resources` has. */
+  readonly foreign: number;
 }
 
 /** A resource to put, and the YAML document to write for it where the project has none yet. */
@@ -59,7 +61,15 @@ export function homeOf(resource: Resource): string {
 const describePlace = ({ file, line, column }: Finding) =>
   [file, line, column].filter((part) => part !== null).join(':');
 /** A kind that is not ours is no error in a folder that may hold other manifests too. */
-const isBlocking = ({ severity, code }: Finding) => severity === 'error' && code !== 'UNKNOWN_KIND';
+const isForeign = ({ code }: Finding) => code === 'UNKNOWN_KIND';
+const isBlocking = (finding: Finding) => finding.severity === 'error' && !isForeign(finding);
+
+/** A kind that was ours and is not now is a slip (`VirtualServic`), not another manifest. */
+function hidesResource(known: LoadedFile, resources: readonly Resource[], findings: readonly Finding[]): boolean {
+  if (findings.filter(isForeign).length <= known.foreign) return false;
+  const names = new Set(resources.map(describeResource));
+  return known.resources.some((resource) => !names.has(describeResource(resource)));
+}
 
 export class FileResourceStore implements ResourceStore {
   readonly #options: FileResourceStoreOptions;
@@ -269,13 +279,16 @@ export class FileResourceStore implements ResourceStore {
     if (known?.text === text) return known;
     const { resources, findings } = parseResources(text, path);
     const broken = findings.filter(isBlocking);
+    if (known !== undefined && hidesResource(known, resources, findings)) broken.push(...findings.filter(isForeign));
     const first = broken[0];
-    if (first === undefined) return { path, text, resources, findings, isBehind: false };
+    const foreign = findings.filter(isForeign).length;
+    if (first === undefined) return { path, text, resources, findings, isBehind: false, foreign };
     const more = broken.length > 1 ? ` (and ${broken.length - 1} more in this file)` : '';
     const kept = known === undefined ? 'What is wrong is left out.' : 'The last good version stays in force.';
     const message = `${describePlace(first)}: ${first.message}${more}. ${kept}`;
     if (!isQuiet) this.#options.onNotice({ level: 'error', code: 'INVALID_RESOURCE', message });
-    return { path, text, resources: known?.resources ?? resources, findings, isBehind: known !== undefined };
+    if (known === undefined) return { path, text, resources, findings, isBehind: false, foreign };
+    return { ...known, text, findings, isBehind: true };
   }
 
   /** One resource per kind, namespace and name: the first file in the alphabet has it. */

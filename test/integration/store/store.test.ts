@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { ConfigDesk } from '../../../core/control-plane/store/config-desk.ts';
 import { FileResourceStore } from '../../../core/control-plane/store/file-resource-store.ts';
 import { findProjectDir, lockProject, prepareProject, toProject } from '../../../core/control-plane/store/project.ts';
 import { toFaultInjection } from '../../../core/model/fault-injection.ts';
+import type { Finding } from '../../../core/model/finding.ts';
 import { silentLogger } from '../../../core/shared/logger.ts';
 import { eventually } from '../../support/eventually.ts';
 
@@ -206,4 +207,111 @@ test('resources are applied all or not at all, and read back as YAML', async () 
   await expect(desk.delete('PeerAuthentication', 'other', 'default')).rejects.toMatchObject({ code: 'NOT_FOUND' });
   await desk.delete('PeerAuthentication', null, 'default');
   expect(store.all()).toEqual([]);
+});
+
+test('a file is saved as it is, with its findings; a broken text keeps what was in force', async () => {
+  const { store, notices } = await openStore();
+  const desk = new ConfigDesk(store, () => []);
+  const path = 'policies/peers.yaml';
+  const first = await desk.save({ path, text: strict('STRICT'), expected: null });
+  expect(first.file).toMatchObject({
+    path,
+    isBehind: false,
+    findings: [],
+    resources: [{ kind: 'PeerAuthentication', namespace: 'shop', name: 'default', line: 4 }],
+  });
+  const broken = await desk.save({ path, text: strict('SOMETIMES'), expected: strict('STRICT') });
+  expect(broken.file).toMatchObject({ isBehind: true, findings: [{ number: 'MD0103', line: 5, file: path }] });
+  expect(await readFile(join(dir, path), 'utf8')).toBe(strict('SOMETIMES'));
+  expect(store.all()).toMatchObject([{ spec: { mtls: { mode: 'STRICT' } } }]);
+  const empty = await desk.save({ path, text: 'apiVers', expected: strict('SOMETIMES') });
+  expect(empty.file).toMatchObject({ isBehind: true, resources: [] });
+  expect(desk.files().files.map((file) => file.path)).toEqual([path]);
+  await desk.save({ path, text: 'apiVersi', expected: 'apiVers' });
+  expect(store.all()).toMatchObject([{ spec: { mtls: { mode: 'STRICT' } } }]);
+  await store.undo();
+  expect(notices).toEqual([]);
+  await store.undo();
+  await store.undo();
+  expect(desk.files().files).toMatchObject([{ text: strict('STRICT'), isBehind: false, findings: [] }]);
+  expect((await desk.save({ path, text: null, expected: strict('STRICT') })).file).toBeNull();
+  expect(store.all()).toEqual([]);
+  expect(store.history().done.map(({ label }) => label)).toEqual([`remove ${path}`, `create ${path}`]);
+});
+
+test('a save does not write over what somebody else wrote', async () => {
+  const { store } = await openStore();
+  await store.save('a.yaml', strict('STRICT'), null);
+  await writeFile(join(dir, 'a.yaml'), strict('DISABLE'));
+  await expect(store.save('a.yaml', strict('PERMISSIVE'), strict('STRICT'))).rejects.toMatchObject({
+    code: 'CONFLICT',
+    message: 'a.yaml was changed since.',
+  });
+  await expect(store.save('a.yaml', strict('PERMISSIVE'), null)).rejects.toMatchObject({ code: 'CONFLICT' });
+  expect(await readFile(join(dir, 'a.yaml'), 'utf8')).toBe(strict('DISABLE'));
+  await rm(join(dir, 'a.yaml'));
+  await expect(store.save('a.yaml', '', strict('DISABLE'))).rejects.toMatchObject({ message: 'a.yaml is gone.' });
+});
+
+test.each([
+  ...['../x.yaml', '/etc/x.yaml', 'a/../../x.yaml', 'a\\x.yaml', 'x.txt', 'x', '', '.meshdesk/x.yaml', 'a/.x.yaml'],
+  ...['a//x.yaml', './x.yaml', 'node_modules/x.yaml', 'a/b/c/d/x.yaml', 'x\u0000.yaml', 'c:x.yaml'],
+  ...['link/x.yaml', 'linked.yaml', 'file/x.yaml', 'export/x.yaml'],
+])('refuses to save %j', async (path) => {
+  const outside = await mkdtemp(join(tmpdir(), 'outside-'));
+  closing.push(() => rm(outside, { recursive: true }));
+  await writeFile(join(outside, 'x.yaml'), 'secret');
+  await symlink(outside, join(dir, 'link'));
+  await symlink(join(outside, 'x.yaml'), join(dir, 'linked.yaml'));
+  await writeFile(join(dir, 'file'), '');
+  await mkdir(join(dir, 'export'));
+  await writeFile(join(dir, 'export', '.meshdesk-export.json'), '{}');
+  const { store } = await openStore();
+  await expect(store.save(path, 'a: 1\n', null)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  expect(await readFile(join(outside, 'x.yaml'), 'utf8')).toBe('secret');
+  expect(store.history().done).toEqual([]);
+});
+
+test('what the mesh as a whole finds is placed where its resource stands', async () => {
+  await writeFile(
+    join(dir, 'routes.yaml'),
+    'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: pay, namespace: shop}\nspec:\n  hosts: [payments]\n  http:\n  - route:\n    - destination: {host: payments, subset: v9}\n',
+  );
+  const { store } = await openStore();
+  const told: number[] = [];
+  const finding: Finding = {
+    ...({ code: 'UNKNOWN_SUBSET', severity: 'warning', hint: 'Define it.' } as const),
+    ...{ file: null, line: null, column: null },
+    message: 'VirtualService shop/pay: "payments" has no subset "v9"',
+  };
+  let found: readonly Finding[] = [finding];
+  const desk = new ConfigDesk(store, () => found);
+  desk.meshChanged(({ change, warnings }) => told.push(change, warnings));
+  expect(desk.files()).toMatchObject({
+    files: [{ findings: [{ number: 'MD0202', file: 'routes.yaml', line: 8, column: 45 }] }],
+    findings: [],
+  });
+  desk.meshChanged(() => told.push(-1));
+  found = [];
+  desk.meshChanged(({ change, warnings }) => told.push(change, warnings));
+  expect(told).toEqual([1, 1, 2, 0]);
+});
+
+test('a resource in two files is used once, and the second file says so', async () => {
+  await writeFile(join(dir, 'a.yaml'), strict('STRICT'));
+  await writeFile(join(dir, 'b.yaml'), strict('DISABLE'));
+  const { store, notices } = await openStore();
+  expect(store.all()).toMatchObject([{ spec: { mtls: { mode: 'STRICT' } } }]);
+  expect(store.findings()).toMatchObject([{ code: 'DUPLICATE', severity: 'warning', file: 'b.yaml', line: 4 }]);
+  expect(notices).toHaveLength(1);
+});
+
+test.each([
+  ['the form of older tutorials', 'apiVersion: split.smi-spec.io/v1alpha2\nkind: TrafficSplit'],
+  ['a list of a cluster', 'kind: List\nitems:\n- apiVersion: networking.istio.io/v1\n  kind: VirtualService'],
+  ['JSON on one line', '{"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}'],
+])('a file is taken for one of a mesh: %s', async (_, text) => {
+  await writeFile(join(dir, 'x.yaml'), text);
+  const { store } = await openStore();
+  expect(store.files()).toMatchObject([{ path: 'x.yaml', text }]);
 });
