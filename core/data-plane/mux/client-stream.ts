@@ -5,9 +5,9 @@ import { writeAnswer } from '../http/local-answer.ts';
 import { isHead } from '../http/request-method.ts';
 import type { BodyForm, CancelReason, ClientStream, MeshAnswer, RequestSink } from '../http/streams.ts';
 import { BodyReader, codingOf, type TakeBody } from './body-reader.ts';
-import { bodyCoding, type HeadInfo, type MuxErrorCode } from './frame.ts';
+import { bodyCoding, type HeadInfo, headInfo, type MuxErrorCode } from './frame.ts';
 import { toReason } from './reset-codes.ts';
-import type { MuxStream, MuxStreamOwner } from './stream.ts';
+import { type MuxStream, type MuxStreamOwner, noOwner } from './stream.ts';
 
 const emptyLine = Buffer.from('\r\n\r\n');
 
@@ -60,7 +60,8 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
     const stream = this.#stream;
     if (stream === null) return;
     this.#stream = null;
-    stream.owner = settled;
+    // Queued parts of the answer may still be leaving.
+    stream.owner = noOwner;
     if (!stream.closed && !stream.remoteDone && !this.#body.done) stream.reset('cancelled');
     this.#parts.onFree(this);
   }
@@ -68,7 +69,7 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
   // --- from the exchange -------------------------------------------------------------------------------------------
 
   sendInterim(bytes: Buffer, head: ResponseHead): void {
-    this.#respond({ body: bodyCoding.none, interim: true, http2: this.#isHttp2 }, bytes, head, 'none', 0, 0, false);
+    this.#respond(headInfo(bodyCoding.none, true, this.#isHttp2), bytes, head, 'none', 0, 0, false);
   }
 
   sendHead(
@@ -79,7 +80,7 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
     bodyEnd: number,
     isLast: boolean,
   ): boolean {
-    const info: HeadInfo = { body: codingOf(form), interim: false, http2: this.#isHttp2 };
+    const info = headInfo(codingOf(form), false, this.#isHttp2);
     return this.#respond(info, bytes, head, form, bodyStart, bodyEnd, isLast);
   }
 
@@ -97,13 +98,13 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
     const bytes = writeAnswer({ status, flag, body, headers, connection: null, headOnly: this.#headOnly });
     const headEnd = bytes.indexOf(emptyLine) + emptyLine.length;
     const hasBody = bytes.length > headEnd;
-    const info = { body: hasBody ? bodyCoding.asHead : bodyCoding.none, interim: false, http2: this.#isHttp2 };
+    const info = headInfo(hasBody ? bodyCoding.asHead : bodyCoding.none, false, this.#isHttp2);
     this.#stream?.sendHead(info, bytes, 0, headEnd, bytes.length, true);
   }
 
   openTunnel(bytes: Buffer, head: ResponseHead): void {
     this.#tunnel = true;
-    this.#respond({ body: bodyCoding.plain, interim: false, http2: false }, bytes, head, 'plain', 0, 0, false);
+    this.#respond(headInfo(bodyCoding.plain, false, false), bytes, head, 'plain', 0, 0, false);
   }
 
   abort(reason: CancelReason): void {
@@ -279,13 +280,3 @@ function toEdit(head: ResponseHead, form: BodyForm): ResponseEdit {
   if (head.status === 101) return switching;
   return form === 'plain' || head.status < 200 || head.status === 204 ? unframed : framed;
 }
-
-/** Of a stream whose exchange is over: its answer may still be leaving. */
-const settled: MuxStreamOwner = {
-  onHead: () => undefined,
-  onData: () => undefined,
-  onTrailers: () => undefined,
-  onEnd: () => undefined,
-  onDrain: () => undefined,
-  onReset: () => undefined,
-};

@@ -98,6 +98,11 @@ export function toInfoOctet({ body, interim, http2 }: HeadInfo): number {
   return body | (interim ? 4 : 0) | (http2 ? 8 : 0);
 }
 
+/** The same object for the same values, so that none is made per message. */
+export function headInfo(body: BodyCoding, interim: boolean, http2: boolean): HeadInfo {
+  return headInfos[body | (interim ? 4 : 0) | (http2 ? 8 : 0)] ?? { body, interim, http2 };
+}
+
 /** `null`: bits are set that this version does not know. */
 export function toHeadInfo(octet: number): HeadInfo | null {
   return headInfos[octet] ?? null;

@@ -4,23 +4,27 @@ import { composeRequestHead, requestHeadRoom } from '../http/head-writer.ts';
 import { isConnect, isHead } from '../http/request-method.ts';
 import type { BodyForm, CancelReason, RequestEdit, ResponseSink, ServerStream } from '../http/streams.ts';
 import { BodyReader, codingOf, type TakeBody } from './body-reader.ts';
-import { bodyCoding, type HeadInfo, type MuxErrorCode } from './frame.ts';
+import { bodyCoding, type HeadInfo, headInfo, type MuxErrorCode } from './frame.ts';
 import { toReason } from './reset-codes.ts';
-import type { MuxStream, MuxStreamOwner } from './stream.ts';
+import { type MuxStream, type MuxStreamOwner, noOwner } from './stream.ts';
 import type { MuxUpstreamSession } from './upstream-carrier.ts';
 
 const noBytes = Buffer.alloc(0);
 
-/** One request to another sidecar. What comes back is parsed as strictly as what any server answers. */
+/**
+ * One request to another sidecar. What comes back is parsed as strictly as what any server answers. The object serves one
+ * request after the other; one that has been a tunnel serves no more.
+ */
 export class MuxServerStream implements ServerStream, MuxStreamOwner {
-  readonly reused: boolean;
+  reused = false;
   readonly #upstream: MuxUpstreamSession;
-  readonly #http2: boolean;
+  #http2 = false;
   readonly #body = new BodyReader();
   /** `null` once the exchange has heard the last. */
-  #sink: ResponseSink | null;
+  #sink: ResponseSink | null = null;
   #stream: MuxStream | null = null;
-  #isReserved = true;
+  #isReserved = false;
+  #isOver = true;
   #headSeen = false;
   /** HEAD: the answer has no body whatever its head says. */
   #headOnly = false;
@@ -31,11 +35,27 @@ export class MuxServerStream implements ServerStream, MuxStreamOwner {
   /** Received while paused. */
   #owedBytes = 0;
 
-  constructor(upstream: MuxUpstreamSession, sink: ResponseSink, options: { reused: boolean; http2: boolean }) {
+  constructor(upstream: MuxUpstreamSession) {
     this.#upstream = upstream;
+  }
+
+  begin(sink: ResponseSink, reused: boolean, http2: boolean): void {
     this.#sink = sink;
-    this.reused = options.reused;
-    this.#http2 = options.http2;
+    this.reused = reused;
+    this.#http2 = http2;
+    this.#stream = null;
+    this.#isReserved = true;
+    this.#isOver = false;
+    this.#headSeen = false;
+    this.#headOnly = false;
+    this.#asked = null;
+    this.#isPaused = false;
+    this.#owedBytes = 0;
+  }
+
+  /** What is left of the stream of the request before, `null` when it has ended on both sides. */
+  get remainder(): MuxStream | null {
+    return this.#stream === null || this.#stream.closed ? null : this.#stream;
   }
 
   get recorder(): EdgeRecorder | null {
@@ -62,7 +82,7 @@ export class MuxServerStream implements ServerStream, MuxStreamOwner {
     const start = stream.reserveHead(requestHeadRoom(head, edit) + inline);
     const headEnd = composeRequestHead(stream.output, start, bytes, head, edit, false);
     const end = headEnd + body.copy(stream.output, headEnd, bodyStart, bodyStart + inline);
-    const info: HeadInfo = { body: codingOf(form), interim: false, http2: this.#http2 };
+    const info = headInfo(codingOf(form), false, this.#http2);
     const fin = isLast && this.#asked === null && inline === bodyEnd - bodyStart;
     if (!stream.commitHead(info, start, headEnd, end, fin)) {
       // It was available a moment ago; the session has ended or drains since.
@@ -102,6 +122,7 @@ export class MuxServerStream implements ServerStream, MuxStreamOwner {
     this.#sink = null;
     this.#unreserve(false);
     this.#stream?.reset(reason);
+    this.#rest();
   }
 
   // --- from the stream ---------------------------------------------------------------------------------------------
@@ -261,6 +282,7 @@ export class MuxServerStream implements ServerStream, MuxStreamOwner {
     this.#sink = null;
     const stream = this.#stream;
     if (stream !== null && !stream.localDone) stream.reset('cancelled');
+    this.#rest();
     return sink;
   }
 
@@ -273,7 +295,16 @@ export class MuxServerStream implements ServerStream, MuxStreamOwner {
     const sink = this.#sink;
     this.#sink = null;
     this.#stream?.reset(reason);
+    this.#rest();
     sink?.onLost({ reason, message, unprocessed, stale });
+  }
+
+  /** Nothing of this request concerns anybody any more; its stream may still end by itself. */
+  #rest(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (this.#stream !== null) this.#stream.owner = noOwner;
+    if (!this.#tunnel) this.#upstream.rest(this);
   }
 
   #unreserve(leaves: boolean): void {

@@ -7,7 +7,7 @@ import { Liveness } from './liveness.ts';
 import { type FlushSchedule, Outbox, turnSchedule } from './outbox.ts';
 import { Receiver, type ReceivingSession } from './receiver.ts';
 import { leastSettings, type PeerSettings, writeSettings } from './settings.ts';
-import { MuxStream, type MuxStreamOwner, type StreamSession } from './stream.ts';
+import { MuxStream, type MuxStreamOwner, noOwner, type StreamSession } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 import { WindowLedger } from './window-ledger.ts';
 
@@ -270,13 +270,3 @@ export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
     });
   }
 }
-
-/** Of a stream between its acceptance and the answer of the session's owner who takes it. */
-const noOwner: MuxStreamOwner = {
-  onHead: () => undefined,
-  onData: () => undefined,
-  onTrailers: () => undefined,
-  onEnd: () => undefined,
-  onDrain: () => undefined,
-  onReset: () => undefined,
-};

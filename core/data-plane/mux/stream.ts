@@ -73,7 +73,8 @@ export class MuxStream {
   unconsumed = 0;
   /** What the receive window is brought back to. */
   windowTarget = 0;
-  #queue: Buffer[] = [];
+  /** Nothing in it: the shared empty one, as most streams never wait. */
+  #queue: Buffer[] = noQueue;
   #queuedBytes = 0;
   #trailers: Buffer | null = null;
   #finWaits = false;
@@ -216,7 +217,7 @@ export class MuxStream {
     this.closed = true;
     this.#session.outbox.waitingBytes -= this.#queuedBytes;
     this.#queuedBytes = 0;
-    this.#queue = [];
+    this.#queue = noQueue;
     this.#trailers = null;
     this.#finWaits = false;
     this.#session.forget(this);
@@ -265,6 +266,7 @@ export class MuxStream {
 
   #enqueue(copy: Buffer): void {
     const { outbox } = this.#session;
+    if (this.#queue === noQueue) this.#queue = [];
     this.#queue.push(copy);
     this.#queuedBytes += copy.length;
     outbox.waitingBytes += copy.length;
@@ -295,3 +297,14 @@ export class MuxStream {
 }
 
 const noBytes = Buffer.alloc(0);
+const noQueue: Buffer[] = [];
+
+/** Of a stream that nobody listens to: not yet, or no more. */
+export const noOwner: MuxStreamOwner = {
+  onHead: () => undefined,
+  onData: () => undefined,
+  onTrailers: () => undefined,
+  onEnd: () => undefined,
+  onDrain: () => undefined,
+  onReset: () => undefined,
+};

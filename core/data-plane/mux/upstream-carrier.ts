@@ -11,6 +11,7 @@ import type { MuxStream } from './stream.ts';
 
 /** Without a request for this long the connection is closed. */
 const idleCloseMs = 300_000;
+const maxIdleStreams = 64;
 const noOwner: WireOwner = {
   onBytes: () => undefined,
   onEnd: () => undefined,
@@ -41,6 +42,11 @@ export class MuxUpstreamSession implements UpstreamSession, MuxSessionOwner {
   #used = false;
   #usedAtMs: number;
   #closeTold = false;
+  /** Objects that serve no request; those that rest have served one in this callback and may still be on the stack. */
+  readonly #idle: MuxServerStream[] = [];
+  readonly #resting: MuxServerStream[] = [];
+  #lingering: MuxStream[] = [];
+  #lingeringLonger: MuxStream[] = [];
 
   constructor(socket: Socket, options: SessionOptions) {
     const { recorder, monotonicMs } = options;
@@ -68,7 +74,9 @@ export class MuxUpstreamSession implements UpstreamSession, MuxSessionOwner {
     const reused = this.#used;
     this.#used = true;
     this.#reserved += 1;
-    return new MuxServerStream(this, sink, { reused, http2: protocol === 'http/2' });
+    const stream = this.#idle.pop() ?? new MuxServerStream(this);
+    stream.begin(sink, reused, protocol === 'http/2');
+    return stream;
   }
 
   retire(): void {
@@ -82,6 +90,7 @@ export class MuxUpstreamSession implements UpstreamSession, MuxSessionOwner {
   }
 
   tick(nowMs: number): void {
+    this.#endLingering();
     this.#session.tick(nowMs);
     if (this.active === 0 && nowMs - this.#usedAtMs >= idleCloseMs) this.retire();
   }
@@ -104,7 +113,29 @@ export class MuxUpstreamSession implements UpstreamSession, MuxSessionOwner {
     this.#options.onRoom(this);
   }
 
+  /** `stream` has served its request. */
+  rest(stream: MuxServerStream): void {
+    this.#resting.push(stream);
+  }
+
+  #reuse(): void {
+    for (let rested = this.#resting.pop(); rested !== undefined; rested = this.#resting.pop()) {
+      const { remainder } = rested;
+      if (remainder !== null) this.#lingering.push(remainder);
+      if (this.#idle.length < maxIdleStreams) this.#idle.push(rested);
+    }
+  }
+
+  /** Streams whose answer is complete and that the other side has not ended for a tick or two are ended by us. */
+  #endLingering(): void {
+    this.#reuse();
+    for (const stream of this.#lingeringLonger) stream.reset('cancelled');
+    this.#lingeringLonger = this.#lingering.filter(({ closed }) => !closed);
+    this.#lingering = [];
+  }
+
   onRoom(): void {
+    this.#reuse();
     this.#usedAtMs = this.#options.monotonicMs();
     if (this.usable) this.#options.onRoom(this);
     else this.#closeIfUseless();

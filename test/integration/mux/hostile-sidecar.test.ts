@@ -3,6 +3,7 @@
  * says, so that nobody behind us reads another message than we do.
  */
 import { afterEach, describe, expect, it } from 'vitest';
+import type { UpstreamSession } from '../../../core/data-plane/http/streams.ts';
 import { bodyCoding, type HeadInfo } from '../../../core/data-plane/mux/frame.ts';
 import { MuxHandler } from '../../../core/data-plane/mux/mux-handler.ts';
 import { MuxSession } from '../../../core/data-plane/mux/session.ts';
@@ -143,7 +144,10 @@ describe('a hostile client sidecar', () => {
 });
 
 /** A client of ours against a server written out by hand. */
-async function attackClient(message: Message, request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'): Promise<SeenAnswer> {
+async function attackClient(
+  message: Message,
+  request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
+): Promise<{ answer: SeenAnswer; upstream: UpstreamSession }> {
   const { server, socket, accepted } = await connectMux();
   const session = new MuxSession(openWire(await accepted, unowned), {
     role: 'server',
@@ -178,8 +182,7 @@ async function attackClient(message: Message, request = 'GET / HTTP/1.1\r\nHost:
   const edit = { target: null, host: null, requestId: null };
   upstream.open(answer, 'http/1.1')?.sendHead(bytes, head, edit, 'none', bytes, 0, 0, true);
   await eventually('an end', () => answer.loss !== null || answer.ended);
-  await eventually('nothing left', () => upstream.active === 0);
-  return answer;
+  return { answer, upstream };
 }
 
 const okLength = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n';
@@ -206,7 +209,7 @@ describe('a hostile server sidecar', () => {
     ['a final head that says it is interim', { info: info(none, true), head: okBare, fin: false }],
     ['a switch that says it is interim', { info: info(none, true), head: 'HTTP/1.1 101 S\r\n\r\n', fin: false }],
   ])('is given up before its answer goes anywhere: %s', async (_, message) => {
-    const answer = await attackClient(message);
+    const { answer } = await attackClient(message);
     expect(answer.loss?.reason).toBe('protocol');
     expect(answer.head).toBe('');
   });
@@ -223,14 +226,22 @@ describe('a hostile server sidecar', () => {
     ['a length in trailers', { info: info(plain), head: okBare, more: 'ab', trailers: 'content-length: 1\r\n\r\n' }],
     ['trailers behind a length', { info: info(asHead), head: okLength, more: 'abc', trailers: 'a: b\r\n\r\n' }],
   ])('does not have its answer taken for whole: %s', async (_, message) => {
-    const answer = await attackClient(message);
+    const { answer } = await attackClient(message);
     expect(answer.loss).not.toBeNull();
     expect(answer.ended).toBe(false);
   });
 
+  it('cannot keep streams open behind complete answers', async () => {
+    const { answer, upstream } = await attackClient({ info: info(asHead), head: okLength, body: 'abcd', fin: false });
+    expect(answer).toMatchObject({ ended: true, body: 'abcd', loss: null });
+    expect(upstream.active).toBe(1);
+    for (let nowMs = 0; nowMs < 3; nowMs += 1) upstream.tick(nowMs);
+    expect(upstream.active).toBe(0);
+  });
+
   it('cannot give an answer to HEAD a body', async () => {
     const message = { info: info(asHead), head: okLength, body: 'abcd' };
-    const answer = await attackClient(message, 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const { answer } = await attackClient(message, 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
     expect(answer.loss?.reason).toBe('protocol');
   });
 });
