@@ -131,8 +131,9 @@ class ScriptedSink implements RequestSink {
     if (isLast) this.end();
   }
 
-  body(bytes: Buffer, start: number, end: number): void {
+  body(bytes: Buffer, start: number, end: number, isLast = false): void {
     this.#request.chunks.push(Buffer.from(bytes.subarray(start, end)));
+    if (isLast) this.end();
   }
 
   trailers(bytes: Buffer, trailers: HeadFields): void {

@@ -192,8 +192,8 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
       // The exchange may have ended with the first part.
       if (this.#stream !== stream) return;
       if (!first) {
-        if (to > start) sink.body(from, start, to);
-        if (isLast) sink.end();
+        if (to > start) sink.body(from, start, to, isLast);
+        else if (isLast) sink.end();
         return;
       }
       first = false;
@@ -225,8 +225,8 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
   }
 
   readonly #take: TakeBody = (bytes, start, end, isLast) => {
-    if (end > start) this.#sink?.body(bytes, start, end);
-    if (isLast) this.#sink?.end();
+    if (end > start) this.#sink?.body(bytes, start, end, isLast);
+    else if (isLast) this.#sink?.end();
   };
 
   /** A request that cannot be understood; there is no exchange for it. */
