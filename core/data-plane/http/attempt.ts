@@ -48,13 +48,13 @@ export interface AttemptedRequest {
  * what, is the exchange's to decide.
  */
 export class Attempt implements ResponseSink, SessionWaiter {
-  readonly takesChunked: boolean;
   /** A kept connection was lost before: only a new one will do. */
   fresh = false;
   state: EndpointState | null = null;
   stream: ServerStream | null = null;
   readonly #owner: AttemptOwner;
   readonly #upstreams: Upstreams;
+  readonly #client: ClientStream;
   readonly #protocol: ClientStream['protocol'];
   readonly #request: AttemptedRequest;
   #waiting = false;
@@ -65,7 +65,7 @@ export class Attempt implements ResponseSink, SessionWaiter {
     this.#request = request;
     this.#upstreams = upstreams;
     this.#protocol = client.protocol;
-    this.takesChunked = client.takesChunked;
+    this.#client = client;
   }
 
   /** `body[bodyStart, bodyEnd)` follows what the replay buffer holds. It is kept there when it cannot be sent now. */
@@ -83,6 +83,11 @@ export class Attempt implements ResponseSink, SessionWaiter {
     this.#request.replay.push(body, bodyStart, bodyEnd);
     this.#waiting = true;
     this.#upstreams.wait(state, this);
+  }
+
+  /** Of the request under way: one connection may carry HTTP/1.0 after HTTP/1.1. */
+  get takesChunked(): boolean {
+    return this.#client.takesChunked;
   }
 
   /** Ends the try, if one is under way; nothing more is heard of it. */

@@ -1,32 +1,20 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '../../shared/clock.ts';
-import type { DownstreamContext, EdgeRecorder, TelemetrySink, UpstreamConnector } from '../connection.ts';
+import type { DownstreamContext, EdgeRecorder } from '../connection.ts';
 import { openWire } from '../wire/open-wire.ts';
 import type { Wire, WireOwner } from '../wire/wire.ts';
 import { createBodyScanner } from './body-scanner.ts';
 import { ClientResponse } from './client-response.ts';
-import type { HeadFields, HttpCodec, RequestHead, ResponseHead } from './codec.ts';
-import type { CompiledConfig } from './compiled-config.ts';
+import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
+import type { DownstreamParts } from './downstream-parts.ts';
 import { inboundEdge, portOf, unroutedEdge } from './edges.ts';
 import { bodyStallMs, headTimeoutMs, idleClientMs, maxPipelinedBytes } from './limits.ts';
-import { writeAnswer } from './local-answer.ts';
+import { writeAnswer, writeRefusal } from './local-answer.ts';
 import { PartialBytes } from './partial-bytes.ts';
 import { isConnect, isHead } from './request-method.ts';
 import { tunnelEndpoint } from './routing.ts';
 import { SplicedConnection } from './splice.ts';
-import type { BodyForm, CancelReason, ClientStream, MeshAnswer, RequestServer, RequestSink } from './streams.ts';
-
-export interface DownstreamParts {
-  readonly codec: HttpCodec;
-  readonly clock: Clock;
-  readonly telemetry: TelemetrySink;
-  readonly connector: UpstreamConnector;
-  readonly config: () => CompiledConfig;
-  readonly requests: RequestServer;
-  readonly lingerMs: number;
-  readonly isDraining: () => boolean;
-}
+import type { BodyForm, CancelReason, ClientStream, MeshAnswer, RequestSink } from './streams.ts';
 
 const carriageReturn = 13;
 const lineFeed = 10;
@@ -58,7 +46,6 @@ export class DownstreamConnection implements ClientStream, WireOwner {
   /** When the client went on with what it owes us: its head or its body. */
   #activeAtMs = 0;
   #paused = false;
-  // --- of the request under way
   #minor = 1;
   #keepAlive = false;
   #headOnly = false;
@@ -88,10 +75,9 @@ export class DownstreamConnection implements ClientStream, WireOwner {
 
   /** About once a second. */
   tick(nowMs: number): void {
+    if (this.#switched && !this.#closing) return;
     if (this.#closing) {
       if (nowMs >= this.#destroyAtMs) this.destroy();
-    } else if (this.#switched) {
-      return;
     } else if (this.#isBusy) {
       const waits = !this.#body.done && !this.#paused;
       if (waits && nowMs - this.#activeAtMs >= bodyStallMs) this.#sink?.bodyStalled();
@@ -233,7 +219,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     if (this.#tunnel) this.#sink?.end();
     else if (!this.#isBusy) this.#close();
     // The rest of this one's body will never come.
-    else if (!this.#body.done && this.#partial.size === 0) this.#wire.destroy();
+    else if (!this.#body.done && this.#partial.size === 0) this.destroy();
   }
 
   onDrain(): void {
@@ -254,8 +240,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     this.#closing = true;
     this.#partial.clear();
     this.#destroyAtMs = this.#parts.clock.monotonicMs() + this.#parts.lingerMs;
-    this.#paused = true;
-    this.resumeRequest();
+    this.#paused = false;
     this.#wire.resume();
     this.#wire.end();
   }
@@ -381,8 +366,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
   /** A request that cannot be understood: what follows it cannot be either. */
   #refuse(status: number, flag: string, reason: string): void {
     const { telemetry, clock } = this.#parts;
-    const body = `the request has ${reason}\n`;
-    const answer = writeAnswer({ status, flag, body, connection: 'close', headOnly: false });
+    const answer = writeRefusal(status, flag, reason);
     this.#wire.send(answer, 0, answer.length);
     const recorder = this.#recorder ?? telemetry.edge(unroutedEdge(this.#context));
     recorder.request(status, flag, (clock.monotonicMs() - this.#arrivedAtMs) * 1_000);
@@ -400,7 +384,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     if (this.#ended) this.#sink?.end();
   }
 
-  /** CONNECT to a proxy beyond us: what follows is between the two, so the connection goes on as plain bytes. */
+  /** CONNECT to a proxy beyond us: what follows is between the two. */
   #spliceTo(endpoint: HttpEndpoint, bytes: Buffer, start: number, end: number): void {
     const { connector, telemetry } = this.#parts;
     this.#splice = new SplicedConnection(this.#wire, {

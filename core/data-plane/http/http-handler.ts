@@ -20,7 +20,8 @@ import type { ConnectionHandler, RequestAdmission, TelemetrySink, UpstreamConnec
 import { ClusterSet } from '../upstream/cluster-set.ts';
 import { createDispatchClock } from '../wire/dispatch-clock.ts';
 import type { CompiledConfig } from './compiled-config.ts';
-import { DownstreamConnection, type DownstreamParts } from './downstream-connection.ts';
+import { DownstreamConnection } from './downstream-connection.ts';
+import type { DownstreamParts } from './downstream-parts.ts';
 import { inboundEdge, portOf } from './edges.ts';
 import { Exchange, type ExchangeParts } from './exchange.ts';
 import { createHttpCodec } from './head-parser.ts';

@@ -58,3 +58,8 @@ export function writeAnswer({ status, flag, body, headers = [], connection, head
   if (connection !== null) head += `connection: ${connection}\r\n`;
   return Buffer.from(`${head}\r\n${bodiless || headOnly ? '' : body}`, 'latin1');
 }
+
+/** To a request that cannot be understood; the connection ends with it. */
+export function writeRefusal(status: number, flag: string, reason: string): Buffer {
+  return writeAnswer({ status, flag, body: `the request has ${reason}\n`, connection: 'close', headOnly: false });
+}

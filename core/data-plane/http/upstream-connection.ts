@@ -3,11 +3,12 @@ import { openWire } from '../wire/open-wire.ts';
 import type { Wire, WireOwner } from '../wire/wire.ts';
 import { createBodyScanner } from './body-scanner.ts';
 import { sendChunk, sendChunkedTrailers, sendLastChunk } from './chunk-coding.ts';
-import type { BodyKind, HeadFields, HttpCodec, RequestHead, ResponseHead } from './codec.ts';
+import type { HeadFields, HttpCodec, RequestHead, ResponseHead } from './codec.ts';
 import { composeRequestHead, requestHeadRoom } from './head-writer.ts';
-import { defaultReuseMs, keepAliveMarginMs, maxReuseMs, meshReuseMs } from './limits.ts';
+import { maxInterimAnswers } from './limits.ts';
 import { PartialBytes } from './partial-bytes.ts';
 import { isHead } from './request-method.ts';
+import { bodyKind, formOf, lostLoss, protocolLoss, reuseMs, staleLoss } from './response-framing.ts';
 import type {
   BodyForm,
   CancelReason,
@@ -49,7 +50,6 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
   #closed = false;
   /** The server has sent its FIN, or something it must not. */
   #spent = false;
-  // --- of the request under way
   #headOnly = false;
   #askedUpgrade = false;
   #encodes = false;
@@ -57,6 +57,7 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
   /** A byte of the response has come. */
   #answered = false;
   #headDone = false;
+  #interims = 0;
   #untilClose = false;
   #mayReuse = false;
   /** The server has answered and will close: it wants no more of the request's body. */
@@ -100,6 +101,7 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
     this.#requestDone = false;
     this.#answered = false;
     this.#headDone = false;
+    this.#interims = 0;
     this.#untilClose = false;
     this.#mayReuse = false;
     this.#discards = false;
@@ -257,6 +259,11 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
         this.#readFinal(sink, bytes, head, end);
         return;
       }
+      this.#interims += 1;
+      if (this.#interims > maxInterimAnswers) {
+        this.#breakOff(sink);
+        return;
+      }
       sink.onInterim(bytes, head);
       // It may have been given up on the way.
       if (this.#sink !== sink) return;
@@ -278,7 +285,8 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
     this.#headDone = true;
     this.#untilClose = kind === 'until-close';
     this.#mayReuse = !this.#untilClose && (head.minor === 1 ? !head.close : head.keepAlive);
-    this.#setReuse(head.keepAliveSeconds);
+    const { endpoint, monotonicMs } = this.#options;
+    this.#reusableUntilMs = monotonicMs() + reuseMs(head, endpoint.target.tls !== null);
     body.begin(kind, Math.max(0, head.contentLength), decode);
     const from = head.end;
     const to = body.scan(bytes, from, end);
@@ -366,13 +374,6 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
     else this.destroy();
   }
 
-  #setReuse(promisedSeconds: number): void {
-    const { endpoint, monotonicMs } = this.#options;
-    const silentMs = endpoint.target.tls === null ? defaultReuseMs : meshReuseMs;
-    const reuseMs = promisedSeconds < 0 ? silentMs : Math.min(promisedSeconds * 1_000 - keepAliveMarginMs, maxReuseMs);
-    this.#reusableUntilMs = monotonicMs() + reuseMs;
-  }
-
   #lose(sink: ResponseSink): void {
     const loss = this.#toLoss(false);
     this.#sink = null;
@@ -384,7 +385,7 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
     this.#sink = null;
     this.#spent = true;
     this.destroy();
-    sink.onLost({ reason: 'protocol', message: noResponse, unprocessed: false, stale: false });
+    sink.onLost(protocolLoss);
   }
 
   /**
@@ -392,23 +393,8 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
    * answer to the request, and nobody may take it for less.
    */
   #toLoss(wasReset: boolean): ServerLoss {
-    const stale = this.#used && !this.#answered && !wasReset;
-    return { reason: 'lost', message: lostBeforeAnswer, unprocessed: false, stale };
+    return this.#used && !this.#answered && !wasReset ? staleLoss : lostLoss;
   }
 }
 
 const noBytes = Buffer.alloc(0);
-const noResponse = 'the upstream sent no valid HTTP/1.1 response\n';
-const lostBeforeAnswer = 'upstream closed the connection before it answered\n';
-
-/** RFC 9112 section 6.3. */
-function bodyKind(head: ResponseHead, headOnly: boolean): BodyKind {
-  if (headOnly || head.status === 204 || head.status === 304) return 'none';
-  if (head.chunked) return 'chunked';
-  return head.contentLength >= 0 ? 'length' : 'until-close';
-}
-
-function formOf(kind: BodyKind, decode: boolean): BodyForm {
-  if (kind === 'until-close' || decode) return 'plain';
-  return kind;
-}

@@ -1,0 +1,17 @@
+import type { Clock } from '../../shared/clock.ts';
+import type { TelemetrySink, UpstreamConnector } from '../connection.ts';
+import type { HttpCodec } from './codec.ts';
+import type { CompiledConfig } from './compiled-config.ts';
+import type { RequestServer } from './streams.ts';
+
+/** What every accepted connection of a handler shares. */
+export interface DownstreamParts {
+  readonly codec: HttpCodec;
+  readonly clock: Clock;
+  readonly telemetry: TelemetrySink;
+  readonly connector: UpstreamConnector;
+  readonly config: () => CompiledConfig;
+  readonly requests: RequestServer;
+  readonly lingerMs: number;
+  readonly isDraining: () => boolean;
+}
