@@ -3,6 +3,17 @@ import type { Resource } from './resource.ts';
 
 const gatewayRoute = ['filters', 'backendRefs.*.filters', 'sessionPersistence'].map((field) => `spec.rules.*.${field}`);
 
+const trafficPolicy = [
+  ...['loadBalancer.localityLbSetting', 'loadBalancer.zoneAwareLbSetting', 'tunnel', 'proxyProtocol'],
+  ...['connectTimeout', 'tcpKeepalive', 'maxConnectionDuration', 'idleTimeout'].map(
+    (field) => `connectionPool.tcp.${field}`,
+  ),
+  ...['maxRequestsPerConnection', 'idleTimeout', 'h2UpgradePolicy', 'useClientProtocol', 'maxConcurrentStreams'].map(
+    (field) => `connectionPool.http.${field}`,
+  ),
+  'connectionPool.http.http2KeepAlive',
+];
+
 /** Fields that are valid in the API, kept in the file and exported, but not applied by this release. `*`: every item. */
 const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   VirtualService: [
@@ -10,19 +21,17 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
     'spec.tcp',
     'spec.exportTo',
     ...[
-      ...['redirect', 'directResponse', 'rewrite', 'retries', 'mirror', 'mirrors', 'mirrorPercent'],
-      ...['mirror_percent', 'mirrorPercentage', 'corsPolicy', 'headers', 'route.*.headers'],
       ...['fault.delay.exponentialDelay', 'fault.abort.grpcStatus', 'fault.abort.http2Error', 'match.*.statPrefix'],
+      'retries.retryRemoteLocalities',
     ].map((field) => `spec.http.*.${field}`),
   ],
   DestinationRule: [
     'spec.exportTo',
     'spec.workloadSelector',
-    ...['loadBalancer', 'connectionPool', 'outlierDetection', 'portLevelSettings', 'tunnel', 'proxyProtocol'].map(
-      (field) => `spec.trafficPolicy.${field}`,
-    ),
-    'spec.trafficPolicy.retryBudget',
-    'spec.subsets.*.trafficPolicy',
+    ...['spec.trafficPolicy', 'spec.subsets.*.trafficPolicy'].flatMap((policy) => [
+      ...trafficPolicy.map((field) => `${policy}.${field}`),
+      ...trafficPolicy.map((field) => `${policy}.portLevelSettings.*.${field}`),
+    ]),
   ],
   PeerAuthentication: [],
   ReferenceGrant: [],

@@ -147,20 +147,18 @@ spec: { from: web, to: orders, fault: { delay: { fixedDelay: 400ms, percentage: 
   it('keeps what is valid and not applied, and says so', () => {
     const text = virtualService(`    - match: [{ uri: { prefix: /a } }]
       route: [{ destination: { host: a } }]
-      retries: { attempts: 3 }
-    - redirect: { uri: /b }
+      retries: { attempts: 3, retryRemoteLocalities: true }
 `);
     const { resources, findings } = parse(text);
     expect(findings).toMatchObject([
       {
         code: 'NOT_APPLIED',
-        severity: 'warning',
-        line: 12,
-        message: 'spec.http[1].redirect is kept and exported, not applied here',
+        severity: 'info',
+        line: 11,
+        message: 'spec.http[0].retries.retryRemoteLocalities is kept and exported, not applied here',
       },
-      { code: 'NOT_APPLIED', severity: 'info', line: 11, column: 7 },
     ]);
-    expect(resources[0]?.spec).toMatchObject({ http: [{ retries: { attempts: 3 } }, { redirect: { uri: '/b' } }] });
+    expect(resources[0]?.spec).toMatchObject({ http: [{ retries: { attempts: 3, retryRemoteLocalities: true } }] });
   });
 
   it('keeps whole kinds that are not applied', () => {
