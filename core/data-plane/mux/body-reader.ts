@@ -21,13 +21,13 @@ export class BodyReader {
 
   /** The form in which the body arrives, or `null` when head and frame contradict each other. */
   static formOf(coding: BodyCoding, head: HeadFields): BodyForm | null {
-    const framed = head.chunked || head.contentLength > 0;
     switch (coding) {
       case bodyCoding.none:
         return 'none';
       case bodyCoding.asHead:
-        if (!framed) return null;
-        return head.chunked ? 'chunked' : 'length';
+        if (head.chunked) return 'chunked';
+        if (head.contentLength === 0) return 'none';
+        return head.contentLength > 0 ? 'length' : null;
       default:
         return head.chunked || head.contentLength >= 0 ? null : 'plain';
     }
