@@ -28,6 +28,7 @@ import { MeshTerminator } from './tls/mesh-terminator.ts';
 import { createUpstreamConnector } from './tls/upstream-connector.ts';
 import { WorkloadIdentity } from './tls/workload-identity.ts';
 import { UdpCounter } from './udp/udp-counter.ts';
+import { chooseWires } from './wire/open-wire.ts';
 
 export interface SidecarOptions {
   /** Path of the control stream's Unix socket, or a Windows named pipe. */
@@ -98,6 +99,8 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
       logger.warn(`the state could not be saved, a restart will wait for the control plane: ${toMessage(error)}`);
     }
   };
+  if ((await chooseWires()) === 'socket')
+    logger.info('connections are read and written through sockets, not raw handles');
   if (state !== null) await resume(state, configuration, identity, logger);
   identity.onChange = () => {
     mux.renew();

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { canBeRaw, RawWire } from './raw-wire.ts';
+import { rawWiresWork } from './self-test.ts';
 import { SocketWire } from './socket-wire.ts';
 import type { Wire, WireOwner } from './wire.ts';
 
@@ -9,9 +10,19 @@ export type WireKind = 'raw' | 'socket';
 const asked = process.env['MESHDESK_WIRE'];
 let preferred: WireKind = asked === 'socket' ? 'socket' : 'raw';
 
-/** What `openWire` uses from now on; for tests and after a failed self-test. */
-export function preferWires(kind: WireKind): void {
-  preferred = kind;
+/** What `openWire` makes where it can. */
+export function preferredWires(): WireKind {
+  return preferred;
+}
+
+/**
+ * Tries raw wires once, before the first connection, and keeps to the public API when they do not do what they must.
+ * `MESHDESK_WIRE` leaves nothing to try.
+ */
+export async function chooseWires(work: () => Promise<boolean> = rawWiresWork): Promise<WireKind> {
+  if (asked === 'socket' || asked === 'raw') return preferred;
+  preferred = (await work()) ? 'raw' : 'socket';
+  return preferred;
 }
 
 /**
