@@ -55,7 +55,7 @@ export const reasons: readonly Reason[] = [
     subject: 'target forms',
     kind: 'stricter',
     text:
-      'A target in origin form is for the application to read: octets above 127, `%00` or dots in it are passed on as they are. In the ' +
+      'A target in origin form is for the application to read: octets above 127 or a fragment in it are passed on as they are. In the ' +
       'absolute form the target wins over Host, as RFC 9112 section 3.2.2 says; HAProxy refuses a Host that differs.',
   },
   {
@@ -63,7 +63,8 @@ export const reasons: readonly Reason[] = [
     kind: 'other',
     text:
       'A service behind a sidecar is an origin server: it gets the origin form, with the target’s authority as Host, and `*` for OPTIONS of ' +
-      'an authority (RFC 9112 section 3.2.4).',
+      'an authority (RFC 9112 section 3.2.4). Dot segments, escaped letters and backslashes are normalized as Envoy does under Istio’s default, ' +
+      'so that a rule for a path cannot be walked around.',
   },
   {
     subject: 'header lines',

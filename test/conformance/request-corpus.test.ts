@@ -39,8 +39,10 @@ function variantsOf({ name, unrecognised }: RequestCase, path: PathName): Varian
 }
 
 /** An application may be a proxy itself, so that the absolute form is left to it; only the Host is made to agree. */
-const changesOn = (path: PathName, { as = [] }: RequestCase) =>
-  path === 'inbound' ? as.map(({ target: _, ...change }) => change) : as;
+const changesOn = (path: PathName, { as = [], send }: RequestCase) =>
+  path === 'inbound' && send.split(' ', 2)[1]?.includes('://') === true
+    ? as.map(({ target: _, ...change }) => change)
+    : as;
 
 const describeVariant = ({ cutting, second }: Variant) =>
   `${typeof cutting === 'string' ? cutting : 'cut at random'}${second ? ', behind a request' : ''}`;

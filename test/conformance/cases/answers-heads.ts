@@ -111,7 +111,9 @@ const interims: readonly AnswerCase[] = [
   passes('an early answer that announces a body has none', interim, `${early(103, 'X-A: 1\r\n')}${hello}`, {
     as: { interim: [103] },
   }),
-  passes('200 early answers', interim, `${early(103).repeat(200)}${hello}`, { as: { interim: Array(200).fill(103) } }),
+  passes('64 early answers', interim, `${early(103).repeat(64)}${hello}`, { as: { interim: Array(64).fill(103) } }),
+  fails('65 early answers', interim, `${early(103).repeat(65)}${hello}`),
+  fails('a flood of early answers', interim, `${early(103).repeat(20_000)}${hello}`),
   fails('101 that nobody asked for', 'RFC 9110 15.2.2', `${early(101, 'Connection: Upgrade\r\nUpgrade: foo\r\n')}evil`),
   fails('101 without Upgrade', 'RFC 9110 15.2.2', early(101), { lines: 'Connection: Upgrade\r\nUpgrade: foo\r\n' }),
   fails('101 without Connection', 'RFC 9110 15.2.2', early(101, 'Upgrade: foo\r\n'), {

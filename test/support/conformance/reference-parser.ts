@@ -161,6 +161,8 @@ function checkAuthority(authority: string): void {
 
 function checkTarget(method: string, target: string): void {
   if (method === 'CONNECT') refuse('CONNECT');
+  // Behind an escaped NUL a path may end for whoever unescapes it.
+  if (/^[^?]*%00/.test(target)) refuse('an escaped NUL');
   if (target.startsWith('/') || (target === '*' && method === 'OPTIONS')) return;
   const [, authority] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#@\\]+)(?:[/?].*)?$/i.exec(target) ?? refuse('a target');
   checkAuthority(authority ?? '');
