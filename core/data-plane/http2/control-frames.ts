@@ -45,8 +45,9 @@ export class ControlFrames {
       host.fail(errorCode.protocolError, 'RST_STREAM on a stream that is idle');
       return;
     }
-    if (!this.spend(floodCost.reset, 'too many streams are reset')) return;
     const stream = host.streams.get(id);
+    const cost = host.isServer && stream?.localEnded === false ? floodCost.reset : floodCost.lateReset;
+    if (!this.spend(cost, 'too many streams are reset')) return;
     if (stream !== undefined) host.resetByPeer(stream, bytes.readUInt32BE(start));
   }
 

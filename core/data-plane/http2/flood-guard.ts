@@ -14,6 +14,8 @@ export const floodCost = {
   priority: 1,
   windowUpdate: 0.2,
   reset: 2,
+  /** Of a stream that has had its answer, or by a server, which can reset no more than was asked of it. */
+  lateReset: 0.5,
   refused: 2,
   unknown: 1,
 };

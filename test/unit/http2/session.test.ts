@@ -365,6 +365,32 @@ describe('peers that do harm', () => {
     expect(readErrors(readFrames(wire.take())).at(-1)).toBe('GOAWAY ENHANCE_YOUR_CALM');
   });
 
+  it('bears a server that resets each request after its answer, as one does that reads no bodies', () => {
+    const { wire, session, recorder } = createSession('client');
+    wire.receive(settings());
+    const { bytes, head } = requestOf('POST / HTTP/1.1|host: a||');
+    for (let index = 0; index < 10_000; index += 1) {
+      const stream = session.open(bytes, head, asSent, false, recorder);
+      wire.receive(Buffer.concat([headers(stream.id, [[':status', '200']]), rst(stream.id, 0)]));
+    }
+    expect([wire.ended, recorder.events.length]).toEqual([false, 30_000]);
+  });
+
+  it('bears a client that resets each request after its answer', () => {
+    const { wire, session, recorder } = createSession('server');
+    wire.receive(greeting);
+    const { bytes, head } = responseOf(ok);
+    for (let index = 0; index < 10_000; index += 1) {
+      const id = index * 2 + 1;
+      wire.receive(headers(id, post, 4));
+      session.respond(recorder.stream(id), bytes, head, true);
+      recorder.streams.length = 0;
+      wire.receive(rst(id, 8));
+      wire.take();
+    }
+    expect([wire.ended, session.streams.size]).toEqual([false, 0]);
+  });
+
   it('bounds what decoding a small block may expand to', () => {
     const { wire, recorder } = createSession('server');
     // One entry of 4 KiB, then thousands of references to it.
