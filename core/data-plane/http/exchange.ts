@@ -1,29 +1,22 @@
-import type { SeenProtocol } from '../../model/protocol.ts';
-import type { HeaderOperations, MirrorConfig } from '../../model/traffic-config.ts';
-import { decideCors } from '../../policy/cors.ts';
-import { formatHeaderValue } from '../../policy/header-values.ts';
+import type { MirrorConfig } from '../../model/traffic-config.ts';
 import type { AttemptOutcome } from '../../policy/retry-conditions.ts';
-import type { Clock } from '../../shared/clock.ts';
-import type { Random } from '../../shared/random.ts';
-import type { DownstreamContext, EdgeRecorder, RequestAdmission, TelemetrySink, UpstreamError } from '../connection.ts';
-import type { ClusterSet } from '../upstream/cluster-set.ts';
+import type { UpstreamError } from '../connection.ts';
 import { Attempt, type AttemptedRequest, type AttemptOwner } from './attempt.ts';
-import type { HeadFields, HttpCodec, RequestHead, ResponseHead } from './codec.ts';
-import type { CompiledConfig } from './compiled-config.ts';
+import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import { drawFaults } from './draw-faults.ts';
-import { editHead } from './edit-head.ts';
 import type { EndpointState } from './endpoint-state.ts';
+import type { ExchangeOptions, ExchangeParts } from './exchange-parts.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { http2Protocol } from './http2-protocol.ts';
 import { KeptHead } from './kept-head.ts';
 import { maxHoldMs, smallBodyBytes } from './limits.ts';
-import { mirrorRouting, NoClient } from './mirror.ts';
+import { drawMirrors, NoClient } from './mirror.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
 import { isIdempotent } from './request-method.ts';
 import { RequestRouter } from './request-router.ts';
 import { toAnswerOutcome } from './retry-plan.ts';
-import type { RouteActions } from './route-actions.ts';
+import { RouteWork } from './route-work.ts';
 import type { Forward, Routing } from './routing.ts';
 import type {
   BodyForm,
@@ -34,34 +27,8 @@ import type {
   RequestSink,
   ServerLoss,
 } from './streams.ts';
-import { notSet, type TimerWheel, type WheelEntry } from './timer-wheel.ts';
+import { notSet, type WheelEntry } from './timer-wheel.ts';
 import { Tries } from './tries.ts';
-import type { Upstreams } from './upstreams.ts';
-
-/** What every exchange of a handler shares. */
-export interface ExchangeParts {
-  readonly config: () => CompiledConfig;
-  readonly upstreams: Upstreams;
-  readonly clusters: ClusterSet<HttpEndpoint>;
-  /** For heads that a route's header operations have changed; nobody else may use it. */
-  readonly codec: HttpCodec;
-  readonly telemetry: TelemetrySink;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly timers: TimerWheel;
-  readonly faultsAllowed: () => boolean;
-  /** Absent: there is always room. */
-  readonly admission?: RequestAdmission | undefined;
-}
-
-export interface ExchangeOptions {
-  readonly client: ClientStream;
-  readonly context: DownstreamContext;
-  /** Recorder of the client's requests on inbound edges; `null`: the edge of the endpoint counts. */
-  readonly recorder: ((protocol: SeenProtocol) => EdgeRecorder) | null;
-  /** The exchange is over and can take the next request. `complete`: the whole answer was sent, the request read to its end. */
-  readonly finished: (complete: boolean) => void;
-}
 
 /** No attempt of a request is made more often than this on account of connections that were lost unprocessed. */
 const maxRepeats = 3;
@@ -97,8 +64,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     dueAtMs: notSet,
     onTimeout: () => this.#tryTimedOut(),
   };
-  /** Changes to the heads of answers; `null`: none. */
-  #responseEdits: HeaderOperations[] | null = null;
+  readonly #work: RouteWork;
   #cancelWait: (() => void) | null = null;
   /** It would have been tried again, had there been tries left. */
   #exhausted = false;
@@ -122,6 +88,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     this.#record = new ExchangeRecord(parts.telemetry, recorder, sampled);
     this.#attempt = new Attempt(this, this, parts.upstreams, client);
     this.#tries = new Tries(parts, client.protocol);
+    this.#work = new RouteWork(parts.codec, this.head, this.#router.request, context.remote);
   }
 
   get edit(): RequestEdit {
@@ -139,7 +106,6 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     this.#repeats = 0;
     this.#interim = false;
     this.#status = 0;
-    this.#responseEdits = null;
     this.#exhausted = false;
     this.#tunnel = false;
     this.#record.begin(arrivedAtMs, this.#client.protocol === 'http/2' ? http2Protocol(this.head) : 'http/1.1');
@@ -148,23 +114,12 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     if (form === 'chunked') this.#chooseForm();
     this.#idempotent = isIdempotent(this.head);
     const routing = this.#routing;
-    if (routing.kind === 'forward') this.#prepare(routing);
+    if (routing.kind === 'forward') {
+      this.#tries.begin(routing, this.#router.request, this.#options.context.remote.host);
+      this.#work.begin(routing.actions, this.#tries.setCookie);
+    }
     const { looksAtAnswers, conditions } = this.#tries.plan;
     this.replay.begin(this.#idempotent || looksAtAnswers || conditions.resets || this.#mirrors(routing).length > 0);
-  }
-
-  #prepare(routing: Forward): void {
-    const { actions } = routing;
-    this.#tries.begin(routing, this.#router.request, this.#options.context.remote.host);
-    const { setCookie } = this.#tries;
-    if (setCookie !== null) this.#editAnswers({ remove: [], set: [], add: [['set-cookie', setCookie]] });
-    if (actions === null) return;
-    for (const operations of actions.response) this.#editAnswers(operations);
-    if (actions.request.length === 0) return;
-    const { codec } = this.#parts;
-    const edited = editHead(this.head.bytes, this.head, actions.request, (value) => this.#fillIn(value, null));
-    // What a rule writes may not fit into a head; then the request goes on as it came.
-    if (codec.parseRequest(edited, 0, edited.length) === 'complete') this.head.keep(edited, codec.request);
   }
 
   #mirrors(routing: Routing): readonly MirrorConfig[] {
@@ -176,41 +131,12 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     if (this.#routing === null) return;
     const { config, random, clock } = this.#parts;
     const { context } = this.#options;
-    const { request, edit } = this.#router;
-    for (const mirror of this.#mirrors(this.#routing)) {
-      if (random() * 100 >= mirror.percent) continue;
-      const to = mirrorRouting(mirror, config(), request.port, edit.host ?? request.authority);
-      if (to === null) continue;
-      const client = new NoClient(this.#client.protocol);
+    const client = new NoClient(this.#client.protocol);
+    for (const to of drawMirrors(this.#mirrors(this.#routing), config(), this.#router, random)) {
       const shadow = new Exchange(this.#parts, { client, context, recorder: null, finished: () => undefined });
-      shadow.begin(this.head.bytes, this.head, this.form, clock.monotonicMs(), { ...to, target: edit.target });
+      shadow.begin(this.head.bytes, this.head, this.form, clock.monotonicMs(), to);
       shadow.start(body, 0, body.length, true);
     }
-  }
-
-  #editAnswers(operations: HeaderOperations): void {
-    this.#responseEdits ??= [];
-    this.#responseEdits.push(operations);
-  }
-
-  /** Envoy's variables in a header's value. */
-  #fillIn(value: string, responseCode: number | null): string {
-    const { request } = this.#router;
-    const { remote } = this.#options.context;
-    const pseudo: Readonly<Record<string, string>> = {
-      ':path': request.target,
-      ':method': request.method,
-      ':authority': request.authority,
-      ':scheme': request.scheme,
-    };
-    return formatHeaderValue(value, {
-      request: (name) => pseudo[name] ?? request.header(name),
-      protocol: 'HTTP/1.1',
-      downstreamAddress: `${remote.host}:${remote.port}`,
-      upstreamAddress: this.#attempt.state?.endpoint.endpoint.address ?? null,
-      hostname: null,
-      responseCode,
-    });
   }
 
   start(bytes: Buffer, bodyStart: number, bodyEnd: number, isLast: boolean): void {
@@ -229,7 +155,11 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
       this.#answer(routing.status, routing.flag, routing.body, routing.headers);
       return;
     }
-    if (routing.actions?.cors != null && this.#answersPreflight(routing.actions)) return;
+    const preflight = this.#work.answerPreflight(routing.actions);
+    if (preflight !== null) {
+      this.#answer(preflight.status, preflight.flag, preflight.body, preflight.headers);
+      return;
+    }
     if (isLast && routing.actions !== null) this.#mirror(Buffer.from(bytes.subarray(bodyStart, bodyEnd)));
     if (routing.faults.length === 0 || !this.#parts.faultsAllowed()) {
       this.#enter(routing, bytes, bodyStart, bodyEnd);
@@ -376,18 +306,6 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     }
   }
 
-  /** True when this was a preflight, and the mesh has answered it. */
-  #answersPreflight({ cors }: RouteActions): boolean {
-    if (cors === null) return false;
-    const { request } = this.#router;
-    const requestedMethod = request.header('access-control-request-method');
-    const decision = decideCors(cors, { method: request.method, origin: request.header('origin'), requestedMethod });
-    if (decision.kind === 'preflight') this.#answer(200, '', '', decision.headers);
-    else if (decision.kind === 'allow')
-      this.#editAnswers({ remove: [], set: decision.headers as [string, string][], add: [] });
-    return decision.kind === 'preflight';
-  }
-
   /** One more try, after a while. */
   #tryAgain(routing: Forward): void {
     this.#parts.timers.remove(this.#tryTimer);
@@ -424,6 +342,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   // --- attempt -----------------------------------------------------------------------------------------------------
 
   attemptChosen(state: EndpointState): void {
+    this.#work.upstreamAddress = state.endpoint.endpoint.address;
     this.#record.choose(state);
   }
 
@@ -493,32 +412,10 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     if (plan.perTryTimeoutMs !== null) this.#parts.timers.remove(this.#tryTimer);
     this.#status = head.status;
     this.#record.bytes(0, head.end - head.start + bodyEnd - bodyStart);
-    const goOn = this.#sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
+    const { client } = this.#options;
+    const goOn = this.#work.sendHead(client, bytes, head, form, bodyStart, bodyEnd, isLast);
     if (isLast) this.#finish(head.status, this.requestDone);
     else if (!goOn) this.#attempt.stream?.pauseResponse();
-  }
-
-  #sendHead(
-    bytes: Buffer,
-    head: ResponseHead,
-    form: BodyForm,
-    bodyStart: number,
-    bodyEnd: number,
-    isLast: boolean,
-  ): boolean {
-    const edits = this.#responseEdits;
-    if (edits === null) return this.#client.sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
-    const { codec } = this.#parts;
-    const { status } = head;
-    const edited = editHead(bytes, head, edits, (value) => this.#fillIn(value, status));
-    // What a rule writes may not fit into a head; then the answer goes on as it came.
-    if (codec.parseResponse(edited, 0, edited.length) !== 'complete') {
-      return this.#client.sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
-    }
-    const { end } = codec.response;
-    const hasBody = bodyEnd > bodyStart;
-    const goOn = this.#client.sendHead(edited, codec.response, form, end, end, isLast && !hasBody);
-    return hasBody ? this.#client.sendBody(bytes, bodyStart, bodyEnd, isLast) : goOn;
   }
 
   onBody(bytes: Buffer, start: number, end: number, isLast: boolean): void {

@@ -30,7 +30,5 @@ export const maxReuseMs = 60_000;
 /** A connection that the server will close soon is not worth keeping. */
 export const keepAliveMarginMs = 1_000;
 export const maxIdlePerEndpoint = 100;
-/** Istio's default for connect failures: two more attempts, each on an endpoint not tried before. */
-export const maxConnectAttempts = 3;
 /** Answers of 1xx before the final one; more are no answer but a flood. */
 export const maxInterimAnswers = 64;

@@ -1,6 +1,8 @@
 import type { MirrorConfig } from '../../model/traffic-config.ts';
+import type { Random } from '../../shared/random.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import { outboundEdge } from './edges.ts';
+import type { RequestRouter } from './request-router.ts';
 import { noRetries } from './retry-plan.ts';
 import type { Forward } from './routing.ts';
 import type { ClientStream } from './streams.ts';
@@ -28,20 +30,33 @@ export class NoClient implements ClientStream {
 }
 
 /** Envoy marks a mirrored request in its Host, before the port. */
-export function toShadowHost(authority: string): string {
+function toShadowHost(authority: string): string {
   const port = /:\d+$/.exec(authority)?.[0] ?? '';
   return `${authority.slice(0, authority.length - port.length)}-shadow${port}`;
 }
 
-/** Where a mirrored request goes; `null`: nobody is there. It is sent once, without faults and time limits of its own. */
-export function mirrorRouting(
+/** Where copies of a request go: each mirror is drawn by its share; those with nobody there are left out. */
+export function drawMirrors(
+  mirrors: readonly MirrorConfig[],
+  config: CompiledConfig,
+  { request, edit }: RequestRouter,
+  random: Random,
+): readonly Forward[] {
+  const host = toShadowHost(edit.host ?? request.authority);
+  const drawn = mirrors.filter(({ percent }) => random() * 100 < percent);
+  return drawn.flatMap((mirror) => toForward(mirror, config, request.port, host, edit.target) ?? []);
+}
+
+/** Sent once, without faults and time limits of its own. */
+function toForward(
   mirror: MirrorConfig,
   config: CompiledConfig,
-  port: number,
+  askedPort: number,
   host: string,
+  target: string | null,
 ): Forward | null {
-  const service = config.serviceByKey(mirror.service);
-  const candidates = service?.endpoints(mirror.subset, mirror.port ?? port) ?? [];
+  const port = mirror.port ?? askedPort;
+  const candidates = config.serviceByKey(mirror.service)?.endpoints(mirror.subset, port) ?? [];
   if (candidates.length === 0) return null;
   return {
     kind: 'forward',
@@ -50,9 +65,9 @@ export function mirrorRouting(
     route: null,
     timeoutMs: null,
     faults: [],
-    target: null,
-    host: toShadowHost(host),
-    edge: outboundEdge(mirror.service, null, null, mirror.port ?? port, false),
+    target,
+    host,
+    edge: outboundEdge(mirror.service, null, null, port, false),
     retry: noRetries,
     actions: null,
     cluster: null,

@@ -1,0 +1,106 @@
+import type { HeaderOperations } from '../../model/traffic-config.ts';
+import { decideCors } from '../../policy/cors.ts';
+import { formatHeaderValue } from '../../policy/header-values.ts';
+import type { Address } from '../connection.ts';
+import type { HttpCodec, ResponseHead } from './codec.ts';
+import { editHead } from './edit-head.ts';
+import type { KeptHead } from './kept-head.ts';
+import type { RequestReader } from './parsed-request.ts';
+import type { RouteActions } from './route-actions.ts';
+import type { BodyForm, ClientStream, MeshAnswer } from './streams.ts';
+
+/** What a route's actions do with the heads of one request and its answer. Reused from request to request. */
+export class RouteWork {
+  /** Of the endpoint chosen last, for Envoy's variables. */
+  upstreamAddress: string | null = null;
+  readonly #codec: HttpCodec;
+  readonly #head: KeptHead;
+  readonly #request: RequestReader;
+  readonly #client: Address;
+  /** Changes to the head of the answer; `null`: none. */
+  #edits: HeaderOperations[] | null = null;
+
+  /** @param codec for heads that were changed; nobody else may be using it meanwhile */
+  constructor(codec: HttpCodec, head: KeptHead, request: RequestReader, client: Address) {
+    this.#codec = codec;
+    this.#head = head;
+    this.#request = request;
+    this.#client = client;
+  }
+
+  /** A new request, whose head is kept: changes it as the route says. `setCookie`: for its answer. */
+  begin(actions: RouteActions | null, setCookie: string | null): void {
+    this.#edits = null;
+    this.upstreamAddress = null;
+    if (setCookie !== null) this.#editAnswer({ remove: [], set: [], add: [['set-cookie', setCookie]] });
+    if (actions === null) return;
+    for (const operations of actions.response) this.#editAnswer(operations);
+    if (actions.request.length === 0) return;
+    const head = this.#head;
+    const edited = editHead(head.bytes, head, actions.request, (value) => this.#fillIn(value, null));
+    // What a rule writes may not fit into a head; then the request goes on as it came.
+    if (this.#codec.parseRequest(edited, 0, edited.length) === 'complete') head.keep(edited, this.#codec.request);
+  }
+
+  /** The answer to a preflight; `null` when this is none, or one for the upstream. */
+  answerPreflight(actions: RouteActions | null): MeshAnswer | null {
+    const cors = actions?.cors ?? null;
+    if (cors === null) return null;
+    const request = this.#request;
+    const requestedMethod = request.header('access-control-request-method');
+    const decision = decideCors(cors, { method: request.method, origin: request.header('origin'), requestedMethod });
+    if (decision.kind === 'preflight') return { status: 200, flag: '', body: '', headers: decision.headers };
+    if (decision.kind === 'allow') {
+      this.#editAnswer({ remove: [], set: decision.headers.map(([name, value]) => [name, value]), add: [] });
+    }
+    return null;
+  }
+
+  /** Hands the head of the answer to the client, changed as the route says; as `ClientStream.sendHead`. */
+  sendHead(
+    client: ClientStream,
+    bytes: Buffer,
+    head: ResponseHead,
+    form: BodyForm,
+    bodyStart: number,
+    bodyEnd: number,
+    isLast: boolean,
+  ): boolean {
+    const edits = this.#edits;
+    if (edits === null) return client.sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
+    const { status } = head;
+    const edited = editHead(bytes, head, edits, (value) => this.#fillIn(value, status));
+    // What a rule writes may not fit into a head; then the answer goes on as it came.
+    if (this.#codec.parseResponse(edited, 0, edited.length) !== 'complete') {
+      return client.sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
+    }
+    const { end } = this.#codec.response;
+    const hasBody = bodyEnd > bodyStart;
+    const goOn = client.sendHead(edited, this.#codec.response, form, end, end, isLast && !hasBody);
+    return hasBody ? client.sendBody(bytes, bodyStart, bodyEnd, isLast) : goOn;
+  }
+
+  #editAnswer(operations: HeaderOperations): void {
+    this.#edits ??= [];
+    this.#edits.push(operations);
+  }
+
+  /** Envoy's variables in a header's value. */
+  #fillIn(value: string, responseCode: number | null): string {
+    const request = this.#request;
+    const pseudo: Readonly<Record<string, string>> = {
+      ':path': request.target,
+      ':method': request.method,
+      ':authority': request.authority,
+      ':scheme': request.scheme,
+    };
+    return formatHeaderValue(value, {
+      request: (name) => pseudo[name] ?? request.header(name),
+      protocol: 'HTTP/1.1',
+      downstreamAddress: `${this.#client.host}:${this.#client.port}`,
+      upstreamAddress: this.upstreamAddress,
+      hostname: null,
+      responseCode,
+    });
+  }
+}
