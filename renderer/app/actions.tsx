@@ -5,6 +5,7 @@ import {
   Moon,
   Plug,
   Plus,
+  Redo2,
   RotateCw,
   ScrollText,
   ShoppingBag,
@@ -12,6 +13,7 @@ import {
   Square,
   Sun,
   SunMoon,
+  Undo2,
   Unplug,
   Waypoints,
   Zap,
@@ -114,6 +116,7 @@ function wholeMeshActions(client: ContractClient, data: MeshData): PaletteAction
     },
     { group: 'Mesh', name: 'Detach all', icon: Unplug, run: () => openDialog({ kind: 'detach', names: 'all' }) },
     { group: 'Mesh', name: 'Rotate all certificates', icon: RotateCw, run: () => void rotate({ all: true })() },
+    ...historyActions(client),
     {
       group: 'Faults',
       name: 'Clear all faults',
@@ -144,6 +147,29 @@ function wholeMeshActions(client: ContractClient, data: MeshData): PaletteAction
     });
   }
   return actions;
+}
+
+function historyActions(client: ContractClient): PaletteAction[] {
+  const step = async (method: 'config.undo' | 'config.redo', what: string, done: string) => {
+    const entry = await attempt(what, () => client.call(method, {}));
+    if (entry) showToast('ok', `${done}: ${entry.label}`);
+  };
+  return [
+    {
+      group: 'Config',
+      name: 'Undo the last change of the configuration',
+      icon: Undo2,
+      keywords: 'take back history',
+      run: () => void step('config.undo', 'Undo', 'Taken back'),
+    },
+    {
+      group: 'Config',
+      name: 'Redo what was undone last',
+      icon: Redo2,
+      keywords: 'bring back history configuration',
+      run: () => void step('config.redo', 'Redo', 'Brought back'),
+    },
+  ];
 }
 
 function workloadActions(

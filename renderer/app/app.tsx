@@ -40,7 +40,7 @@ export function App() {
       <main style={{ display: 'flex', flexDirection: 'column', minWidth: 0, minHeight: 0 }} aria-label={entry?.label}>
         <Banners />
         <div className="view" style={{ flex: 1 }}>
-          {!loaded || (nothing && view !== 'export') ? <FirstStart /> : Component && <Component />}
+          {!loaded || (nothing && view !== 'export' && view !== 'config') ? <FirstStart /> : Component && <Component />}
         </div>
       </main>
       <StatusBar />

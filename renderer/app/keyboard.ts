@@ -8,7 +8,7 @@ export function shortcutLabel(key: string): string {
   return isMac() ? `⌘${key}` : `Ctrl ${key}`;
 }
 
-/** Ctrl/Cmd+K: palette. Ctrl/Cmd+1 to 6: views. Escape outside a dialog: clears the selection. */
+/** Ctrl/Cmd+K: palette. Ctrl/Cmd+1 to 7: views. Escape outside a dialog: clears the selection. */
 export function handleKey(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey) {
     if (event.key.toLowerCase() === 'k') {

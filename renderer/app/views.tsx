@@ -1,5 +1,6 @@
-import { ArrowUpFromLine, type LucideIcon, Server, ShieldCheck, Split, Waypoints, Zap } from 'lucide-react';
+import { ArrowUpFromLine, FileCode2, type LucideIcon, Server, ShieldCheck, Split, Waypoints, Zap } from 'lucide-react';
 import type { ComponentType } from 'react';
+import { ConfigView } from '../features/config/config-view.tsx';
 import { ExportView } from '../features/export/export-view.tsx';
 import { FaultsView } from '../features/faults/faults-view.tsx';
 import { SecurityView } from '../features/security/security-view.tsx';
@@ -22,5 +23,6 @@ export const views: readonly ViewEntry[] = [
   { name: 'traffic', label: 'Traffic', icon: Split, component: TrafficView },
   { name: 'faults', label: 'Faults', icon: Zap, component: FaultsView },
   { name: 'security', label: 'Security', icon: ShieldCheck, component: SecurityView },
+  { name: 'config', label: 'Config', icon: FileCode2, component: ConfigView },
   { name: 'export', label: 'Export', icon: ArrowUpFromLine, component: ExportView },
 ];

@@ -24,6 +24,10 @@ export interface MeshData {
   /** Rises when routes, or certificates, changed: views that show them fetch again. */
   splitsChange: number;
   certificatesChange: number;
+  /** Rises when the project's files, or what is found in them, changed. */
+  configChange: number;
+  /** Errors in the project's files; `null`: not told yet. */
+  configErrors: number | null;
   /** Latest step of every long operation under way, by workload id; `*` for those that concern all. */
   progress: Readonly<Record<string, Progress>>;
 }
@@ -48,6 +52,8 @@ export const emptyMesh: MeshData = {
   faultsAtMs: 0,
   splitsChange: 0,
   certificatesChange: 0,
+  configChange: 0,
+  configErrors: null,
   progress: {},
 };
 
@@ -103,6 +109,7 @@ export function createMeshFeed(client: ContractClient, monotonicMs: () => number
     follow('faults', (_data, faults) => ({ faults, faultsAtMs: monotonicMs() })),
     follow('splits', (data) => ({ splitsChange: data.splitsChange + 1 })),
     follow('certificates', (data) => ({ certificatesChange: data.certificatesChange + 1 })),
+    follow('config', (data, { errors }) => ({ configChange: data.configChange + 1, configErrors: errors })),
     follow('progress', (data, progress) => ({ progress: withProgress(data.progress, progress) })),
     client.onConnection((connected) => {
       if (connected) {
@@ -110,6 +117,7 @@ export function createMeshFeed(client: ContractClient, monotonicMs: () => number
           connection: 'connected',
           splitsChange: data.splitsChange + 1,
           certificatesChange: data.certificatesChange + 1,
+          configChange: data.configChange + 1,
         }));
         void refresh();
       } else {

@@ -1,7 +1,7 @@
 /** Where the user is: view, what is selected in it, and which dialog is open. In memory, except for the view's name in the address. */
 import { create } from 'zustand';
 
-export const viewNames = ['workloads', 'topology', 'traffic', 'faults', 'security', 'export'] as const;
+export const viewNames = ['workloads', 'topology', 'traffic', 'faults', 'security', 'config', 'export'] as const;
 export type ViewName = (typeof viewNames)[number];
 
 export interface FaultDraft {
@@ -29,6 +29,8 @@ export interface Navigation {
   service: string | null;
   /** Workload id in Security. */
   certificate: string | null;
+  /** File in Config, and where in it; a new object goes there again. */
+  configFile: { readonly path: string; readonly line: number | null; readonly column: number } | null;
   terminal: {
     readonly workload: string;
     readonly target: 'workload' | 'sidecar';
@@ -43,6 +45,7 @@ export const useNavigation = create<Navigation>(() => ({
   selected: null,
   service: null,
   certificate: null,
+  configFile: null,
   terminal: null,
   dialog: null,
   paletteOpen: false,
@@ -54,6 +57,8 @@ export const navigate = (view: ViewName) => set({ view });
 export const selectInTopology = (selected: Navigation['selected']) => set({ selected });
 export const openTraffic = (service: string) => set({ view: 'traffic', service });
 export const openCertificate = (workload: string) => set({ view: 'security', certificate: workload });
+export const openConfig = (path: string, line: number | null = null, column = 1) =>
+  set({ view: 'config', configFile: { path, line, column } });
 export const openTerminal = (terminal: Navigation['terminal']) => set({ view: 'workloads', terminal });
 export const closeTerminal = () => set({ terminal: null });
 export const openDialog = (dialog: OpenDialog) => set({ dialog, paletteOpen: false });

@@ -1,0 +1,43 @@
+/** What was typed and not saved yet, by path. Outlives the view, so that looking elsewhere loses nothing. */
+import { create } from 'zustand';
+import type { FindingView } from '../../../core/contract/config-shapes.ts';
+import type { Draft } from './edited-files.ts';
+
+export const useDrafts = create<{ readonly drafts: Readonly<Record<string, Draft>> }>(() => ({ drafts: {} }));
+
+/** @param base the file as it is on disk, when the edit begins with this; a draft that is there keeps its own */
+export function editDraft(path: string, text: string, base: string | null): void {
+  useDrafts.setState(({ drafts }) => {
+    const draft = drafts[path];
+    if (draft === undefined && text === base) return { drafts };
+    const next = { text, base: draft === undefined ? base : draft.base, findings: draft?.findings ?? null };
+    if (next.text === next.base && next.base === base) return { drafts: without(drafts, path) };
+    return { drafts: { ...drafts, [path]: next } };
+  });
+}
+
+export function setDraftFindings(path: string, text: string, findings: readonly FindingView[]): void {
+  useDrafts.setState(({ drafts }) => {
+    const draft = drafts[path];
+    return draft === undefined || draft.text !== text
+      ? { drafts }
+      : { drafts: { ...drafts, [path]: { ...draft, findings } } };
+  });
+}
+
+/** The file on disk is `base` now, and that is known to whoever edits. */
+export function rebaseDraft(path: string, base: string | null): void {
+  useDrafts.setState(({ drafts }) => {
+    const draft = drafts[path];
+    if (draft === undefined) return { drafts };
+    return { drafts: draft.text === base ? without(drafts, path) : { ...drafts, [path]: { ...draft, base } } };
+  });
+}
+
+export function dropDraft(path: string): void {
+  useDrafts.setState(({ drafts }) => ({ drafts: without(drafts, path) }));
+}
+
+function without(drafts: Readonly<Record<string, Draft>>, path: string): Readonly<Record<string, Draft>> {
+  return Object.fromEntries(Object.entries(drafts).filter(([other]) => other !== path));
+}
