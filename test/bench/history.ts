@@ -26,7 +26,8 @@ const sameRow = (one: BenchResult, other: BenchResult): boolean =>
 
 /**
  * What got worse since the last run on a machine like this one that has the same row: Meshdesk's rate as a ratio to nginx's
- * (machines differ from day to day, their ratios less), where there is none its memory. More than the spread of both runs.
+ * (machines differ from day to day, their ratios less), and its memory. By more than the spread of both runs, and nothing
+ * about rates that were taken while the machine was busy.
  */
 export function findRegressions(current: BenchReport, history: readonly BenchReport[]): string[] {
   const { cpu, cores, node } = current.machine;
@@ -43,8 +44,12 @@ export function findRegressions(current: BenchReport, history: readonly BenchRep
   });
 }
 
+/** Rates of such a row say more about the machine than about the program. */
+export const isMostlyDisturbed = ({ disturbed = 0, rounds }: BenchResult): boolean => disturbed * 2 > rounds;
+
 function rateRegression(name: string, row: BenchResult, before: BenchResult): string[] {
   if (row.ratioToNginx === undefined || before.ratioToNginx === undefined) return [];
+  if (isMostlyDisturbed(row) || isMostlyDisturbed(before)) return [];
   const noise = (row.ratioSpread ?? 0) + (before.ratioSpread ?? 0);
   const lost = before.ratioToNginx - row.ratioToNginx;
   if (lost <= Math.max(noise * 2, before.ratioToNginx * leastChange)) return [];

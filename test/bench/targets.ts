@@ -1,3 +1,4 @@
+import { isMostlyDisturbed } from './history.ts';
 import type { BenchResult } from './result.ts';
 
 /** A figure to reach, taken from the rows of one run; ratios of medians, 1 KB answers. */
@@ -113,7 +114,7 @@ export function judge(results: readonly BenchResult[]): Verdict[] {
     if (value === undefined || Number.isNaN(value)) return [];
     const met = (least === undefined || value >= least) && (most === undefined || value <= most);
     const target = least === undefined ? `<= ${most}` : `>= ${least}`;
-    const uncertain = used.some(({ disturbed = 0, rounds }) => disturbed * 2 > rounds);
+    const uncertain = used.some(isMostlyDisturbed);
     return [{ what, target, figure: Math.round(value * 1_000) / 1_000, met, uncertain }];
   });
 }

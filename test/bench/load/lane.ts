@@ -120,7 +120,7 @@ export class Lane implements LinkOwner {
   }
 
   #check(head: string): string | null {
-    if (!head.startsWith('HTTP/1.1 200')) return `answer ${JSON.stringify(head.slice(0, 60))}`;
+    if (!head.startsWith('HTTP/1.1 200')) return `answer ${JSON.stringify(head.slice(0, 200))}`;
     if (!head.includes(this.#length)) return `no content-length of ${this.options.sizeBytes}`;
     return head.includes(toToken(this.#token)) ? null : "another request's answer";
   }

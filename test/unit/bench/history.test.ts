@@ -32,6 +32,12 @@ describe('findRegressions', () => {
     expect(findRegressions(report([noisy]), [report([row({})])])).toEqual([]);
   });
 
+  it('says nothing about rates that were taken while the machine was busy', () => {
+    const busy = row({ ratioToNginx: 0.2, disturbed: 4 });
+    expect(findRegressions(report([busy]), [report([row({})])])).toEqual([]);
+    expect(findRegressions(report([row({ ratioToNginx: 0.2 })]), [report([row({ disturbed: 5 })])])).toEqual([]);
+  });
+
   it('names memory that grew', () => {
     expect(findRegressions(report([row({ rssMb: 70 })]), [report([row({})])])).toEqual([
       'plain-hop 32/1024: 70 MB, 50 MB before',
