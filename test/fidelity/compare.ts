@@ -52,31 +52,37 @@ function checkHeaders(
 /** Beyond this many standard errors two shares are not the same: one false alarm in some 300,000 comparisons. */
 const maxDeviation = 4.7;
 
-/** Compares how often each outcome (status and version) came up. */
-export function compareShares(istio: readonly Observation[], meshdesk: readonly Observation[]): readonly Difference[] {
-  const [a, b] = [tally(istio), tally(meshdesk)];
+/** How often each outcome (status, and who answered) came up. */
+export type Tally = Readonly<Record<string, number>>;
+
+export function tally(observations: readonly Observation[]): Tally {
+  const counts: Record<string, number> = {};
+  for (const { status, attempts, body } of observations) {
+    const versions = attempts.map(({ version }) => version).join('>');
+    const outcome = `${status} from ${attempts.length === 0 ? `the mesh: ${body.trim()}` : versions}`;
+    counts[outcome] = (counts[outcome] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Compares shares of outcomes. */
+export function compareShares(istio: Tally, meshdesk: Tally): readonly Difference[] {
+  const sum = (counts: Tally) => Object.values(counts).reduce((all, count) => all + count, 0);
+  const [istioTotal, meshdeskTotal] = [sum(istio), sum(meshdesk)];
   const differences: Difference[] = [];
-  for (const outcome of new Set([...a.keys(), ...b.keys()])) {
-    const [x, y] = [a.get(outcome) ?? 0, b.get(outcome) ?? 0];
-    const pooled = (x + y) / (istio.length + meshdesk.length);
-    const error = Math.sqrt(pooled * (1 - pooled) * (1 / istio.length + 1 / meshdesk.length));
-    if (Math.abs(x / istio.length - y / meshdesk.length) > maxDeviation * error) {
-      differences.push({
-        what: `share of ${outcome}`,
-        istio: `${x} of ${istio.length}`,
-        meshdesk: `${y} of ${meshdesk.length}`,
-      });
+  for (const outcome of new Set([...Object.keys(istio), ...Object.keys(meshdesk)])) {
+    const [x, y] = [istio[outcome] ?? 0, meshdesk[outcome] ?? 0];
+    const pooled = (x + y) / (istioTotal + meshdeskTotal);
+    const error = Math.sqrt(pooled * (1 - pooled) * (1 / istioTotal + 1 / meshdeskTotal));
+    if (Math.abs(x / istioTotal - y / meshdeskTotal) > maxDeviation * error) {
+      const what = `share of ${outcome}`;
+      differences.push({ what, istio: `${x} of ${istioTotal}`, meshdesk: `${y} of ${meshdeskTotal}` });
     }
   }
   return differences;
 }
 
-function tally(observations: readonly Observation[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const { status, attempts, body } of observations) {
-    const versions = attempts.map(({ version }) => version).join('>');
-    const outcome = `${status} from ${attempts.length === 0 ? `the mesh: ${body.trim()}` : versions}`;
-    counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  }
-  return counts;
+/** Versions that answered a series. */
+export function distinctVersions(observations: readonly Observation[]): number {
+  return new Set(observations.map(({ attempts }) => attempts[0]?.version ?? '')).size;
 }

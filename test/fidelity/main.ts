@@ -1,9 +1,11 @@
 /**
- * `npm run fidelity [-- --cases N --seed S --json --only TEXT]`: the same YAML, upstreams and requests through a real
+ * `npm run fidelity [-- --cases N --seed S --json --only TEXT --record FILE]`: the same YAML, upstreams and requests through a real
  * Istio and through a Meshdesk sidecar. Exits 1 when a difference is not explained in docs/fidelity.md, 2 when it cannot run.
  */
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { findIstioRuntime } from '../support/istio-tools.ts';
+import type { Answered } from './answers.ts';
 import { explain, readExplanations } from './explanations.ts';
 import { generateScenarios } from './generate.ts';
 import { startIstioSide } from './istio-side.ts';
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
     only: { type: 'string' },
+    record: { type: 'string' },
   },
 });
 const say = (line: string) => process.stderr.write(`${line}\n`);
@@ -32,9 +35,9 @@ if (program === null) {
   say('fidelity: MESHDESK_ISTIO_RUNTIME does not name a program that runs istiod and Envoy (it is built with Go).');
   process.exit(2);
 }
-const written = scenarios.filter(({ name }) => values.only === undefined || name.includes(values.only));
-const generated = values.only === undefined ? generateScenarios(Number(values.cases), Number(values.seed)) : [];
-const all: readonly Scenario[] = [...written, ...generated];
+const all: readonly Scenario[] = [...scenarios, ...generateScenarios(Number(values.cases), Number(values.seed))].filter(
+  ({ name }) => values.only === undefined || name.includes(values.only),
+);
 const explanations = readExplanations('docs/fidelity.md');
 
 const upstreams = new Upstreams();
@@ -42,10 +45,12 @@ await upstreams.start(['v1']);
 const [istio, meshdesk] = await Promise.all([startIstioSide(program), startMeshdeskSide()]);
 const total = { cases: 0, requests: 0, differences: 0, unexplained: 0 };
 const unexplained: FoundDifference[] = [];
+const recorded: Record<string, readonly Answered[]> = {};
 try {
   for (let from = 0; from < all.length; from += perWorld) {
     const world = toWorld(all.slice(from, from + perWorld), `w${from / perWorld}-`);
-    const { cases, requests, differences } = await runWorld(world, istio, meshdesk, upstreams);
+    const { cases, requests, differences, istio: answers } = await runWorld(world, istio, meshdesk, upstreams);
+    Object.assign(recorded, answers);
     total.cases += cases;
     total.requests += requests;
     total.differences += differences.length;
@@ -57,7 +62,12 @@ try {
   upstreams.close();
 }
 total.unexplained = unexplained.length;
-for (const { scenario, what, istio: theirs, meshdesk: ours, ask } of unexplained.slice(0, 200)) {
+if (values.record !== undefined) {
+  const arbiter = 'istiod of 2024-02 (1.22) with Envoy 1.40';
+  writeFileSync(values.record, `${JSON.stringify({ arbiter, answers: recorded }, null, 1)}\n`);
+}
+for (const { scenario, what, istio: theirs, meshdesk: ours, ask, yaml } of unexplained.slice(0, 200)) {
+  if (values.only !== undefined) say(yaml);
   say(`\n${scenario}\n  asked ${JSON.stringify(ask)}\n  ${what}: Istio ${theirs}, Meshdesk ${ours}`);
 }
 if (!values.json) say('');

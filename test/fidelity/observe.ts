@@ -28,6 +28,9 @@ export async function observe(side: Side, upstreams: Upstreams, host: string, as
   asked += 1;
   const id = `${side.name}-${asked}`;
   const answer = await send(side, host, ask, id);
+  // A proxy may give a request up before the upstream has seen it.
+  if (answer.status === 504)
+    await eventually('the attempt', () => upstreams.count(id) > 0, 1_000).catch(() => undefined);
   if (ask.mirrored === true) await eventually('the copy', () => upstreams.count(id) > 1, 2_000).catch(() => undefined);
   return { ...answer, attempts: upstreams.take(id).map(toComparable) };
 }

@@ -44,20 +44,14 @@ export function drawMirrors(
 ): readonly Forward[] {
   const host = toShadowHost(edit.host ?? request.authority);
   const drawn = mirrors.filter(({ percent }) => random() * 100 < percent);
-  return drawn.flatMap((mirror) => toForward(mirror, config, request.port, host, edit.target) ?? []);
+  return drawn.flatMap((mirror) => toForward(mirror, config, host, edit.target) ?? []);
 }
 
 /** Sent once, without faults and time limits of its own. */
-function toForward(
-  mirror: MirrorConfig,
-  config: CompiledConfig,
-  askedPort: number,
-  host: string,
-  target: string | null,
-): Forward | null {
-  const port = mirror.port ?? askedPort;
-  const candidates = config.serviceByKey(mirror.service)?.endpoints(mirror.subset, port) ?? [];
-  if (candidates.length === 0) return null;
+function toForward(mirror: MirrorConfig, config: CompiledConfig, host: string, target: string | null): Forward | null {
+  const { port } = mirror;
+  const candidates = port === null ? [] : (config.serviceByKey(mirror.service)?.endpoints(mirror.subset, port) ?? []);
+  if (port === null || candidates.length === 0) return null;
   return {
     kind: 'forward',
     candidates,

@@ -24,8 +24,12 @@ export interface RouteActions {
   readonly mirrors: readonly MirrorConfig[];
 }
 
-/** `null`: nothing; then it costs nothing. */
-export function compileActions({ route, block }: RouteMatch, destination: RouteDestination): RouteActions | null {
+/** `null`: nothing; then it costs nothing. @param askedPort where mirrors go that name no port */
+export function compileActions(
+  { route, block }: RouteMatch,
+  destination: RouteDestination,
+  askedPort: number,
+): RouteActions | null {
   const { rewrite, headers, cors, mirrors = [] } = route;
   const request = [headers?.request, destination.headers?.request].filter((set) => set !== undefined);
   const response = [headers?.response, destination.headers?.response].filter((set) => set !== undefined);
@@ -37,7 +41,7 @@ export function compileActions({ route, block }: RouteMatch, destination: RouteD
     request,
     response,
     cors: cors === undefined ? null : compileCors(cors),
-    mirrors,
+    mirrors: mirrors.map((mirror) => ({ ...mirror, port: mirror.port ?? askedPort })),
   };
 }
 

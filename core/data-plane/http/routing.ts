@@ -161,7 +161,7 @@ function planService(service: CompiledService, asked: Address, rewrite: Rewrite,
     if (candidates.length === 0) return noHealthyUpstream(key, edge);
     const { name, timeoutMs } = route;
     const retry = route.retries === undefined ? defaultRetryPlan : compileRetryPlan(route.retries, timeoutMs);
-    const actions = compileActions(match, destination);
+    const actions = compileActions(match, destination, asked.port);
     const cluster = target === null ? null : clusterOf(target, destination.subset, port);
     const faults = service.faultsOf(name);
     const to = { kind: 'forward', candidates, service: key, route: name, timeoutMs, faults } as const;

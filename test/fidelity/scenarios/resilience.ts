@@ -45,8 +45,8 @@ const retries: readonly [string, string, readonly Ask[]][] = [
   ],
   [
     'per try timeout',
-    '{ attempts: 2, retryOn: 5xx, perTryTimeout: 200ms }',
-    [{ order: { delayMs: 900, times: 1 } }, { order: { delayMs: 900 } }],
+    '{ attempts: 2, retryOn: 5xx, perTryTimeout: 1s }',
+    [{ order: { delayMs: 4_000, times: 1 } }, { order: { delayMs: 4_000 } }],
   ],
 ];
 
@@ -59,19 +59,19 @@ export const resilience: readonly Scenario[] = [
   })),
   {
     name: 'VirtualService.http.timeout: upstream is slower',
-    yaml: rule('timeout: 200ms'),
+    yaml: rule('timeout: 1s'),
     versions: one,
     asks: [
-      { order: { delayMs: 900 } },
+      { order: { delayMs: 4_000 } },
       { order: { delayMs: 10 } },
-      { method: 'POST', body: 'x', order: { delayMs: 900 } },
+      { method: 'POST', body: 'x', order: { delayMs: 4_000 } },
     ],
   },
   {
     name: 'VirtualService.http.timeout: with retries',
-    yaml: rule('timeout: 500ms\nretries: { attempts: 5, retryOn: 5xx, perTryTimeout: 200ms }'),
+    yaml: rule('timeout: 2500ms\nretries: { attempts: 5, retryOn: 5xx, perTryTimeout: 1s }'),
     versions: one,
-    asks: [{ order: { delayMs: 1_500 } }, { order: { delayMs: 1_500, times: 1 } }],
+    asks: [{ order: { delayMs: 6_000 } }, { order: { delayMs: 6_000, times: 1 } }],
   },
   {
     name: 'VirtualService.http.fault: abort all',
@@ -108,10 +108,10 @@ export const resilience: readonly Scenario[] = [
   {
     name: 'VirtualService.http.fault: switches retries and timeouts off',
     yaml: rule(
-      'timeout: 100ms\nretries: { attempts: 3, retryOn: 5xx }\nfault: { abort: { httpStatus: 503, percentage: { value: 0 } } }',
+      'timeout: 1s\nretries: { attempts: 3, retryOn: 5xx }\nfault: { abort: { httpStatus: 503, percentage: { value: 0 } } }',
     ),
     versions: one,
-    asks: [failing(503), { order: { delayMs: 400 } }],
+    asks: [failing(503), { order: { delayMs: 4_000 } }],
   },
   {
     name: 'VirtualService.http.corsPolicy: origins',
