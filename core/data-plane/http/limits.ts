@@ -29,6 +29,6 @@ export const meshReuseMs = 60_000;
 export const maxReuseMs = 60_000;
 /** A connection that the server will close soon is not worth keeping. */
 export const keepAliveMarginMs = 1_000;
-export const maxIdlePerEndpoint = 100;
+export const maxIdlePerEndpoint = 1_024;
 /** Answers of 1xx before the final one; more are no answer but a flood. */
 export const maxInterimAnswers = 64;
