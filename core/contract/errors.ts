@@ -6,7 +6,7 @@ export const errorCatalogue = {
   BAD_REQUEST: 'The call does not fit the contract; the issues say which field and why.',
   NOT_FOUND: 'Check the name; `meshdesk workloads` lists what there is.',
   AMBIGUOUS_NAME: 'Several workloads have this name; use one of the ids that the message lists.',
-  CONFLICT: 'Something else is under way with the same workload; wait for it or look at its progress.',
+  CONFLICT: 'Somebody else works on the same thing, or has changed it: look at what there is now, then try again.',
   ENGINE_UNAVAILABLE:
     'Start Docker (or set DOCKER_HOST to the right socket); Meshdesk connects by itself once it answers.',
   ENGINE_FAILED: 'The container engine refused; its own words are in the message. `meshdesk doctor` checks the engine.',
