@@ -65,7 +65,8 @@ export class Http2Stream {
   closed = false;
   scheduled = false;
   readonly #host: StreamHost;
-  readonly #queue: Buffer[] = [];
+  /** Most streams never queue anything: lists are made when they are needed. */
+  #queue: Buffer[] = nothing;
   #queueOffset = 0;
   #queuedBytes = 0;
   #endQueued = false;
@@ -73,7 +74,7 @@ export class Http2Stream {
   #needsDrain = false;
   #paused = false;
   #delivering = false;
-  readonly #held: Buffer[] = [];
+  #held: Buffer[] = nothing;
   #heldTrailers: KeptTrailers | null = null;
   #heldEnd = false;
 
@@ -99,6 +100,7 @@ export class Http2Stream {
     if (isLast) this.#endQueued = true;
     if (this.#queue.length === 0) at = this.#host.writeContent(this, bytes, start, end, isLast);
     if (at < end) {
+      if (this.#queue === nothing) this.#queue = [];
       this.#queue.push(Buffer.from(bytes.subarray(at, end)));
       this.#queuedBytes += end - at;
       this.#host.schedule(this);
@@ -186,6 +188,7 @@ export class Http2Stream {
     if (this.owner === null || this.resetWhenEnded) {
       this.#host.credit(this, end - start);
     } else if (this.#paused || this.#hasHeld) {
+      if (this.#held === nothing) this.#held = [];
       this.#held.push(Buffer.from(bytes.subarray(start, end)));
       this.#host.hold(end - start);
     } else {
@@ -212,7 +215,7 @@ export class Http2Stream {
   /** Forgets everything that waits in either direction. */
   drop(): void {
     this.closed = true;
-    this.#queue.length = 0;
+    this.#queue = nothing;
     this.#queuedBytes = 0;
     this.#trailers = null;
     this.#dropHeld();
@@ -220,7 +223,7 @@ export class Http2Stream {
 
   #dropHeld(): void {
     for (const part of this.#held) this.#host.hold(-part.length);
-    this.#held.length = 0;
+    this.#held = nothing;
     this.#heldTrailers = null;
     this.#heldEnd = false;
   }
@@ -249,6 +252,7 @@ export class Http2Stream {
 }
 
 const noBytes = Buffer.alloc(0);
+const nothing: Buffer[] = [];
 
 interface KeptTrailers {
   readonly bytes: Buffer;

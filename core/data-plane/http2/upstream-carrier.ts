@@ -97,8 +97,7 @@ class Http2UpstreamSession implements UpstreamSession {
   /** A stream has ended. */
   released(): void {
     this.#usedAtMs = this.#options.monotonicMs();
-    if (this.session.canOpen) this.#options.onRoom(this);
-    else this.#closeIfUseless();
+    if (!this.usable) queueMicrotask(() => this.#closeIfUseless());
   }
 
   retire(): void {
@@ -259,6 +258,6 @@ class Http2ServerStream implements ServerStream, StreamOwner {
 
   #release(): void {
     this.#stream = null;
-    queueMicrotask(() => this.#upstream.released());
+    this.#upstream.released();
   }
 }
