@@ -22,6 +22,7 @@ import { createDispatchClock } from '../wire/dispatch-clock.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import { DownstreamConnection } from './downstream-connection.ts';
 import type { DownstreamParts } from './downstream-parts.ts';
+import { DownstreamSet } from './downstream-set.ts';
 import { inboundEdge, portOf } from './edges.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
@@ -55,9 +56,6 @@ export interface HttpHandler extends ConnectionHandler {
   readonly requests: RequestServer;
 }
 
-const tickMs = 1_000;
-const drainCheckMs = 250;
-
 /** `closeAll()` also ends the connections to servers; the handler may go on serving afterwards. */
 export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   const { telemetry, connector, random, config, faultsAllowed, admission } = options;
@@ -65,11 +63,12 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   const clock = createDispatchClock(options.clock);
   const monotonicMs = () => clock.monotonicMs();
   const codec = createHttpCodec();
-  const upstreams = new Upstreams({
+  const upstreams: Upstreams = new Upstreams({
     connector,
     telemetry,
     monotonicMs,
     carriers: [...carriers, createHttp1Carrier(codec, meshAlpn.http)],
+    onOpened: () => connections.wake(),
   });
   const timers = new TimerWheel(monotonicMs);
   const exchangeParts: ExchangeParts = {
@@ -92,35 +91,9 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
       return new Exchange(exchangeParts, { client, context, recorder, finished });
     },
   };
-  const connections = new Set<DownstreamConnection>();
-  let drainSinceMs: number | null = null;
-  let drainTimer: NodeJS.Timeout | null = null;
-  let ticker: NodeJS.Timeout | null = null;
-  const isDraining = () => drainSinceMs !== null;
+  const connections: DownstreamSet = new DownstreamSet(upstreams, monotonicMs, drainGraceMs);
+  const isDraining = () => connections.isDraining;
   const parts: DownstreamParts = { codec, clock, telemetry, connector, config, requests, lingerMs, isDraining };
-  const stopTicking = () => {
-    if (ticker !== null) clearInterval(ticker);
-    ticker = null;
-  };
-  const tick = () => {
-    const nowMs = clock.monotonicMs();
-    for (const connection of connections) connection.tick(nowMs);
-    upstreams.tick(nowMs);
-    if (connections.size === 0 && upstreams.size === 0) stopTicking();
-  };
-  const startTicking = () => {
-    ticker ??= setInterval(tick, tickMs).unref();
-  };
-  const endIdleConnections = () => {
-    if (drainSinceMs === null) return;
-    const nowMs = clock.monotonicMs();
-    for (const connection of connections) connection.endIfIdle(nowMs, drainGraceMs, drainSinceMs);
-  };
-  const stopDraining = () => {
-    if (drainTimer !== null) clearInterval(drainTimer);
-    drainTimer = null;
-    drainSinceMs = null;
-  };
   return {
     requests,
     get active() {
@@ -129,19 +102,13 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     serve(socket, head, context) {
       const connection = new DownstreamConnection(socket, context, parts, () => connections.delete(connection));
       connections.add(connection);
-      startTicking();
       connection.begin(head);
     },
-    drain() {
-      if (drainSinceMs !== null) return;
-      drainSinceMs = clock.monotonicMs();
-      drainTimer = setInterval(endIdleConnections, Math.min(drainCheckMs, Math.max(10, drainGraceMs / 4))).unref();
-    },
-    undrain: stopDraining,
+    drain: () => connections.drain(),
+    undrain: () => connections.undrain(),
     closeAll() {
-      stopDraining();
       timers.close();
-      for (const connection of [...connections]) connection.destroy();
+      connections.closeAll();
       upstreams.close();
     },
   };

@@ -11,6 +11,8 @@ export interface UpstreamsOptions {
   readonly monotonicMs: () => number;
   /** In order of preference; the first one for plaintext HTTP/1.1 must be there. */
   readonly carriers: readonly UpstreamCarrier[];
+  /** A connection was opened: `tick` is needed from now on. */
+  readonly onOpened?: () => void;
 }
 
 const lostAtOnce = new UpstreamError({ kind: 'reset', message: 'the connection was closed at once' });
@@ -162,6 +164,7 @@ export class Upstreams {
       },
     });
     state.sessions.add(session);
+    this.#options.onOpened?.();
     state.shared = session.shared;
     return session;
   }
