@@ -119,7 +119,11 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
       this.#work.begin(routing.actions, this.#tries.setCookie);
     }
     const { looksAtAnswers, conditions } = this.#tries.plan;
-    this.replay.begin(this.#idempotent || looksAtAnswers || conditions.resets || this.#mirrors(routing).length > 0);
+    // A server of HTTP/2 ends connections while requests are on their way, and says which of them it has not looked at.
+    const mayBeRefused = this.#client.protocol === 'http/2';
+    this.replay.begin(
+      this.#idempotent || looksAtAnswers || conditions.resets || mayBeRefused || this.#mirrors(routing).length > 0,
+    );
   }
 
   #mirrors(routing: Routing): readonly MirrorConfig[] {

@@ -7,12 +7,15 @@ export interface SettingsRefusal {
 
 /** What the peer has announced, RFC 9113 section 6.5.2. Settings that are not known are ignored. */
 export class PeerSettings {
+  /** False until the first SETTINGS have come. */
+  seen = false;
   maxConcurrentStreams = Number.POSITIVE_INFINITY;
   initialWindow = 65_535;
   headerTableBytes = 4_096;
 
   /** Takes a payload, a multiple of six octets long. */
   apply(bytes: Buffer, start: number, end: number, fromServer: boolean): SettingsRefusal | null {
+    this.seen = true;
     for (let at = start; at < end; at += 6) {
       const value = bytes.readUInt32BE(at + 2);
       switch (bytes.readUInt16BE(at)) {

@@ -39,6 +39,8 @@ import { StreamTable } from './stream-table.ts';
 
 /** What a peer that does not read may make us queue. */
 const maxQueuedBytes = 4 * highWaterBytes;
+/** Requests at a time until the server has said how many it takes: what RFC 9113 (6.5.2) asks it to take at least. */
+const streamsBeforeSettings = 100;
 const pingPayload = Buffer.from('meshdesk');
 
 export class Http2Session implements WireOwner, StreamHost, FrameHost {
@@ -101,7 +103,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
       !this.#goawayReceived &&
       this.#drain === 'no' &&
       this.#wire.writable &&
-      this.streams.size < this.peer.maxConcurrentStreams &&
+      this.streams.size < this.maxOpen &&
       this.streams.nextId < maxWindow
     );
   }
@@ -113,7 +115,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
 
   /** How many requests the server takes at a time (client). */
   get maxOpen(): number {
-    return this.peer.maxConcurrentStreams;
+    return this.peer.seen ? this.peer.maxConcurrentStreams : streamsBeforeSettings;
   }
 
   // --- client ------------------------------------------------------------------------------------------------------
@@ -206,7 +208,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   onEnd(): void {
     this.#peerEnded = true;
     for (const stream of this.streams.all()) {
-      if (!stream.remoteEnded) this.streams.lose(stream, errorCode.cancel, 'connection', !this.isServer);
+      if (!stream.remoteEnded) this.streams.lose(stream, errorCode.cancel, 'connection', false);
     }
     if (this.streams.size === 0) this.#finish();
   }
@@ -337,6 +339,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
       this.fail(errorCode.flowControlError, 'a stream window above 2^31-1');
       return;
     }
+    this.#wasFull ||= !this.isServer && this.streams.size > 0;
     this.#tellRoom();
   }
 
@@ -374,7 +377,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
 
   #remove(stream: Http2Stream): void {
     stream.closed = true;
-    this.#wasFull ||= this.streams.size >= this.peer.maxConcurrentStreams;
+    this.#wasFull ||= this.streams.size >= this.maxOpen;
     this.streams.delete(stream.id);
     this.#tellRoom();
     this.#endIfDone();
