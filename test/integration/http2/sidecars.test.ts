@@ -116,6 +116,40 @@ describe('one connection of a client', () => {
   });
 });
 
+describe('a server that ends connections all the time', () => {
+  it.each([true, false])('costs no request, with a body or without (mesh: %s)', { timeout: 60_000 }, async (mesh) => {
+    const server = createHttp2Server();
+    let sessions = 0;
+    server.on('session', (session) => {
+      let streams = 0;
+      sessions += 1;
+      session.on('error', () => undefined);
+      session.on('stream', (stream) => {
+        streams += 1;
+        stream.on('error', () => undefined);
+        stream.resume();
+        stream.on('end', () => {
+          stream.respond({ ':status': 200 });
+          stream.end('ok');
+        });
+        if (streams === 40) session.close();
+      });
+    });
+    const pair = await start([await listening(server as unknown as Server)], { protocol: 'http2', mesh });
+    const client = open(pair.port);
+    const statuses: unknown[] = [];
+    const worker = async () => {
+      for (let count = 0; count < 100; count += 1) {
+        const answer = await ask(client, { ':method': 'POST', ':path': '/' }, 'a body that must not get lost');
+        statuses.push(answer.headers[':status']);
+      }
+    };
+    await Promise.all(Array.from({ length: 10 }, worker));
+    expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    expect(sessions).toBeGreaterThan(10);
+  });
+});
+
 describe('faults', () => {
   const fault = (action: { kind: 'abort'; httpStatus: number } | { kind: 'delay'; delayMs: number }) => ({
     ...{ id: 'f', service: 'shop.shop', route: null, action, percent: 100, seed: 1, expiresAtMs: null },
