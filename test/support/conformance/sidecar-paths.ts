@@ -7,16 +7,25 @@
  *   pair      client -> sidecar -> mutual TLS -> sidecar of the upstream -> upstream
  */
 import type { SidecarConfig } from '../../../core/model/sidecar-config.ts';
+import type { ControlClient } from '../control-client.ts';
 import { TestCa } from '../test-ca.ts';
 import { emptyConfig, freePort, serviceOf, TestSidecar } from '../test-sidecar.ts';
 
 export const pathNames = ['outbound', 'inbound', 'pair'] as const;
 export type PathName = (typeof pathNames)[number];
 
-export interface SidecarPath {
+/** What a sidecar has to be for this, in whichever process it runs. */
+interface AnySidecar {
+  readonly control: ControlClient;
+  close(): Promise<void>;
+}
+
+type StartSidecar<Sidecar> = (options: { ca?: TestCa; name?: string }) => Promise<Sidecar>;
+
+export interface SidecarPath<Sidecar = AnySidecar> {
   /** Where clients connect. */
   readonly port: number;
-  readonly sidecars: readonly TestSidecar[];
+  readonly sidecars: readonly Sidecar[];
   close(): Promise<void>;
 }
 
@@ -48,16 +57,25 @@ function inboundConfig(listenPort: number, upstreamPort: number, mtls: 'DISABLE'
   });
 }
 
-async function configured(sidecar: TestSidecar, config: SidecarConfig): Promise<TestSidecar> {
+async function configured<Sidecar extends AnySidecar>(sidecar: Sidecar, config: SidecarConfig): Promise<Sidecar> {
   const answer = await sidecar.control.push(config);
   if (answer.type !== 'ack') throw new Error(`the sidecar refused its configuration: ${JSON.stringify(answer)}`);
   return sidecar;
 }
 
-export async function openPath(name: PathName, upstreamPort: number): Promise<SidecarPath> {
-  const sidecars: TestSidecar[] = [];
-  const start = async (config: SidecarConfig, options: Parameters<typeof TestSidecar.start>[0] = {}) => {
-    sidecars.push(await configured(await TestSidecar.start(options), config));
+/** A path through sidecars of this process. */
+export function openPath(name: PathName, upstreamPort: number): Promise<SidecarPath> {
+  return openPathOf(name, upstreamPort, (options) => TestSidecar.start(options));
+}
+
+export async function openPathOf<Sidecar extends AnySidecar>(
+  name: PathName,
+  upstreamPort: number,
+  startSidecar: StartSidecar<Sidecar>,
+): Promise<SidecarPath<Sidecar>> {
+  const sidecars: Sidecar[] = [];
+  const start = async (config: SidecarConfig, options: Parameters<StartSidecar<Sidecar>>[0] = {}) => {
+    sidecars.push(await configured(await startSidecar(options), config));
   };
   const port = await freePort();
   if (name === 'outbound') await start(outboundConfig(port, upstreamPort, false));
