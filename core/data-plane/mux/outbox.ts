@@ -1,3 +1,4 @@
+import { afterDispatch, type DispatchTask } from '../wire/output.ts';
 import type { Wire } from '../wire/wire.ts';
 import { flag, frameType, headerBytes, writeHeader, writeUint32 } from './frame.ts';
 import type { MuxStream } from './stream.ts';
@@ -8,29 +9,19 @@ export const quantumBytes = 16 * 1024 - headerBytes;
 export const batchBytes = 64 * 1024;
 /** What may wait in the wire: nothing that comes later can pass it. */
 const wireLimitBytes = 32 * 1024;
+/** After so many batches without a second open stream, frames leave at the end of the dispatch. */
+const batchesInCompany = 16;
 /** The output buffer of an idle session is given back above this size. */
 const keptBytes = 32 * 1024;
 const firstBytes = 16 * 1024;
 
-/** When frames leave: `soon` at the end of the current callback, `later` at the end of the event loop's turn. */
-export interface FlushSchedule {
-  soon(flush: () => void): void;
-  later(flush: () => void): void;
-}
-
-export const turnSchedule: FlushSchedule = {
-  soon: (flush) => process.nextTick(flush),
-  later: (flush) => setImmediate(flush),
-};
-
 /**
  * What waits to be sent on a session. Frames made in one turn of the event loop leave in one write (one TLS record where
- * they fit): control frames, heads and small bodies in the order in which they were made; then large bodies, a quantum of
+ * they fit), unless one stream at a time is open, which has nobody to wait for: control frames, heads and small bodies in the order in which they were made; then large bodies, a quantum of
  * each stream in turn, as many as fit a batch.
  */
-export class Outbox {
+export class Outbox implements DispatchTask {
   readonly #wire: Wire;
-  readonly #schedule: FlushSchedule;
   #out = Buffer.allocUnsafeSlow(firstBytes);
   #end = 0;
   /** Streams with body bytes that wait, in the order of their turns; `#first` is an index into it. */
@@ -42,13 +33,17 @@ export class Outbox {
   #closed = false;
   /** Body bytes that wait in streams. */
   waitingBytes = 0;
-  /** Only few streams are open: nothing is gained by waiting for other frames. */
-  hurried = true;
+  /** Batches until a single stream is served without waiting for others. */
+  #company = 0;
 
-  constructor(wire: Wire, schedule: FlushSchedule) {
+  constructor(wire: Wire) {
     this.#wire = wire;
-    this.#schedule = schedule;
     wire.sendLimitBytes = wireLimitBytes;
+  }
+
+  /** Several streams are open: what the others send is worth waiting for. */
+  noteCompany(): void {
+    this.#company = batchesInCompany;
   }
 
   get queuedBytes(): number {
@@ -117,6 +112,7 @@ export class Outbox {
     if (this.#end === 0) return;
     const end = this.#end;
     this.#end = 0;
+    if (this.#company > 0) this.#company -= 1;
     this.#blocked = !this.#wire.send(this.#out, 0, end);
     this.#wire.flush();
     if (!this.#blocked && this.#turns.length > this.#first) this.#wake();
@@ -138,14 +134,15 @@ export class Outbox {
   #wake(): void {
     if (this.#scheduled || this.#blocked || this.#closed) return;
     this.#scheduled = true;
-    if (this.hurried) this.#schedule.soon(this.#onTurn);
-    else this.#schedule.later(this.#onTurn);
+    if (this.#company > 0 || !afterDispatch(this)) setImmediate(this.#onTurn);
   }
 
-  readonly #onTurn = () => {
+  afterDispatch(): void {
     this.#scheduled = false;
     this.flush();
-  };
+  }
+
+  readonly #onTurn = () => this.afterDispatch();
 
   /** At least one quantum per batch, or a stream of small messages could hold bodies up for ever. */
   #takeTurns(): void {

@@ -1,10 +1,11 @@
+import { afterDispatch, type DispatchTask } from '../wire/output.ts';
 import type { Wire, WireOwner } from '../wire/wire.ts';
 import { frameType, type HeadInfo, MuxError, type MuxErrorCode } from './frame.ts';
 import { FrameReader } from './frame-reader.ts';
 import { type GoAway, sendGoAway } from './go-away.ts';
 import { defaultLimits, type MuxLimits } from './limits.ts';
 import { Liveness } from './liveness.ts';
-import { type FlushSchedule, Outbox, turnSchedule } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import { Receiver, type ReceivingSession } from './receiver.ts';
 import { leastSettings, type PeerSettings, writeSettings } from './settings.ts';
 import { MuxStream, type MuxStreamOwner, noOwner, type StreamSession } from './stream.ts';
@@ -30,14 +31,13 @@ export interface MuxSessionOptions {
   readonly owner: MuxSessionOwner;
   readonly monotonicMs: () => number;
   readonly limits?: MuxLimits;
-  readonly schedule?: FlushSchedule;
 }
 
 const lastStreamNumber = 0x7fff_ffff;
 /** After an error the connection stays for the peer to read why. */
 const lingerMs = 2_000;
 /** One side of a connection that carries many requests. Takes over `wire`. */
-export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
+export class MuxSession implements WireOwner, StreamSession, ReceivingSession, DispatchTask {
   readonly wire: Wire;
   readonly outbox: Outbox;
   readonly role: 'client' | 'server';
@@ -54,11 +54,11 @@ export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
   #roomNoted = false;
 
   constructor(wire: Wire, options: MuxSessionOptions) {
-    const { role, owner, monotonicMs, limits = defaultLimits, schedule = turnSchedule } = options;
+    const { role, owner, monotonicMs, limits = defaultLimits } = options;
     this.wire = wire;
     this.role = role;
     this.limits = limits;
-    this.outbox = new Outbox(wire, schedule);
+    this.outbox = new Outbox(wire);
     this.#owner = owner;
     this.table = new StreamTable(new WindowLedger(limits), this.outbox);
     this.#liveness = new Liveness(limits, monotonicMs());
@@ -216,7 +216,7 @@ export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
     if (this.#draining && this.table.size === 0) this.#endWhenIdle();
     if (this.#roomNoted) return;
     this.#roomNoted = true;
-    queueMicrotask(this.#tellRoom);
+    if (!afterDispatch(this)) queueMicrotask(() => this.afterDispatch());
   }
 
   credit(stream: MuxStream, bytes: number): void {
@@ -251,10 +251,11 @@ export class MuxSession implements WireOwner, StreamSession, ReceivingSession {
     this.#end();
   }
 
-  readonly #tellRoom = () => {
+  /** Not while a stream's owner is on the stack. */
+  afterDispatch(): void {
     this.#roomNoted = false;
     this.#owner.onRoom();
-  };
+  }
 
   /** Frees the streams at once and tells their owners after the current callback. */
   #end(): void {

@@ -3,9 +3,6 @@ import type { Outbox } from './outbox.ts';
 import type { MuxStream } from './stream.ts';
 import type { WindowLedger } from './window-ledger.ts';
 
-/** Up to this many open streams, frames leave at the end of the callback: there are no others to wait for. */
-const fewStreams = 1;
-
 /** The open streams of a session. Numbers only grow, so a number that is not here has ended or never was. */
 export class StreamTable {
   readonly ledger: WindowLedger;
@@ -32,14 +29,13 @@ export class StreamTable {
     stream.id = id;
     this.ledger.begin(stream);
     this.#streams.set(id, stream);
-    this.#outbox.hurried = this.#streams.size <= fewStreams;
+    if (this.#streams.size > 1) this.#outbox.noteCompany();
   }
 
   /** False when it was not there. */
   remove(stream: MuxStream): boolean {
     if (!this.#streams.delete(stream.id)) return false;
     this.ledger.end(stream);
-    this.#outbox.hurried = this.#streams.size <= fewStreams;
     return true;
   }
 

@@ -85,7 +85,21 @@ export function dispatchNumber(): number {
   return dispatching ? dispatches : 0;
 }
 
+/** Something to do once, at the end of a dispatch; what it sends leaves with the rest. */
+export interface DispatchTask {
+  afterDispatch(): void;
+}
+
+const tasks: DispatchTask[] = [];
+
+/** False outside a dispatch: nothing was noted. */
+export function afterDispatch(task: DispatchTask): boolean {
+  if (dispatching) tasks.push(task);
+  return dispatching;
+}
+
 export function endDispatch(): void {
+  for (let task = tasks.pop(); task !== undefined; task = tasks.pop()) task.afterDispatch();
   dispatching = false;
   if (holder !== null) flushOutput();
 }
