@@ -77,7 +77,7 @@ export class Http2Relay implements RequestServer {
   }
 
   async #open(): Promise<UpstreamSession | null> {
-    if (this.#session?.available === true) return this.#session;
+    if (this.#session?.usable === true) return this.#session;
     this.#ready ??= new Promise((resolve) => {
       const socket = connect({ port: this.#upstreamPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
       socket.once('error', () => resolve());
@@ -167,18 +167,25 @@ class RelayedRequest implements RequestSink, ResponseSink {
   };
 
   start(): void {
-    const round = this.#round;
-    void this.#open().then((session) => {
-      if (round !== this.#round) return;
-      const stream = this.busy ? (session?.open(this, 'http/2') ?? null) : null;
-      if (stream === null) {
-        this.#client.answer({ status: 503, flag: 'UF', body: 'no upstream' });
-        this.#end();
-        return;
-      }
-      this.#stream = stream;
-      for (const step of this.#queued.splice(0)) step(stream);
-    });
+    void this.#begin(this.#round);
+  }
+
+  async #begin(round: number): Promise<void> {
+    const session = await this.#open();
+    if (round !== this.#round || !this.busy) return;
+    const stream = session?.open(this, 'http/2') ?? null;
+    if (stream === null && session !== null) {
+      // As many requests as the server takes are under way.
+      setImmediate(() => void this.#begin(round));
+      return;
+    }
+    if (stream === null) {
+      this.#client.answer({ status: 503, flag: 'UF', body: 'no upstream' });
+      this.#end();
+      return;
+    }
+    this.#stream = stream;
+    for (const step of this.#queued.splice(0)) step(stream);
   }
 
   body(bytes: Buffer, start: number, end: number, isLast = false): void {
