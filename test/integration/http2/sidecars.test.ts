@@ -8,6 +8,7 @@ import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { promisify } from 'node:util';
 import * as grpc from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
+import { findInPath } from '../../../core/control-plane/runtime/node-program.ts';
 import { type PairOptions, type SidecarPair, startSidecarPair } from '../../support/declared-pair.ts';
 import { eventually } from '../../support/eventually.ts';
 import { call, connectShop, GrpcShop } from '../../support/grpc-shop.ts';
@@ -315,7 +316,7 @@ describe('where the two ends speak different protocols', () => {
 describe('programs', () => {
   const run = promisify(execFile);
 
-  it('serves curl with prior knowledge', async () => {
+  it.skipIf(findInPath('curl') === null)('serves curl with prior knowledge', async () => {
     const server = createHttp2Server((incoming, response) => {
       response.setHeader('x-version', incoming.httpVersion);
       response.end(`hello ${incoming.url}`);
@@ -328,14 +329,18 @@ describe('programs', () => {
     expect(stdout).toContain('hello /a?b=c');
   });
 
-  it('serves h2load: many connections, many streams, uploads', { timeout: 60_000 }, async () => {
-    const server = createHttp2Server((incoming, response) => {
-      incoming.resume();
-      incoming.on('end', () => response.end('x'.repeat(2_000)));
-    });
-    const pair = await start([await listening(server as unknown as Server)]);
-    const url = `http://127.0.0.1:${pair.port}/`;
-    const { stdout } = await run('h2load', ['-n', '3000', '-c', '10', '-m', '20', '-d', 'package.json', url]);
-    expect(stdout).toContain('3000 succeeded, 0 failed, 0 errored, 0 timeout');
-  });
+  it.skipIf(findInPath('h2load') === null)(
+    'serves h2load: many connections, many streams, uploads',
+    { timeout: 60_000 },
+    async () => {
+      const server = createHttp2Server((incoming, response) => {
+        incoming.resume();
+        incoming.on('end', () => response.end('x'.repeat(2_000)));
+      });
+      const pair = await start([await listening(server as unknown as Server)]);
+      const url = `http://127.0.0.1:${pair.port}/`;
+      const { stdout } = await run('h2load', ['-n', '3000', '-c', '10', '-m', '20', '-d', 'package.json', url]);
+      expect(stdout).toContain('3000 succeeded, 0 failed, 0 errored, 0 timeout');
+    },
+  );
 });
