@@ -36,19 +36,20 @@ export function sendAnswer(session: Http2Session, stream: Http2Stream, answer: M
   if (end < bytes.length) stream.sendContent(bytes, end, bytes.length, true);
 }
 
-function writeGrpcAnswer({ status, flag, body }: MeshAnswer): Buffer {
+function writeGrpcAnswer({ status, flag, body, headers = [] }: MeshAnswer): Buffer {
   const grpcStatus = status === 200 ? 0 : (grpcStatuses[status] ?? unknown);
   let head = `HTTP/1.1 200 OK\r\nserver: meshdesk\r\ncontent-type: application/grpc\r\ngrpc-status: ${grpcStatus}\r\n`;
   const message = encodeMessage(body.trimEnd());
   if (message !== '') head += `grpc-message: ${message}\r\n`;
   if (flag !== '') head += `x-mesh-error: ${flag}\r\n`;
+  for (const [name, value] of headers) head += `${name}: ${value}\r\n`;
   return Buffer.from(`${head}\r\n`, 'latin1');
 }
 
 /** Percent-encoding of gRPC's Status-Message: everything but printable ASCII, and the percent sign. */
 function encodeMessage(text: string): string {
   let encoded = '';
-  for (const octet of Buffer.from(text)) {
+  for (const octet of Buffer.from(text, 'latin1')) {
     const isPlain = octet >= 32 && octet <= 126 && octet !== 37;
     encoded += isPlain ? String.fromCharCode(octet) : `%${octet.toString(16).toUpperCase().padStart(2, '0')}`;
   }
