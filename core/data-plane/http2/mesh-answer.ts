@@ -1,6 +1,7 @@
 import { createHttpCodec } from '../http/head-parser.ts';
 import { writeAnswer } from '../http/local-answer.ts';
 import type { MeshAnswer } from '../http/streams.ts';
+import { errorCode } from './protocol.ts';
 import type { Http2Session } from './session.ts';
 import type { Http2Stream } from './stream.ts';
 
@@ -30,7 +31,11 @@ export interface AnswerTo {
  */
 export function sendAnswer(session: Http2Session, stream: Http2Stream, answer: MeshAnswer, to: AnswerTo): void {
   const bytes = to.isGrpc ? writeGrpcAnswer(answer) : writeAnswer({ ...answer, connection: null, headOnly: to.isHead });
-  if (codec.parseResponse(bytes, 0, bytes.length) !== 'complete') throw new Error('an answer that is no response');
+  if (codec.parseResponse(bytes, 0, bytes.length) !== 'complete') {
+    // A header that a rule adds does not fit into a head.
+    stream.reset(errorCode.internalError);
+    return;
+  }
   const { end } = codec.response;
   session.respond(stream, bytes, codec.response, end === bytes.length);
   if (end < bytes.length) stream.sendContent(bytes, end, bytes.length, true);

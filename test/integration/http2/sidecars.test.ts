@@ -151,6 +151,21 @@ describe('a server that ends connections all the time', () => {
   });
 });
 
+it('answers CONNECT and heads that are too large itself', async () => {
+  const [shop] = await startShops(1);
+  const pair = await start([shop?.port ?? 0], { protocol: 'http2' });
+  const client = open(pair.port);
+  const tunnel = client.request({ ':method': 'CONNECT', ':authority': 'shop:80' });
+  tunnel.on('error', () => undefined);
+  expect((await once(tunnel, 'response'))[0]).toMatchObject({ ':status': 405 });
+  const many = Object.fromEntries(Array.from({ length: 150 }, (_, index) => [`x-${index}`, 'v']));
+  expect((await ask(client, { ':path': '/', ...many })).headers).toMatchObject({
+    ':status': 431,
+    'x-mesh-error': 'DPE',
+  });
+  expect((await ask(client, { ':path': '/' })).headers[':status']).not.toBe(431);
+});
+
 describe('faults', () => {
   const fault = (action: { kind: 'abort'; httpStatus: number } | { kind: 'delay'; delayMs: number }) => ({
     ...{ id: 'f', service: 'shop.shop', route: null, action, percent: 100, seed: 1, expiresAtMs: null },
