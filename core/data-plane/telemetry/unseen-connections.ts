@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import type { ListenerConfig } from '../../model/sidecar-config.ts';
 
 /** What tells this sidecar's sockets from the application's. */
@@ -8,36 +8,51 @@ export interface OwnSockets {
   readonly inboundPort: number;
 }
 
-interface SocketRow {
-  readonly local: string;
-  readonly localAddress: string;
-  readonly localPort: number;
-  readonly remote: string;
-  readonly remoteAddress: string;
-  readonly uid: number;
-}
-
-const established = '01';
+/** Local and remote end, and user, of a connection that is established (state 01). */
+const establishedRow = /^\s*\d+: ([0-9A-F]+:[0-9A-F]{4}) ([0-9A-F]+:[0-9A-F]{4}) 01(?: +\S+){3} +(\d+) /i;
 
 /**
- * Established connections of the namespace that do not pass the sidecar: those opened before the redirect rules came.
- * `tables` are the contents of /proc/net/tcp and tcp6.
+ * Counts established connections of the namespace that do not pass the sidecar: those opened before the redirect rules
+ * came. Takes the contents of /proc/net/tcp and tcp6, which may be large, in pieces of any size.
  *
  * A redirected outbound connection looks, in the application's row, as if it led to its original destination; but the
  * sidecar has a row on its outbound port whose remote end is the application's local one.
  */
-export function countUnseen(tables: readonly string[], own: OwnSockets): number {
-  const rows = tables.flatMap((table) => parseTable(table));
-  const seen = new Set<string>();
-  for (const row of rows) if (row.localPort === own.outboundPort) seen.add(row.remote);
-  let count = 0;
-  for (const row of rows) {
-    if (row.uid === own.uid || row.localPort === own.outboundPort || row.localPort === own.inboundPort) continue;
-    // Both ends in this namespace: loopback, or the sidecar's connection to the application on its own address.
-    if (isLoopback(row.remoteAddress) || row.localAddress === row.remoteAddress) continue;
-    if (!seen.has(row.local)) count += 1;
+export class UnseenCount {
+  readonly #own: OwnSockets;
+  /** Local ends of applications that the sidecar has at its outbound port. */
+  readonly #seen = new Set<string>();
+  readonly #candidates: string[] = [];
+  #line = '';
+
+  constructor(own: OwnSockets) {
+    this.#own = own;
   }
-  return count;
+
+  take(piece: string): void {
+    const lines = `${this.#line}${piece}`.split('\n');
+    this.#line = lines.pop() ?? '';
+    for (const line of lines) this.#row(line);
+  }
+
+  get count(): number {
+    let count = 0;
+    for (const local of this.#candidates) if (!this.#seen.has(local)) count += 1;
+    return count;
+  }
+
+  #row(line: string): void {
+    const [, localText, remoteText, uid] = establishedRow.exec(line) ?? [];
+    if (localText === undefined || remoteText === undefined) return;
+    const { uid: ownUid, outboundPort, inboundPort } = this.#own;
+    const local = toEnd(localText);
+    const remote = toEnd(remoteText);
+    if (local.port === outboundPort) this.#seen.add(`${remote.address}:${remote.port}`);
+    if (Number(uid) === ownUid || local.port === outboundPort || local.port === inboundPort) return;
+    // Both ends in this namespace: loopback, or the sidecar's connection to the application on its own address.
+    if (isLoopback(remote.address) || local.address === remote.address) return;
+    this.#candidates.push(`${local.address}:${local.port}`);
+  }
 }
 
 /** The count as of the last refresh, so that a report need not wait for the kernel's tables. */
@@ -70,10 +85,9 @@ export class UnseenConnections {
       return;
     }
     this.#isReading = true;
-    void readTables().then((tables) => {
-      const size = tables.reduce((sum, table) => sum + table.length, 0);
-      this.#pause = pauseAfter(size);
-      this.#latest = tables.length === 0 ? null : countUnseen(tables, { ...listeners, uid: process.getuid?.() ?? -1 });
+    void readTables({ ...listeners, uid: process.getuid?.() ?? -1 }).then((read) => {
+      this.#pause = read === null ? 0 : pauseAfter(read.size);
+      this.#latest = read === null ? null : read.count;
       this.#isReading = false;
     });
   }
@@ -84,33 +98,28 @@ export function pauseAfter(size: number): number {
   return Math.min(60, Math.floor(size / (128 * 1024)));
 }
 
-/** Empty: this is no Linux, or /proc is hidden. */
-async function readTables(): Promise<string[]> {
-  const read = (name: string) => readFile(`/proc/self/net/${name}`, 'latin1').catch(() => null);
-  const tcp = await read('tcp');
-  if (tcp === null) return [];
+/** `null`: this is no Linux, or /proc is hidden. */
+async function readTables(own: OwnSockets): Promise<{ count: number; size: number } | null> {
+  const unseen = new UnseenCount(own);
+  const tcp = await readTable('tcp', unseen);
+  if (tcp === null) return null;
   // Without IPv6 there is no tcp6.
-  const tcp6 = await read('tcp6');
-  return tcp6 === null ? [tcp] : [tcp, tcp6];
+  const tcp6 = (await readTable('tcp6', unseen)) ?? 0;
+  return { count: unseen.count, size: tcp + tcp6 };
 }
 
-function parseTable(table: string): SocketRow[] {
-  const rows: SocketRow[] = [];
-  for (const line of table.split('\n')) {
-    const [, local, remote, state, , , , uid] = line.trim().split(/\s+/);
-    if (state !== established || local === undefined || remote === undefined) continue;
-    const at = toEnd(local);
-    const to = toEnd(remote);
-    rows.push({
-      local: `${at.address}:${at.port}`,
-      localAddress: at.address,
-      localPort: at.port,
-      remote: `${to.address}:${to.port}`,
-      remoteAddress: to.address,
-      uid: Number(uid),
-    });
+/** Resolves with its size in characters; `null`: it cannot be read. */
+async function readTable(name: string, unseen: UnseenCount): Promise<number | null> {
+  let size = 0;
+  try {
+    for await (const piece of createReadStream(`/proc/self/net/${name}`, { encoding: 'latin1' })) {
+      unseen.take(String(piece));
+      size += String(piece).length;
+    }
+    return size;
+  } catch {
+    return null; // not this system, or not to be seen
   }
-  return rows;
 }
 
 /** `0100007F:3A99` -> address as hex in the kernel's byte order, v4-mapped ones as IPv4, and the port. */
