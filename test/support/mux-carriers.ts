@@ -65,6 +65,7 @@ export class SeenRequest {
   refusal: string | null = null;
   gone: CancelReason | null = null;
   drains = 0;
+  stalled = false;
   readonly #sink: ScriptedSink;
 
   constructor(sink: ScriptedSink) {
@@ -152,6 +153,7 @@ class ScriptedSink implements RequestSink {
   }
 
   bodyStalled(): void {
+    this.#request.stalled = true;
     this.finish();
   }
 

@@ -1,6 +1,7 @@
 import type { EdgeRecorder } from '../connection.ts';
 import type { HeadFields, HttpCodec, ResponseHead } from '../http/codec.ts';
 import { composeResponseHead, type ResponseEdit, responseHeadRoom } from '../http/head-writer.ts';
+import { bodyStallMs } from '../http/limits.ts';
 import { writeAnswer } from '../http/local-answer.ts';
 import { isHead } from '../http/request-method.ts';
 import type { BodyForm, CancelReason, ClientStream, MeshAnswer, RequestSink } from '../http/streams.ts';
@@ -36,6 +37,9 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
   #isPaused = false;
   /** Received while paused. */
   #owedBytes = 0;
+  /** Something of the request has come since the last tick. */
+  #heard = false;
+  #quietSinceMs = 0;
 
   /** `protocol`: what the client beyond the other sidecar speaks, for all streams that this object serves. */
   constructor(protocol: 'http/1.1' | 'http/2', parts: ClientStreamParts) {
@@ -53,6 +57,17 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
     this.#tunnel = false;
     this.#isPaused = false;
     this.#owedBytes = 0;
+    this.#heard = true;
+  }
+
+  /** About once a second: the other sidecar must not leave us waiting for the rest of a body. */
+  tick(nowMs: number): void {
+    if (this.#heard || this.#isPaused || this.#body.done) {
+      this.#heard = false;
+      this.#quietSinceMs = nowMs;
+    } else if (nowMs - this.#quietSinceMs >= bodyStallMs) {
+      this.#sink?.bodyStalled();
+    }
   }
 
   /** The exchange is over. What is left of the request is of no use to anybody; queued parts of the answer still leave. */
@@ -156,6 +171,7 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
   }
 
   onData(bytes: Buffer, start: number, end: number): void {
+    this.#heard = true;
     this.#note(end - start);
     const sink = this.#sink;
     if (sink === null) return;

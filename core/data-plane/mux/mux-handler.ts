@@ -52,7 +52,7 @@ export class MuxHandler implements ConnectionHandler {
       if (this.#connections.size === 0) this.#stopTicking();
     });
     this.#connections.add(connection);
-    this.#timer ??= setInterval(() => this.#tick(), tickEveryMs).unref();
+    this.#timer ??= setInterval(() => this.tick(this.#options.monotonicMs()), tickEveryMs).unref();
     if (this.#draining) connection.session.drain();
   }
 
@@ -79,9 +79,9 @@ export class MuxHandler implements ConnectionHandler {
     this.#stopTicking();
   }
 
-  #tick(): void {
-    const nowMs = this.#options.monotonicMs();
-    for (const { session } of [...this.#connections]) session.tick(nowMs);
+  /** About once a second. */
+  tick(nowMs: number): void {
+    for (const connection of [...this.#connections]) connection.tick(nowMs);
   }
 
   #stopTicking(): void {
@@ -99,6 +99,7 @@ class MuxConnection implements MuxSessionOwner {
   readonly #onClosed: () => void;
   /** Objects that serve no stream just now, by the protocol of the clients beyond. */
   readonly #idle: Record<MuxClientStream['protocol'], MuxClientStream[]> = { 'http/1.1': [], 'http/2': [] };
+  readonly #serving = new Set<MuxClientStream>();
   readonly #parts: ClientStreamParts;
 
   constructor(socket: Socket, context: DownstreamContext, options: MuxHandlerOptions, onClosed: () => void) {
@@ -113,11 +114,17 @@ class MuxConnection implements MuxSessionOwner {
       monotonicMs,
       recorder: this.#recorder,
       onFree: (client) => {
+        this.#serving.delete(client);
         const idle = this.#idle[client.protocol];
         if (idle.length < maxIdleClients) idle.push(client);
       },
     };
     this.session = new MuxSession(openWire(socket, noOwner), { role: 'server', owner: this, monotonicMs, limits });
+  }
+
+  tick(nowMs: number): void {
+    this.session.tick(nowMs);
+    for (const client of [...this.#serving]) client.tick(nowMs);
   }
 
   onReady(): void {
@@ -135,6 +142,7 @@ class MuxConnection implements MuxSessionOwner {
   onStream(stream: MuxStream, info: HeadInfo): MuxStreamOwner {
     const protocol = info.http2 ? 'http/2' : 'http/1.1';
     const client = this.#idle[protocol].pop() ?? this.#createClient(protocol);
+    this.#serving.add(client);
     client.serve(stream);
     return client;
   }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createHttpCodec } from '../../../core/data-plane/http/head-parser.ts';
+import { bodyStallMs } from '../../../core/data-plane/http/limits.ts';
 import { eventually } from '../../support/eventually.ts';
 import { CarrierPair, SeenAnswer } from '../../support/mux-carriers.ts';
 
@@ -321,6 +322,19 @@ describe('a slow side between sidecars', () => {
     request?.client.resumeRequest();
     await eventually('the rest', () => request?.body.length === 100_001);
     expect(answer.drains).toBe(1);
+  });
+});
+
+describe('a stalled sidecar', () => {
+  it('is not waited for for ever in the middle of a body', async () => {
+    pair.request('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n', { body: 'part', isLast: false });
+    await eventually('the request', () => pair.script.requests[0]?.body === 'part');
+    pair.handler.tick(performance.now());
+    pair.handler.tick(performance.now() + bodyStallMs - 1_000);
+    expect(pair.script.requests[0]?.stalled).toBe(false);
+    pair.handler.tick(performance.now() + bodyStallMs + 1_000);
+    expect(pair.script.requests[0]?.stalled).toBe(true);
+    await eventually('nothing left', () => pair.session.active === 0);
   });
 });
 

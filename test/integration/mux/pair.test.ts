@@ -93,6 +93,17 @@ describe('two sidecars', () => {
     expect(pair.meshConnections).toBe(1);
   });
 
+  it('open another connection for more requests than one takes', async () => {
+    const waiting: (() => void)[] = [];
+    const pair = await startPair((_, response) => waiting.push(() => response.end('late')));
+    const answers = Array.from({ length: 1_100 }, () => ask(pair.outboundPort));
+    await eventually('all requests at the application', () => waiting.length === 1_100, 20_000);
+    for (const go of waiting) go();
+    expect(new Set((await Promise.all(answers)).map(({ body }) => body))).toEqual(new Set(['late']));
+    await eventually('the report', () => pair.meshConnections > 1);
+    expect(pair.meshConnections).toBe(2);
+  });
+
   it('carry 64 MB both ways unchanged while small requests pass by', async () => {
     const pair = await startPair((incoming, response) => {
       if (incoming.url === '/small') {
