@@ -12,6 +12,8 @@ export interface RequestHandlers extends Omit<ConnectionHandler, 'serve'> {
   readonly http: ConnectionHandler;
   readonly http2: ConnectionHandler;
   readonly mux: MuxHandler;
+  /** A configuration has come into force. */
+  configured(): void;
 }
 
 /** `carriers` of the options come from here. */
@@ -39,6 +41,7 @@ export function createRequestHandlers(
     http,
     http2,
     mux,
+    configured: () => http.configured(),
     get active() {
       return handlers.reduce((sum, { active }) => sum + active, 0);
     },

@@ -19,7 +19,7 @@ import { createLogger, type Logger, type LogLevel, toMessage } from './logger.ts
 import { limitsFor, openFilesLimit } from './overload/open-files.ts';
 import { Overload } from './overload/overload.ts';
 import { OverloadWatch } from './overload/overload-watch.ts';
-import { createRequestHandlers } from './request-handlers.ts';
+import { createRequestHandlers, type RequestHandlers } from './request-handlers.ts';
 import { TcpHandler } from './tcp/tcp-handler.ts';
 import { ProcessFigures } from './telemetry/process-figures.ts';
 import { Telemetry } from './telemetry/telemetry.ts';
@@ -107,7 +107,8 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     void save();
   };
 
-  const effects = { clock, lease, identity, configuration, listeners, drain, telemetry, unseen, udp, logger, save };
+  const traffic = { configuration, requests, listeners, drain };
+  const effects = { clock, lease, identity, ...traffic, telemetry, unseen, udp, logger, save };
   const control = new ControlServer(toEffects(options.program, effects), logger);
   forwardLog = (level, message) => control.log(level, message);
   await control.listen(options.socketPath);
@@ -132,6 +133,7 @@ interface Parts {
   readonly lease: FaultLease;
   readonly identity: WorkloadIdentity;
   readonly configuration: Configuration;
+  readonly requests: Pick<RequestHandlers, 'configured'>;
   readonly listeners: ListenerSet;
   readonly drain: Drain;
   readonly telemetry: Telemetry;
@@ -156,7 +158,8 @@ function takeFigures({ figures, unseen, udp, overload }: FigureSources, connecti
 
 /** What each message of the control plane does, part by part. */
 function toEffects(program: string, parts: Parts): ControlEffects {
-  const { clock, lease, identity, configuration, listeners, drain, telemetry, unseen, udp, logger, save } = parts;
+  const { clock, lease, identity, configuration, requests, listeners, drain, telemetry, unseen, udp, logger, save } =
+    parts;
   return {
     program,
     revision: () => configuration.revision,
@@ -172,6 +175,7 @@ function toEffects(program: string, parts: Parts): ControlEffects {
     },
     push: async (next) => {
       await configuration.apply(next);
+      requests.configured();
       lease.arm();
       await save();
     },

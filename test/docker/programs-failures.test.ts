@@ -90,7 +90,10 @@ describe.skipIf(postgresDir === null)('what is under way when a part fails', () 
       await shop.operate('websocket', 'server', 2),
       await shop.operate('grpc', 'server', 2),
     ];
-    for (const operation of short) expect(await operation.outcome()).toMatchObject({ outcome: 'complete' });
+    for (const operation of short) {
+      const ended = await operation.outcome();
+      expect(ended, JSON.stringify(ended)).toMatchObject({ outcome: 'complete' });
+    }
     expect((await shop.securedEdge(mesh.client, 'server')).mtls).toBe('closed');
     await eventually('the server serves nothing any more', async () => {
       const open = await openAtServer();

@@ -54,6 +54,8 @@ export interface HttpHandlerOptions {
 export interface HttpHandler extends ConnectionHandler {
   /** Takes the requests of other carriers. */
   readonly requests: RequestServer;
+  /** A configuration has come into force. */
+  configured(): void;
 }
 
 /** `closeAll()` also ends the connections to servers; the handler may go on serving afterwards. */
@@ -96,6 +98,7 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   const parts: DownstreamParts = { codec, clock, telemetry, connector, config, requests, lingerMs, isDraining };
   return {
     requests,
+    configured: () => upstreams.retain(config().source.services),
     get active() {
       return connections.size;
     },

@@ -1,3 +1,4 @@
+import type { Endpoint, ServiceConfig } from '../../model/sidecar-config.ts';
 import type { TelemetrySink, UpstreamConnector, UpstreamTarget } from '../connection.ts';
 import { UpstreamError } from '../connection.ts';
 import { toMessage } from '../logger.ts';
@@ -13,6 +14,10 @@ export interface UpstreamsOptions {
   readonly carriers: readonly UpstreamCarrier[];
   /** A connection was opened: `tick` is needed from now on. */
   readonly onOpened?: () => void;
+}
+
+function toIdentity({ id, address, mesh, spiffeId }: Endpoint): string {
+  return `${id} ${address} ${mesh ? spiffeId : ''}`;
 }
 
 const lostAtOnce = new UpstreamError({ kind: 'reset', message: 'the connection was closed at once' });
@@ -88,6 +93,19 @@ export class Upstreams {
     if (index < 0) return;
     state.waiters.splice(index, 1);
     while (state.dials.length > state.wantedDials) state.dials.pop()?.abort();
+  }
+
+  /**
+   * A new configuration: connections to endpoints that it has no more, or has otherwise, take no new requests. An endpoint
+   * that went and came back is another one, even at the same address: what was open to the old one leads nowhere.
+   */
+  retain(services: readonly ServiceConfig[]): void {
+    const known = new Set(services.flatMap(({ endpoints }) => endpoints.map(toIdentity)));
+    for (const state of this.#all()) {
+      const { endpoint } = state.endpoint;
+      // An address that belongs to no service is none of the configuration's.
+      if (endpoint.id !== '' && !known.has(toIdentity(endpoint))) state.retireAll();
+    }
   }
 
   /** About once a second. */
