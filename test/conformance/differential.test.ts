@@ -45,7 +45,7 @@ for (const name of peerNames) {
       test(`${subject}: ${name} behind the sidecar understands what was meant`, async () => {
         const unlike: (Comparison & { name: string })[] = [];
         for (const listed of cases) {
-          const comparison = await sendCase(listed, sidecars.port, peer);
+          const comparison = await sendCase(listed, sidecars.port, peer, 10_000);
           // It may refuse what it does not like; it must not make anything else of it.
           const allowed: Verdict[] = listed.outcome === 'refused' ? ['refuses'] : ['forwards', 'refuses'];
           if (!allowed.includes(comparison.verdict)) unlike.push({ name: listed.name, ...comparison });
@@ -56,7 +56,12 @@ for (const name of peerNames) {
       test(`${subject}: where ${name} differs from the sidecar, the reason is known`, async () => {
         const unexplained: Difference[] = [];
         for (const listed of cases) {
-          const difference = differenceOf(name, subject, listed, (await sendCase(listed, peer.port, peer)).verdict);
+          const difference = differenceOf(
+            name,
+            subject,
+            listed,
+            (await sendCase(listed, peer.port, peer, 1_000)).verdict,
+          );
           if (difference === null) continue;
           differences.push(difference);
           if (reasonFor(difference) === null) unexplained.push(difference);

@@ -14,9 +14,6 @@ const first = 'GET /first HTTP/1.1\r\nHost: orders\r\n\r\n';
 const smuggled = 'GET /smuggled HTTP/1.1\r\nHost: orders\r\n\r\n';
 const watch = 'GET /watch HTTP/1.1\r\nHost: orders\r\nConnection: close\r\n\r\n';
 const ownTargets = new Set(['/first', '/smuggled', '/watch']);
-/** How long a peer may take to answer, or to close; one that does neither waits for more. */
-const patienceMs = 250;
-
 export interface Comparison {
   readonly verdict: Verdict;
   readonly meant: readonly Seen[];
@@ -37,8 +34,11 @@ function isPartOf(seen: readonly Seen[], meant: readonly Seen[]): boolean {
   });
 }
 
-/** Sends a case, behind a first request, to whatever listens at `port`, and asks the peer what it understood. */
-export async function sendCase(listed: RequestCase, port: number, peer: Peer): Promise<Comparison> {
+/**
+ * Sends a case, behind a first request, to whatever listens at `port`, and asks the peer what it understood. Whoever neither
+ * answers nor closes within `patienceMs` waits for more.
+ */
+export async function sendCase(listed: RequestCase, port: number, peer: Peer, patienceMs: number): Promise<Comparison> {
   peer.forget();
   const isRefused = listed.outcome === 'refused';
   const rest = listed.send + (isRefused ? smuggled : '');
