@@ -90,7 +90,9 @@ function findPostgres() {
 /** Proxies that the sidecar is compared with; servers are not in everybody's PATH. */
 function findPeers() {
   const missing = ['nginx', 'haproxy'].filter((name) => onPath(name) === null && !existsSync(join('/usr/sbin', name)));
-  return missing.length === 0 ? { ok: true, path: null } : { ok: false, reason: `there is no ${missing.join(', no ')}` };
+  return missing.length === 0
+    ? { ok: true, path: null }
+    : { ok: false, reason: `there is no ${missing.join(', no ')}` };
 }
 
 /** @returns {Promise<Record<'docker' | 'browser' | 'electron' | 'istio' | 'programs' | 'peers', Part>>} */

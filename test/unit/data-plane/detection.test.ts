@@ -54,7 +54,7 @@ class Client extends Duplex {
 }
 
 interface Served {
-  readonly by: Verdict;
+  readonly by: Verdict | 'mux';
   readonly head: string;
   readonly serverName: string | undefined;
 }
@@ -62,7 +62,7 @@ interface Served {
 /** The real intake with handlers that note what they are given. */
 function startIntake(expectation: Expectation) {
   const served: Served[] = [];
-  const handler = (by: Verdict): ConnectionHandler => ({
+  const handler = (by: Served['by']): ConnectionHandler => ({
     serve: (_socket, head, context) =>
       served.push({ by, head: head.toString('latin1'), serverName: context.serverName }),
     active: 0,
