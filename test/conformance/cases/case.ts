@@ -36,7 +36,7 @@ export interface RequestCase {
   readonly statuses?: readonly number[];
   /** The head is valid and may be on its way already when the body turns out to be broken. */
   readonly begins?: boolean;
-  /** The first bytes are none of HTTP's: such a connection is HTTP only because a request came before. */
+  /** As the first bytes of a connection these are another protocol's, which passes by its own rules. */
   readonly unrecognised?: boolean;
 }
 
@@ -61,7 +61,7 @@ export function unfinished(name: string, rule: string, send: string): RequestCas
   return { name, rule, send, outcome: 'unfinished' };
 }
 
-/** As the first thing on a connection this is no HTTP, so that it passes as TCP; behind a request it has to be refused. */
+/** Another protocol's when it comes first on a connection; behind a request it has to be refused. */
 export function unrecognised(listed: RequestCase): RequestCase {
   return { ...listed, unrecognised: true };
 }

@@ -102,7 +102,7 @@ export const targetForms: readonly RequestCase[] = [
   ),
 ];
 
-/** As the first bytes of a connection these are not taken for HTTP: no URL scheme that HTTP is known to be asked with. */
+/** At an undeclared port these first bytes would not be taken for HTTP. */
 export const rareTargetForms: readonly RequestCase[] = [
   refused('a target without a slash', rule, line('GET a HTTP/1.1')),
   refused('a target with a dot in front', rule, line('GET ../a HTTP/1.1')),
@@ -114,4 +114,4 @@ export const rareTargetForms: readonly RequestCase[] = [
   refused('a scheme with one slash', absolute, line('GET http:/orders HTTP/1.1')),
   refused('@ as target', rule, line('GET @orders/ HTTP/1.1')),
   normalised('another scheme', absolute, line('GET ftp://orders/a HTTP/1.1'), asOrigin('/a')),
-].map((listed) => ({ ...listed, unrecognised: true }));
+];
