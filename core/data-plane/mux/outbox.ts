@@ -1,7 +1,6 @@
 import { afterDispatch, type DispatchTask } from '../wire/output.ts';
 import type { Wire } from '../wire/wire.ts';
 import { flag, frameType, headerBytes, writeHeader, writeUint32 } from './frame.ts';
-import type { MuxStream } from './stream.ts';
 
 /** A DATA frame carries this much at most, so that a large body never holds a small message up for long. */
 export const quantumBytes = 16 * 1024 - headerBytes;
@@ -15,17 +14,24 @@ const batchesInCompany = 16;
 const keptBytes = 32 * 1024;
 const firstBytes = 16 * 1024;
 
+/** A stream with bytes to send, waiting for its turn. */
+interface SendingStream {
+  hasTurn: boolean;
+  readonly canSend: boolean;
+  sendQuantum(most: number): void;
+}
+
 /**
  * What waits to be sent on a session. Frames made in one turn of the event loop leave in one write (one TLS record where
- * they fit), unless one stream at a time is open, which has nobody to wait for: control frames, heads and small bodies in the order in which they were made; then large bodies, a quantum of
- * each stream in turn, as many as fit a batch.
+ * they fit), unless one stream at a time is open, which has nobody to wait for. First control frames, heads and small
+ * bodies in the order in which they were made; then large bodies, a quantum of each stream in turn, as many as fit a batch.
  */
 export class Outbox implements DispatchTask {
   readonly #wire: Wire;
   #out = Buffer.allocUnsafeSlow(firstBytes);
   #end = 0;
   /** Streams with body bytes that wait, in the order of their turns; `#first` is an index into it. */
-  #turns: MuxStream[] = [];
+  #turns: SendingStream[] = [];
   #first = 0;
   #scheduled = false;
   /** The wire asked us to wait for `drained`. */
@@ -92,7 +98,7 @@ export class Outbox implements DispatchTask {
   }
 
   /** Gives `stream`, which has bytes and a window to send them, its place in the round. */
-  enqueue(stream: MuxStream): void {
+  enqueue(stream: SendingStream): void {
     if (stream.hasTurn) return;
     stream.hasTurn = true;
     this.#turns.push(stream);

@@ -1,5 +1,5 @@
 import type { EdgeRecorder } from '../connection.ts';
-import type { HeadFields, RequestHead, ResponseHead } from '../http/codec.ts';
+import type { HeadFields, HttpCodec, RequestHead, ResponseHead } from '../http/codec.ts';
 import { composeRequestHead, requestHeadRoom } from '../http/head-writer.ts';
 import { isConnect, isHead } from '../http/request-method.ts';
 import type { BodyForm, CancelReason, RequestEdit, ResponseSink, ServerStream } from '../http/streams.ts';
@@ -7,9 +7,17 @@ import { BodyReader, codingOf, type TakeBody } from './body-reader.ts';
 import { bodyCoding, type HeadInfo, headInfo, type MuxErrorCode } from './frame.ts';
 import { toReason } from './reset-codes.ts';
 import { type MuxStream, type MuxStreamOwner, noOwner } from './stream.ts';
-import type { MuxUpstreamSession } from './upstream-carrier.ts';
 
 const noBytes = Buffer.alloc(0);
+
+/** What a server stream needs of its session. */
+interface StreamSource {
+  readonly recorder: EdgeRecorder | null;
+  readonly codec: HttpCodec;
+  openStream(owner: MuxServerStream): MuxStream;
+  rest(stream: MuxServerStream): void;
+  unreserve(leaves: boolean): void;
+}
 
 /**
  * One request to another sidecar. What comes back is parsed as strictly as what any server answers. The object serves one
@@ -17,7 +25,7 @@ const noBytes = Buffer.alloc(0);
  */
 export class MuxServerStream implements ServerStream, MuxStreamOwner {
   reused = false;
-  readonly #upstream: MuxUpstreamSession;
+  readonly #upstream: StreamSource;
   #http2 = false;
   readonly #body = new BodyReader();
   /** `null` once the exchange has heard the last. */
@@ -35,7 +43,7 @@ export class MuxServerStream implements ServerStream, MuxStreamOwner {
   /** Received while paused. */
   #owedBytes = 0;
 
-  constructor(upstream: MuxUpstreamSession) {
+  constructor(upstream: StreamSource) {
     this.#upstream = upstream;
   }
 
