@@ -41,7 +41,7 @@ export function ConfigView() {
       padded={false}
       toolbar={
         <>
-          <span className="hint ellipsis">{countFindings(findings) || (query.data ? 'nothing to object to' : '')}</span>
+          <span className="hint ellipsis">{countFindings(findings) || (file ? 'nothing to object to' : '')}</span>
           <span className="push" />
           <Button variant="ghost" icon={FilePlus2} onClick={() => setOpen('new')}>
             New file

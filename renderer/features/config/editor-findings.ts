@@ -22,7 +22,6 @@ export function toDiagnostics(findings: readonly FindingView[], doc: Text): Diag
           from,
           to: Math.min(line.to, from + Math.max(1, word)),
           severity: finding.severity,
-          source: finding.number,
           message: `${finding.number} ${finding.message}. ${finding.hint}`,
           renderMessage: () => renderFinding(finding),
         },

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useMemo, useState } from 'react';
+import { flushSync } from 'react-dom';
 import type { ConfigFiles, HistoryEntry } from '../../../core/contract/config-shapes.ts';
 import { MeshError } from '../../../core/contract/errors.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
@@ -55,9 +56,11 @@ export function useConfig(): ConfigEditing {
       setBusy(false);
       if (answer === null) return;
       setConflict(null);
-      // The file as it is now is shown before the event of its change arrives.
+      // The file as it is now is shown before the event of its change arrives, and before the draft goes: the editor
+      // would show the old text for a moment.
       const others = (data?.files ?? []).filter((file) => file.path !== path);
-      put({ files: answer.file ? [...others, answer.file] : others, findings: data?.findings ?? [] });
+      const files = answer.file ? [...others, answer.file] : others;
+      flushSync(() => put({ files, findings: data?.findings ?? [] }));
       if (text === null) dropDraft(path);
       else rebaseDraft(path, text);
     },

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { FindingView, History, HistoryEntry, ResourceView } from '../../../core/contract/config-shapes.ts';
 import { contract } from '../../../core/contract/contract.ts';
+import { ImportResult } from '../../../core/contract/import-shapes.ts';
 import {
   CertificateCheck,
   CertificateView,
@@ -218,6 +219,14 @@ test('detach and attach', async () => {
   expect(attached).toMatchObject([{ name: 'shoppers', mesh: 'attached' }]);
 });
 
+test('renew gives a workload another sidecar, with another certificate', async () => {
+  const serial = async () => (await json(contract['certificate.show'].output, 'cert', 'show', 'shoppers')).serial;
+  const before = await serial();
+  const renewed = await json(contract['workload.renew'].output, 'renew', 'shoppers', '--deadline', '1s');
+  expect(renewed).toMatchObject([{ name: 'shoppers', mesh: 'attached', reason: null }]);
+  expect(await serial()).not.toBe(before);
+});
+
 test('names that do not exist are refused with exit code 1, a hint, and the error as JSON', async () => {
   const result = await run('attach', 'paymets-v1', '--project', project, '--json');
   expect(result.code).toBe(1);
@@ -262,6 +271,42 @@ spec:
   expect(history.undone[0]?.label).toBe('put VirtualService shop/payments-canary');
   await json(ResourceView, 'delete', 'VirtualService', 'payments-canary');
   expect(await json(z.array(ResourceView), 'get', 'VirtualService', 'payments-canary')).toEqual([]);
+});
+
+test('import takes production by its names: a preview first, then into the project', async () => {
+  const file = join(home, 'production.yaml');
+  await writeFile(
+    file,
+    `apiVersion: v1
+kind: List
+items:
+  - apiVersion: networking.istio.io/v1
+    kind: VirtualService
+    metadata: { name: payments-prod, namespace: prod, uid: 7d1c, resourceVersion: "9" }
+    spec:
+      hosts: [payments]
+      http: [{ timeout: 3s, route: [{ destination: { host: payments.prod.svc.cluster.local } }] }]
+  - { apiVersion: apps/v1, kind: Deployment, metadata: { name: payments, namespace: prod } }
+`,
+  );
+  const preview = await json(ImportResult, 'import', file);
+  expect(preview).toMatchObject({
+    resources: [{ namespace: 'shop', path: 'traffic/shop.payments-prod.yaml', replaces: false }],
+    skipped: [{ what: 'Deployment prod/payments', line: 10 }],
+    mapping: [
+      { from: 'payments.prod.svc.cluster.local', to: 'payments.shop' },
+      { from: 'prod', to: 'shop' },
+    ],
+    written: [],
+  });
+  expect(await json(z.array(ResourceView), 'get', 'VirtualService', 'payments-prod')).toEqual([]);
+  const said = await run('import', file, '--map', 'payments=catalog.shop', '--write', '--project', project);
+  expect(said.stdout).toContain('imported VirtualService shop/payments-prod into traffic/shop.payments-prod.yaml');
+  const [written] = await json(z.array(ResourceView), 'get', 'VirtualService', 'payments-prod');
+  expect(written?.yaml).toContain('host: catalog.shop.svc.cluster.local');
+  expect(written?.yaml).not.toMatch(/uid|resourceVersion|prod\./);
+  expect((await run('import', file, '--map', 'payments', '--project', project)).code).toBe(2);
+  await json(HistoryEntry, 'undo');
 });
 
 test('people get tables without colours when piped', async () => {
