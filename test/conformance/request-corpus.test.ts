@@ -4,10 +4,10 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { understoodAs } from '../support/conformance/equivalence.ts';
-import { type Cutting, RawClient } from '../support/conformance/raw-client.ts';
+import type { Cutting, RawClient } from '../support/conformance/raw-client.ts';
 import { RecordingUpstream } from '../support/conformance/recording-upstream.ts';
 import { readRequests } from '../support/conformance/reference-parser.ts';
-import { openPath, type PathName, pathNames, type SidecarPath } from '../support/conformance/sidecar-paths.ts';
+import { openPath, pathNames, type RequestPathName, type SidecarPath } from '../support/conformance/sidecar-paths.ts';
 import { eventually } from '../support/eventually.ts';
 import { get, type RequestCase } from './cases/case.ts';
 import { requestCases } from './cases/requests.ts';
@@ -25,7 +25,7 @@ interface Variant {
 /** A number from a name, so that a case is always cut in the same places. */
 const seedOf = (name: string) => [...name].reduce((seed, letter) => (seed * 31 + letter.charCodeAt(0)) | 0, 7);
 
-function variantsOf({ name, unrecognised }: RequestCase, path: PathName): Variant[] {
+function variantsOf({ name, unrecognised }: RequestCase, path: RequestPathName): Variant[] {
   const random: Cutting = { seed: seedOf(name) };
   const variants: Variant[] = [
     { cutting: 'whole', second: true },
@@ -35,19 +35,20 @@ function variantsOf({ name, unrecognised }: RequestCase, path: PathName): Varian
   ];
   // Between two sidecars the bytes of the client are gone, so that once is enough.
   if (path === 'outbound') variants.push({ cutting: 'bytes', second: false }, { cutting: 'bytes', second: true });
-  return unrecognised === true ? variants.filter(({ second }) => second) : variants;
+  // Each connection costs a handshake.
+  return unrecognised === true || path === 'mesh' ? variants.filter(({ second }) => second) : variants;
 }
 
 /** An application may be a proxy itself, so that the absolute form is left to it; only the Host is made to agree. */
-const changesOn = (path: PathName, { as = [], send }: RequestCase) =>
-  path === 'inbound' && send.split(' ', 2)[1]?.includes('://') === true
+const changesOn = (path: RequestPathName, { as = [], send }: RequestCase) =>
+  (path === 'inbound' || path === 'mesh') && send.split(' ', 2)[1]?.includes('://') === true
     ? as.map(({ target: _, ...change }) => change)
     : as;
 
 const describeVariant = ({ cutting, second }: Variant) =>
   `${typeof cutting === 'string' ? cutting : 'cut at random'}${second ? ', behind a request' : ''}`;
 
-for (const path of pathNames) {
+for (const path of [...pathNames, 'mesh'] as const) {
   describe(`requests, ${path}`, () => {
     let upstream: RecordingUpstream;
     let sidecars: SidecarPath;
@@ -57,7 +58,7 @@ for (const path of pathNames) {
     beforeAll(async () => {
       upstream = await new RecordingUpstream().start();
       sidecars = await openPath(path, upstream.port);
-      watcher = await RawClient.open(sidecars.port);
+      watcher = await sidecars.connect();
     });
 
     afterAll(async () => {
@@ -78,7 +79,7 @@ for (const path of pathNames) {
 
     async function run(listed: RequestCase, variant: Variant): Promise<void> {
       upstream.forget();
-      const client = await RawClient.open(sidecars.port);
+      const client = await sidecars.connect();
       try {
         const prefix = variant.second ? first : '';
         const sent = readRequests(prefix + listed.send + (listed.outcome === 'refused' ? smuggled : ''));
