@@ -168,7 +168,7 @@ describe.each(shells)('the sample shop ($name)', ({ name, start }) => {
   });
 
   step('shows every view in dark and light', async () => {
-    const views = ['Workloads', 'Topology', 'Traffic', 'Faults', 'Security', 'Export'];
+    const views = ['Workloads', 'Topology', 'Traffic', 'Faults', 'Security', 'Config', 'Export'];
     for (const colorScheme of ['dark', 'light'] as const) {
       await product.page.emulateMedia({ colorScheme });
       for (const view of views) {

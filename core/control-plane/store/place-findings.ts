@@ -12,14 +12,21 @@ export interface PlacedText {
  * (`VirtualService shop/payments: ...`): where one of the words that they quote stands in it, else its name.
  */
 export function placeFindings(findings: readonly Finding[], files: readonly PlacedText[]): Finding[] {
+  if (findings.every(({ file }) => file !== null)) return [...findings];
+  const places = new Map<string, { readonly file: PlacedText; readonly resource: LocatedResource }>();
+  for (const file of files) {
+    for (const resource of file.resources) {
+      const name = `${resource.kind} ${resource.namespace}/${resource.name}`;
+      if (!places.has(name)) places.set(name, { file, resource });
+    }
+  }
   return findings.map((finding) => {
     if (finding.file !== null) return finding;
-    const [, kind, namespace, name] = /^(\w+) ([^\s/]+)\/([^\s:]+)/.exec(finding.message) ?? [];
-    for (const { path, text, resources } of files) {
-      const found = resources.find((one) => one.kind === kind && one.namespace === namespace && one.name === name);
-      if (found !== undefined) return { ...finding, file: path, ...placeOf(finding.message, text, found) };
-    }
-    return finding;
+    const [name = ''] = /^\w+ [^\s/]+\/[^\s:]+/.exec(finding.message) ?? [];
+    const place = places.get(name);
+    if (place === undefined) return finding;
+    const { file, resource } = place;
+    return { ...finding, file: file.path, ...placeOf(finding.message, file.text, resource) };
   });
 }
 
