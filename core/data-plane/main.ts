@@ -5,8 +5,7 @@
  *   MESHDESK_STATE    file of the last good state, `off` for none; default: next to the socket, none with a named pipe
  *   MESHDESK_UID, MESHDESK_GID   who to become before anything is opened, when started as root; default: nobody else
  *   MESHDESK_EXIT_WITH_PARENT   `1`: ends when stdin does, that is, with the process that started it
- *   MESHDESK_SHARE_PORTS  `1`: shares explicit ports with an older and a newer sidecar (Linux); `first`: with a newer one
- *                     only; redirected ports: always shared
+ *   MESHDESK_SHARE_PORTS  `1`: takes explicit ports over from an older sidecar that shares them (Linux); redirected ones: always
  *   MESHDESK_LOG      info, warn or error; default info
  */
 import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
@@ -25,7 +24,7 @@ interface Environment {
   readonly uid: number | undefined;
   readonly gid: number | undefined;
   readonly exitWithParent: boolean;
-  readonly sharePorts: boolean | 'first';
+  readonly sharePorts: boolean;
   readonly logLevel: LogLevel;
 }
 
@@ -61,16 +60,12 @@ function readEnvironment(): Environment {
     uid: id('MESHDESK_UID'),
     gid: id('MESHDESK_GID'),
     exitWithParent: oneOf('MESHDESK_EXIT_WITH_PARENT', ['0', '1']) === '1',
-    sharePorts: readSharing(oneOf('MESHDESK_SHARE_PORTS', ['0', '1', 'first'])),
+    sharePorts: oneOf('MESHDESK_SHARE_PORTS', ['0', '1']) === '1',
     logLevel: oneOf('MESHDESK_LOG', ['info', 'warn', 'error']) ?? 'info',
   };
   if (wrong.length === 0) return environment;
   for (const line of wrong) write(`${line}\n`);
   process.exit(2);
-}
-
-function readSharing(text: '0' | '1' | 'first' | undefined): boolean | 'first' {
-  return text === 'first' ? text : text === '1';
 }
 
 /** The socket's folder belongs to who we become and to nobody else; then root is given up for good. */

@@ -40,10 +40,10 @@ export interface SidecarOptions {
   /** Name and version of the program, for the control plane. */
   readonly program: string;
   /**
-   * Host processes too: a newer sidecar may listen on the same ports, and this one joins an older one on its ports, unless
-   * it is the `first`. Redirected traffic: always, where the system can.
+   * Takes the ports of its first configuration over from an older sidecar that shares them (host processes). Redirected
+   * traffic: always, where the system can. By mistake it would take somebody else's traffic without an error.
    */
-  readonly sharePorts?: boolean | 'first';
+  readonly sharePorts?: boolean;
   readonly clock?: Clock;
   readonly random?: Random;
 }
@@ -85,7 +85,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     loadLookup: loadOriginalDestinationLookup,
     admission,
     mayJoin: (kind) => kind === 'transparent' || options.sharePorts === true,
-    loadSharing: (kind) => (kind === 'transparent' || options.sharePorts ? tryPortSharing(logger) : null),
+    loadSharing: () => tryPortSharing(logger),
     logger,
   });
   const configuration = new Configuration(listeners);
@@ -186,6 +186,7 @@ function toEffects(program: string, parts: Parts): ControlEffects {
       listeners.closeOutbound();
       drain.begin(request);
     },
+    share: () => listeners.share(),
     retire: (request) => {
       listeners.retire();
       drain.begin(request);

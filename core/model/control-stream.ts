@@ -17,6 +17,8 @@
  *     heartbeat {nowMs}             ->     every leaseMs / 3; renews the lease of faults
  *                                   <-     telemetry {...}  every second
  *     drain {deadlineMs, tcp}       ->     <- drain.progress {http, tcp} ... <- drained {http, tcp}
+ *     share                         ->     <- shared {possible}           (a newer sidecar may take the ports over)
+ *     retire {deadlineMs}           ->     <- as for drain
  */
 import { z } from 'zod';
 import { SidecarConfig } from './sidecar-config.ts';
@@ -65,6 +67,8 @@ export const ToSidecar = z.discriminatedUnion('type', [
     /** `keep`: long-lived TCP connections live until they end or the deadline; `close`: they are closed now. */
     tcp: z.enum(['keep', 'close']),
   }),
+  /** A newer sidecar of the same workload is about to listen on the same ports: lets it, where the system can. */
+  z.strictObject({ type: type('share') }),
   /**
    * A newer sidecar of the same workload listens on the same ports: this one stops listening without losing a connection
    * that is on its way, then drains; TCP lives until it ends or the deadline.
@@ -98,6 +102,7 @@ export const FromSidecar = z.discriminatedUnion('type', [
   z.strictObject({ type: type('telemetry'), report: TelemetryReport }),
   z.strictObject({ type: type('drain.progress'), ...Counts }),
   z.strictObject({ type: type('drained'), ...Counts }),
+  z.strictObject({ type: type('shared'), possible: z.boolean() }),
   z.strictObject({ type: type('log'), level: z.enum(['info', 'warn', 'error']), message: z.string() }),
 ]);
 export type FromSidecar = z.infer<typeof FromSidecar>;

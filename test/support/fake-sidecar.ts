@@ -157,6 +157,9 @@ export class FakeSidecar {
       case 'trust':
         this.trustBundle = message.trustBundlePem;
         break;
+      case 'share':
+        reply({ type: 'shared', possible: true });
+        break;
       case 'drain':
       case 'retire':
         reply({ type: 'drain.progress', ...this.drainCounts });

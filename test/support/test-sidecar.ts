@@ -80,7 +80,7 @@ export class TestSidecar {
   }
 
   static async start(
-    options: { ca?: TestCa; name?: string; leaseMs?: number; dir?: string; sharePorts?: boolean | 'first' } = {},
+    options: { ca?: TestCa; name?: string; leaseMs?: number; dir?: string; sharePorts?: boolean } = {},
   ): Promise<TestSidecar> {
     const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'sidecar-')));
     const log: string[] = [];
@@ -111,7 +111,7 @@ export class TestSidecar {
   }
 }
 
-function run(dir: string, log: string[], sharePorts: boolean | 'first' = false): Promise<RunningSidecar> {
+function run(dir: string, log: string[], sharePorts = false): Promise<RunningSidecar> {
   return startSidecar({
     sharePorts,
     socketPath: join(dir, 'sidecar.sock'),

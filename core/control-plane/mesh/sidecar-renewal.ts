@@ -223,6 +223,7 @@ export class SidecarRenewal {
   async #configure(attachment: Attachment, successor: Successor): Promise<boolean> {
     const { link } = successor;
     const { publisher, configTimeoutMs = 10_000 } = this.#options;
+    await attachment.link?.connection?.share();
     publisher.publish();
     const revision = link.wanted?.revision;
     if (revision === undefined) throw new Error('there is no configuration for this workload');

@@ -175,6 +175,18 @@ export class SidecarConnection {
     return await this.#drained({ type: 'drain', deadlineMs, tcp });
   }
 
+  /** Asks it to let another sidecar listen on the same ports. False: it, or its system, cannot. */
+  async share(): Promise<boolean> {
+    const answer = this.#wait(
+      (message) => message.type === 'shared' || isUnknownMessage(message),
+      this.#answerTimeoutMs,
+      'did not answer about its ports',
+    );
+    this.#send({ type: 'share' });
+    const answered = await answer;
+    return answered.type === 'shared' && answered.possible;
+  }
+
   /**
    * Another sidecar listens on the same ports: this one gives its listeners up and drains, TCP until it ends. Cannot be
    * taken back. Resolves as `drain`; rejects with SIDECAR_UNREACHABLE also when its program is too old to know how.
@@ -199,9 +211,8 @@ export class SidecarConnection {
   }
 
   async #drained(request: Extract<z.input<typeof ToSidecar>, { deadlineMs: number }>): Promise<ConnectionCounts> {
-    const isRefusal = (message: Message) => message.type === 'nack' && message.code === messageInvalid;
     const drained = this.#wait(
-      (message) => message.type === 'drained' || isRefusal(message),
+      (message) => message.type === 'drained' || isUnknownMessage(message),
       request.deadlineMs + this.#answerTimeoutMs,
       'did not finish draining',
     );
@@ -339,6 +350,10 @@ export class SidecarConnection {
     this.#socket.terminate();
     this.#events.onClose(reason);
   }
+}
+
+function isUnknownMessage(message: Message): boolean {
+  return message.type === 'nack' && message.code === messageInvalid;
 }
 
 function toIdentityError(message: Message): MeshError {

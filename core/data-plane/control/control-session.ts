@@ -23,6 +23,8 @@ export interface ControlEffects {
   installCertificate(id: string, chainPem: readonly string[], trustBundlePem: readonly string[]): string;
   trust(trustBundlePem: readonly string[]): void;
   drain(request: DrainRequest): void;
+  /** Another sidecar may listen on the same ports from now on; false: the system cannot. */
+  share(): boolean;
   /** Another sidecar has taken over: stops listening, then as `drain`. Cannot be taken back. */
   retire(request: DrainRequest): void;
   undrain(): void;
@@ -115,6 +117,8 @@ export class ControlSession {
         return effects.trust(message.trustBundlePem);
       case 'drain':
         return effects.drain(this.#toDrainRequest(message));
+      case 'share':
+        return this.#send({ type: 'shared', possible: effects.share() });
       case 'retire':
         return effects.retire(this.#toDrainRequest({ deadlineMs: message.deadlineMs, tcp: 'keep' }));
       case 'undrain':

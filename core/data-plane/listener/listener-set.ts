@@ -33,12 +33,9 @@ export interface ListenerSetOptions {
   /** Loads the lookup; called when the first transparent configuration arrives. */
   readonly loadLookup: () => OriginalDestinationLookup;
   readonly admission: ConnectionAdmission;
-  /** Loads what lets a newer sidecar listen on the same ports; `null`: ports are never shared. Used for every listener. */
-  readonly loadSharing: (kind: ListenerConfig['kind']) => PortSharing | null;
-  /**
-   * Whether its first configuration may open ports that another sidecar shares: only to take over from it. By mistake that
-   * would take somebody else's traffic without an error.
-   */
+  /** Loads what lets two sidecars listen on the same ports, when it is first needed; `null`: the system cannot. */
+  readonly loadSharing: () => PortSharing | null;
+  /** Whether the first configuration may open ports that another sidecar shares, to take over from it. */
   readonly mayJoin: (kind: ListenerConfig['kind']) => boolean;
   readonly logger: Logger;
 }
@@ -77,9 +74,9 @@ export class ListenerSet {
   async prepare(config: ListenerConfig): Promise<{ commit(): void; rollback(): void }> {
     if (this.#isRetired) throw new Error('another sidecar has taken over the listeners');
     if (config.kind === 'transparent') this.#lookup ??= this.#options.loadLookup();
-    if (this.#sharing === undefined) this.#sharing = this.#options.loadSharing(config.kind);
     const wanted = toWanted(this.#outboundClosed && !this.isClosing ? withoutOutbound(config) : config);
     const joins = (this.#config === null || config.kind === 'transparent') && this.#options.mayJoin(config.kind);
+    const sharing = joins ? this.#loadSharing() : null;
     const opened = new Map<string, Server>();
     const rollback = () => {
       for (const server of opened.values()) server.close();
@@ -88,9 +85,8 @@ export class ListenerSet {
     try {
       for (const [id, { address, purpose }] of wanted) {
         if (this.#servers.has(id) || opened.has(id)) continue;
-        if (this.#sharing && !joins) await assertFree(address);
         this.#early.set(id, []);
-        opened.set(id, await this.#open(id, address, purpose));
+        opened.set(id, await this.#open(id, address, purpose, sharing));
       }
     } catch (error) {
       rollback();
@@ -128,6 +124,17 @@ export class ListenerSet {
         this.#servers.delete(id);
       }
     }, closeOutboundAfterMs);
+  }
+
+  /**
+   * A newer sidecar of this workload may listen on the same ports from now on. False: it cannot, and this one has to end
+   * first. Until then ports are this sidecar's alone, so that nobody takes its traffic by mistake.
+   */
+  share(): boolean {
+    const sharing = this.#loadSharing();
+    if (sharing === null) return false;
+    const descriptors = [...this.#servers.values()].map(descriptorOfServer);
+    return descriptors.every((fd) => fd !== null && sharing.allow(fd) === 0);
   }
 
   /**
@@ -170,7 +177,7 @@ export class ListenerSet {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  async #open(id: string, address: Address, purpose: Purpose): Promise<Server> {
+  async #open(id: string, address: Address, purpose: Purpose, sharing: PortSharing | null): Promise<Server> {
     const server = createServer(
       {
         allowHalfOpen: true,
@@ -182,28 +189,29 @@ export class ListenerSet {
       (socket) => this.#onConnection(id, socket),
     );
     try {
-      await listen(server, this.#toOptions(address));
+      await listen(server, toOptions(address, sharing));
     } catch (error) {
       const hasNoIpv6 = isCode(error, 'EAFNOSUPPORT') || isCode(error, 'EADDRNOTAVAIL');
       if (purpose.kind !== 'transparent' || !hasNoIpv6) {
         throw new Error(`cannot listen on ${address.host}:${address.port}: ${toMessage(error)}`, { cause: error });
       }
-      await listen(server, this.#toOptions({ ...address, host: '0.0.0.0' }));
+      await listen(server, toOptions({ ...address, host: '0.0.0.0' }, sharing));
     }
-    this.#steer(id, server);
+    if (sharing !== null) this.#steer(id, server, sharing);
     server.on('error', (error) => this.#options.logger.error(`listener ${id}: ${error.message}`));
     return server;
   }
 
-  #toOptions({ host, port }: Address): ListenOptions {
-    return this.#sharing ? toListenOptions(host, port, this.#sharing) : { host, port };
+  #loadSharing(): PortSharing | null {
+    if (this.#sharing === undefined) this.#sharing = this.#options.loadSharing();
+    return this.#sharing;
   }
 
   /** From now on new connections come here, and to a newer sidecar as soon as there is one. */
-  #steer(id: string, server: Server): void {
+  #steer(id: string, server: Server, sharing: PortSharing): void {
     const fd = descriptorOfServer(server);
-    if (!this.#sharing || fd === null) return;
-    const code = this.#sharing.steer(fd);
+    if (fd === null) return;
+    const code = sharing.steer(fd);
     if (code !== 0) this.#options.logger.warn(`listener ${id}: taking over may lose connections (error ${code})`);
   }
 
@@ -304,15 +312,8 @@ function listen(server: Server, options: ListenOptions): Promise<void> {
   });
 }
 
-/** Rejects when anybody listens there, also somebody who would share the port. */
-async function assertFree(address: Address): Promise<void> {
-  const probe = createServer((socket) => socket.destroy());
-  try {
-    await listen(probe, address);
-  } catch (error) {
-    throw new Error(`cannot listen on ${address.host}:${address.port}: ${toMessage(error)}`, { cause: error });
-  }
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
+function toOptions({ host, port }: Address, sharing: PortSharing | null): ListenOptions {
+  return sharing === null ? { host, port } : toListenOptions(host, port, sharing);
 }
 
 function isCode(error: unknown, code: string): boolean {

@@ -28,6 +28,8 @@ const newcomerIndex = 1;
 export interface PortSharing {
   /** A bound socket of the group, for `server.listen({ fd })`. Throws with the system's error number. */
   bind(host: string, port: number): number;
+  /** Lets a later socket join one that was bound for itself alone. Returns the error number, 0 for none. */
+  allow(fd: number): number;
   /** Returns the error number, 0 for none. */
   steer(fd: number): number;
 }
@@ -59,6 +61,7 @@ export function loadPortSharing(): PortSharing {
       close(fd);
       throw Object.assign(new Error(`bind failed: error ${code}`), { code: codes[code] ?? 'EIO' });
     },
+    allow: (fd) => (flag(fd, solSocket, soReusePort, 1) === 0 ? 0 : koffi.errno()),
     steer(fd) {
       const program = Buffer.alloc(8);
       program.set(new Uint8Array(new Uint16Array([bpfReturnConstant]).buffer));

@@ -43,7 +43,7 @@ class BenchSidecar {
       program,
       dir: join(dir, name),
       log: silentLogger,
-      sharing: 'first',
+      joins: false,
       onRestart,
     });
     await sidecar.start();

@@ -28,7 +28,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-async function startSidecar(sharePorts: true | 'first' = true): Promise<TestSidecar> {
+async function startSidecar(sharePorts = true): Promise<TestSidecar> {
   const sidecar = await TestSidecar.start({ sharePorts });
   closers.push(() => sidecar.close());
   return sidecar;
@@ -144,14 +144,24 @@ describe('taking over from an older sidecar', () => {
     expect(await older.control.next('drained')).toEqual({ type: 'drained', http: 0, tcp: 0 });
   });
 
-  it('is not done by a sidecar that is the first of its workload: a port in use stays whose it is', async () => {
-    const application = await listening(createHttpServer((_incoming, response) => response.end('ok')));
+  it('waits until the older one shares ports that it opened for itself alone', async () => {
+    const named = (name: string) => createHttpServer((_incoming, response) => response.end(name));
+    const [first, second] = [await listening(named('first')), await listening(named('second'))];
     const port = await freePort();
-    const owner = await startSidecar('first');
-    expect((await owner.control.push(configOf(port, application))).type).toBe('ack');
-    const stranger = await startSidecar('first');
-    expect(await stranger.control.push(configOf(port, 1))).toMatchObject({ type: 'nack', code: 'LISTEN_FAILED' });
-    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('ok');
+    const answer = async () => await (await fetch(`http://127.0.0.1:${port}/`)).text();
+    const [older, newer] = [await startSidecar(false), await startSidecar()];
+    expect((await older.control.push(configOf(port, first))).type).toBe('ack');
+    expect(await newer.control.push(configOf(port, second))).toMatchObject({ type: 'nack', code: 'LISTEN_FAILED' });
+    expect(await answer()).toBe('first');
+    older.control.send({ type: 'share' });
+    expect(await older.control.next('shared')).toEqual({ type: 'shared', possible: true });
+    expect((await newer.control.push(configOf(port, second))).type).toBe('ack');
+    for (let count = 0; count < 20; count += 1) {
+      const socket = connect({ host: '127.0.0.1', port });
+      socket.write('GET / HTTP/1.1\r\nhost: orders\r\nconnection: close\r\n\r\n');
+      expect(String((await once(socket, 'data'))[0])).toContain('second');
+      socket.destroy();
+    }
   });
 
   it('does not share a port with somebody else', async () => {

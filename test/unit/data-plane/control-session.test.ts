@@ -33,6 +33,7 @@ function createSession() {
     installCertificate: () => '01',
     trust: () => undefined,
     drain: () => undefined,
+    share: () => true,
     retire: () => undefined,
     undrain: () => undefined,
     takeReport: () => {

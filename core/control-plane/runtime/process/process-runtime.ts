@@ -125,7 +125,7 @@ export class ProcessRuntime implements Runtime {
     const current = this.#sidecars.get(workloadId);
     if (current?.incarnation === incarnation) return current;
     await current?.remove();
-    const sidecar = await this.#create(entry, incarnation, 'first');
+    const sidecar = await this.#create(entry, incarnation, false);
     await sidecar.confirm();
     return await this.#start(sidecar);
   }
@@ -133,7 +133,7 @@ export class ProcessRuntime implements Runtime {
   async startSuccessor({ workloadId, incarnation }: Sidecar): Promise<SuccessorSidecar> {
     const entry = this.#entries.get(workloadId);
     if (entry === undefined) throw new MeshError('NOT_FOUND', `There is no host process '${workloadId}'.`);
-    return await this.#start(await this.#create(entry, incarnation, 'join'));
+    return await this.#start(await this.#create(entry, incarnation, this.#options.sharePorts !== false));
   }
 
   /** They end with the control plane, so none is of an earlier program. */
@@ -185,7 +185,7 @@ export class ProcessRuntime implements Runtime {
     if (this.#dir !== null) await rm(await this.#dir, { recursive: true, force: true });
   }
 
-  async #create(entry: ProcessEntry, incarnation: string, sharing: 'first' | 'join'): Promise<Attached> {
+  async #create(entry: ProcessEntry, incarnation: string, joins: boolean): Promise<Attached> {
     this.#dir ??= makeSocketFolder(this.#options.portFile);
     this.#count += 1;
     const key = createHash('sha256').update(`${entry.id} ${incarnation} ${this.#count}`).digest('hex').slice(0, 10);
@@ -194,7 +194,7 @@ export class ProcessRuntime implements Runtime {
       program: this.#options.sidecarProgram,
       dir: join(await this.#dir, key),
       log: this.#log,
-      sharing: this.#options.sharePorts === false ? 'never' : sharing,
+      joins,
       onRestart: (message) => this.#events?.onNotice({ level: 'warn', code: null, message }),
     });
     return this.#toSidecar(entry, incarnation, process);

@@ -33,20 +33,17 @@ export interface SidecarProcessOptions {
   /** Folder of its own; holds the control socket and whatever the sidecar keeps next to it. */
   readonly dir: string;
   readonly log: Logger;
-  /**
-   * `first`: a later sidecar may listen on its ports, it joins nobody on theirs; `join`: it takes over from a sidecar on
-   * the same ports; `never`: ports are its own. Where the system cannot share ports: `never`.
-   */
-  readonly sharing: 'first' | 'join' | 'never';
+  /** It takes ports over from another sidecar that shares them, where the system can. */
+  readonly joins: boolean;
   readonly onRestart: (message: string) => void;
 }
 
 /** Only what a Node program needs: a sidecar has no business with the secrets of the user's environment. */
-function sidecarEnv(socketPath: string, sharing: SidecarProcessOptions['sharing']): NodeJS.ProcessEnv {
+function sidecarEnv(socketPath: string, joins: boolean): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {
     MESHDESK_SOCKET: socketPath,
     MESHDESK_EXIT_WITH_PARENT: '1',
-    MESHDESK_SHARE_PORTS: { first: 'first', join: '1', never: '0' }[sharing],
+    MESHDESK_SHARE_PORTS: joins ? '1' : '0',
     MALLOC_ARENA_MAX: '1',
     UV_THREADPOOL_SIZE: '1',
   };
@@ -143,7 +140,7 @@ export class SidecarProcess {
   #spawn(): ChildProcess {
     const child = spawn(nodeProgram().path, [...sidecarNodeFlags, this.#options.program], {
       cwd: this.#options.dir,
-      env: sidecarEnv(this.socketPath, this.#options.sharing),
+      env: sidecarEnv(this.socketPath, this.#options.joins),
       stdio: ['pipe', 'pipe', 'pipe'],
       windowsHide: true,
     });
