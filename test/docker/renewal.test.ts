@@ -20,6 +20,7 @@ describe.skipIf(problem !== null)('the renewal of sidecar containers', () => {
   let mesh: DockerMesh;
   let projectDir: string;
   let otherDist: string;
+  let otherImage = '';
   let loads: { read(): Promise<LoadTotals> }[];
 
   const names = () => targets.map((short) => shop.name(short));
@@ -79,11 +80,13 @@ describe.skipIf(problem !== null)('the renewal of sidecar containers', () => {
     mesh = await startDockerMesh(projectDir, join(otherDist, 'dist'));
     await mesh.client.call('workload.attach', { select: { names: names() } });
     await settled();
+    otherImage = (await sidecarsOf('api'))[0]?.ImageID ?? '';
   });
 
   afterAll(async () => {
     await mesh?.close({ detach: true });
     await shop.close();
+    await shop.docker.getImage(otherImage).remove({ force: true });
     await rm(projectDir, { recursive: true, force: true });
     await rm(otherDist, { recursive: true, force: true });
   });
