@@ -126,6 +126,24 @@ for (const path of pathNames) {
       expect(client.failed).toBe(false);
     });
 
+    test.each(['half a body', 'half a head'])(
+      'a client that ends its side in %s gets the answers to what came before',
+      async (what) => {
+        upstream.forget();
+        upstream.answer = () => 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst';
+        const client = await RawClient.open(sidecars.port);
+        const rest = what === 'half a body' ? post('Content-Length: 5\r\n', 'hell') : 'GET /half HTTP/1.1\r\nHo';
+        await client.send(get('', '/first') + rest);
+        client.socket.end();
+        await client.end();
+        expect(client.answers(['GET']).messages.map(({ body }) => body)).toEqual(['first']);
+        expect(upstream.messages).toHaveLength(1);
+        await eventually('what was begun to be given up', () =>
+          upstream.connections.every(({ ending, closed }) => ending === 'nothing' || closed),
+        );
+      },
+    );
+
     test('a client that ends its side in the middle of the answer gets the rest of it, and the end', async () => {
       upstream.forget();
       answerWith('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello');

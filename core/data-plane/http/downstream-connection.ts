@@ -218,8 +218,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     if (this.#splice !== null) return;
     if (this.#tunnel) this.#sink?.end();
     else if (!this.#isBusy) this.#close();
-    // The rest of this one's body will never come.
-    else if (!this.#body.done && this.#partial.size === 0) this.destroy();
+    else if (this.#partial.size === 0) this.#endedInTheMiddle();
   }
 
   onDrain(): void {
@@ -269,10 +268,11 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     if (this.#ended) this.#endedInTheMiddle();
   }
 
-  /** The FIN came while an earlier request was being answered: what is missing now never comes. */
+  /** The client has ended its side: what is missing of a request now never comes. Answers to earlier ones still leave. */
   #endedInTheMiddle(): void {
-    if (!this.#isBusy) this.#close();
-    else if (!this.#body.done) this.#wire.destroy();
+    if (this.#isBusy && this.#body.done) return;
+    this.#sink?.clientGone('lost');
+    this.#close();
   }
 
   /** Returns the index up to which bytes were used. */
