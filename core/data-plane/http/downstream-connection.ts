@@ -8,7 +8,7 @@ import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import type { DownstreamParts } from './downstream-parts.ts';
 import { inboundEdge, portOf, unroutedEdge } from './edges.ts';
-import { bodyStallMs, headTimeoutMs, idleClientMs, maxPipelinedBytes } from './limits.ts';
+import { bodyStallMs, headTimeoutMs, idleClientMs, maxPipelinedBytes, quietClientMs } from './limits.ts';
 import { writeAnswer, writeRefusal } from './local-answer.ts';
 import { PartialBytes } from './partial-bytes.ts';
 import { isConnect, isHead } from './request-method.ts';
@@ -86,6 +86,9 @@ export class DownstreamConnection implements ClientStream, WireOwner {
         this.#refuse(408, 'SI', 'not come to the end of its head in time');
     } else if (nowMs - this.#idleSinceMs >= idleClientMs) {
       this.#close();
+    } else if (nowMs - this.#idleSinceMs >= quietClientMs) {
+      // Many clients keep connections that they seldom use; what serves requests is made again with the next one.
+      this.#sink = null;
     }
   }
 

@@ -7,6 +7,8 @@
 export const headTimeoutMs = 60_000;
 /** A client connection without a request is closed after this time. Envoy's and Istio's default for HTTP connections. */
 export const idleClientMs = 3_600_000;
+/** A client connection without a request for this long gives back the memory that requests need. */
+export const quietClientMs = 1_000;
 /**
  * A client that we wait for in the middle of its request's body: 408, or the end of the answer under way; flag `SI`. Envoy's
  * stream idle timeout; for responses and tunnels it stays off, as in Istio, so that long polls and streams live on.
