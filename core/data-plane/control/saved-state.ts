@@ -30,7 +30,7 @@ export class StateFile {
 
   /** Replaces the file in one step; calls are done one after the other. */
   write(state: Omit<SavedState, 'formatVersion'>): Promise<void> {
-    const config = state.config === null ? null : { ...state.config, faults: [] };
+    const config = state.config === null ? null : { ...state.config, faults: [], injections: [] };
     const text = JSON.stringify({ formatVersion: 1, config, identity: state.identity } satisfies SavedState);
     const next = async () => {
       const temporary = `${this.#path}.new`;

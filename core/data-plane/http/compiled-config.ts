@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Endpoint, FaultConfig, ServiceConfig, SidecarConfig } from '../../model/sidecar-config.ts';
 import { createFaultDecider } from '../../policy/decide-fault.ts';
+import { compileInjections, type InjectionSet } from '../faults/injection-set.ts';
 import { type CompiledFault, type CompiledService, compileService, toTargetPort } from './compiled-service.ts';
 
 /** An endpoint found by its address. `port` is the service port that leads there. */
@@ -22,6 +23,8 @@ export interface CompiledConfig {
   serviceByName(name: string): CompiledService | null;
   /** The endpoint that listens there. On an address shared by several (loopback) only an exact port finds one. */
   endpointAt(host: string, port: number): LocatedEndpoint | null;
+  /** Faults of every kind, by service. */
+  readonly injections: InjectionSet;
   /** State of the faults, for the next revision. */
   readonly faults: ReadonlyMap<string, CompiledFault>;
 }
@@ -55,6 +58,7 @@ export function compileConfig(source: SidecarConfig, previous: CompiledConfig | 
   return {
     source,
     revision: source.revision,
+    injections: compileInjections(source.injections ?? [], previous?.injections),
     faults,
     serviceByKey: (key) => byKey.get(key) ?? null,
     serviceByHost,
