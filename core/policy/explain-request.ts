@@ -6,20 +6,23 @@
 
 import { compileRe2Search } from '../model/re2.ts';
 import type {
-  Endpoint,
   FaultConfig,
   HttpRoute,
   RouteDestination,
   ServiceConfig,
   SidecarConfig,
 } from '../model/sidecar-config.ts';
-import { type ClusterPolicy, policyOf, type RetryConfig } from '../model/traffic-config.ts';
+import type { RateLimitConfig, RetryConfig } from '../model/traffic-config.ts';
 import type { Random } from '../shared/random.ts';
+import { defaultRetries } from './default-retries.ts';
+import { type ExplainedDestination, explainDestination } from './explain-destination.ts';
 import { explainRoutes, type RoutesExplanation } from './explain-routes.ts';
+import { matchL4Route } from './match-l4.ts';
 import { compileRouteMatches, type RouteMatch } from './match-route.ts';
 import { pickDestination } from './pick-destination.ts';
 import type { RequestView } from './request-view.ts';
 import { redirectLocation, rewritePath, toPathRewrite } from './rewrite-path.ts';
+import { preferPort } from './select-endpoints.ts';
 
 /** What becomes of the request, as far as the sidecar alone decides. */
 export type ExplainedOutcome =
@@ -32,23 +35,10 @@ export type ExplainedOutcome =
       readonly why: string;
       readonly location: string | null;
     }
+  /** The application's own TLS, which is not opened: the connection as a whole goes there, by server name and port. */
+  | { readonly kind: 'connection'; readonly route: string | null; readonly destination: ExplainedDestination }
   /** No service of the mesh: straight on, or refused. */
   | { readonly kind: 'outside'; readonly allowed: boolean };
-
-export interface ExplainedDestination {
-  readonly service: string;
-  readonly subset: string | null;
-  readonly port: number;
-  /** Percent of the route's traffic that this destination gets. */
-  readonly share: number;
-  readonly endpoints: readonly {
-    readonly id: string;
-    readonly name: string;
-    readonly address: string;
-    readonly priority: number;
-  }[];
-  readonly policy: ClusterPolicy;
-}
 
 export interface RequestExplanation {
   /** Key of the service that the host names; `null`: none does. */
@@ -61,14 +51,17 @@ export interface RequestExplanation {
   readonly authority: string;
   /** `null`: none. */
   readonly timeoutMs: number | null;
+  /** In force, Istio's default policy where the route has none; `null`: nothing is sent anywhere. */
   readonly retries: RetryConfig | null;
+  readonly rateLimits: readonly RateLimitConfig[];
   readonly mirrors: readonly string[];
   /** Faults in scope, with their percentage. */
   readonly faults: readonly { readonly id: string; readonly kind: string; readonly percent: number }[];
 }
 
 export function explainRequest(config: SidecarConfig, request: RequestView, random: Random): RequestExplanation {
-  const service = config.services.find(({ hosts }) => hosts.includes(request.host)) ?? null;
+  const named = config.services.filter(({ hosts }) => hosts.includes(request.host));
+  const service = preferPort(named, ({ ports }) => ports, request.port);
   const authority = request.header('host') ?? request.host;
   const nothing = {
     routes: [],
@@ -77,11 +70,14 @@ export function explainRequest(config: SidecarConfig, request: RequestView, rand
     authority,
     timeoutMs: null,
     retries: null,
+    rateLimits: [],
     mirrors: [],
     faults: [],
   };
   if (service === null)
     return { ...nothing, service: null, outcome: { kind: 'outside', allowed: config.outbound !== 'registry-only' } };
+  if (request.scheme === 'https')
+    return { ...nothing, service: service.key, outcome: explainConnection(config, service, request, random) };
   const explained = explainRoutes(service.routes, request);
   const found = compileRouteMatches(service.routes)(request);
   const common = {
@@ -92,13 +88,29 @@ export function explainRequest(config: SidecarConfig, request: RequestView, rand
   };
   if (service.routes.length === 0) {
     const all: RouteDestination = { service: service.key, subset: null, port: null, weight: 1 };
-    return { ...common, outcome: toForward(config, all, 100, request) };
+    return { ...common, retries: defaultRetries, outcome: toForward(config, all, 100, request, true, random) };
   }
   if (found === null) {
     const why = `no route of ${service.key} matches`;
     return { ...common, outcome: { kind: 'answer', status: 404, flag: 'NR', why, location: null } };
   }
   return { ...common, ...explainRoute(config, found, request, authority, random) };
+}
+
+/** TLS of the application's own is passed on as it is: rules of `tls`, by server name and port; else by its host name. */
+function explainConnection(
+  config: SidecarConfig,
+  service: ServiceConfig,
+  request: RequestView,
+  random: Random,
+): ExplainedOutcome {
+  const route = matchL4Route(service.l4Routes ?? [], { sni: request.host, port: request.port, address: null });
+  const all = { service: service.key, subset: null, port: null, weight: 1 };
+  const drawn = route === null ? all : pickDestination(route.destinations, random);
+  const share = route === null ? 100 : shareOf(route.destinations, drawn);
+  const destination = drawn && explainDestination(config, drawn, share, request, route === null, random);
+  if (destination !== null) return { kind: 'connection', route: route?.name ?? null, destination };
+  return noEndpoint(drawn?.service ?? service.key, drawn?.subset ?? null);
 }
 
 function explainRoute(
@@ -109,14 +121,15 @@ function explainRoute(
   random: Random,
 ) {
   const { route } = found;
-  const outcome = ownAnswer(found, request, authority) ?? explainDestination(config, route, request, random);
+  const outcome = ownAnswer(found, request, authority) ?? explainDraw(config, route, request, random);
   return {
     route: route.name,
     outcome,
     path: rewrittenPath(found, request.path),
     authority: route.rewrite?.authority ?? authority,
     timeoutMs: route.timeoutMs,
-    retries: route.retries ?? null,
+    retries: outcome.kind === 'answer' ? null : (route.retries ?? defaultRetries),
+    rateLimits: route.rateLimits ?? [],
     mirrors: (route.mirrors ?? []).map(
       ({ service, subset, percent }) => `${percent} % to ${service}${subset === null ? '' : ` (${subset})`}`,
     ),
@@ -157,12 +170,7 @@ function rewrittenPath({ route, block }: RouteMatch, path: string): string {
   return uri === undefined ? path : rewritePath(path, toPathRewrite(uri, block?.uri));
 }
 
-function explainDestination(
-  config: SidecarConfig,
-  route: HttpRoute,
-  request: RequestView,
-  random: Random,
-): ExplainedOutcome {
+function explainDraw(config: SidecarConfig, route: HttpRoute, request: RequestView, random: Random): ExplainedOutcome {
   const drawn = pickDestination(route.destinations, random);
   if (drawn === null)
     return {
@@ -172,45 +180,33 @@ function explainDestination(
       why: `route "${route.name}" has no destination with a weight`,
       location: null,
     };
-  const total = route.destinations.reduce((sum, { weight }) => sum + weight, 0);
-  const share = route.destinations.length === 1 || total === 0 ? 100 : (100 * drawn.weight) / total;
-  return toForward(config, drawn, share, request);
+  return toForward(config, drawn, shareOf(route.destinations, drawn), request, false, random);
+}
+
+/** Percent of a route's traffic; a single destination takes all of it, whatever its weight. */
+function shareOf(all: readonly { readonly weight: number }[], one: { readonly weight: number } | null): number {
+  const total = all.reduce((sum, { weight }) => sum + weight, 0);
+  return one === null || all.length === 1 || total === 0 ? 100 : (100 * one.weight) / total;
 }
 
 function toForward(
   config: SidecarConfig,
-  { service: key, subset, port }: RouteDestination,
+  drawn: RouteDestination,
   share: number,
   request: RequestView,
+  byHost: boolean,
+  random: Random,
 ): ExplainedOutcome {
-  const service = config.services.find((candidate) => candidate.key === key);
-  const endpoints = service === undefined ? [] : endpointsOf(service, subset);
-  if (service === undefined || endpoints.length === 0) {
-    const why =
-      subset === null
-        ? `${key} has no endpoint that this workload reaches`
-        : `subset "${subset}" of ${key} has no endpoint`;
-    return { kind: 'answer', status: 503, flag: 'UH', why, location: null };
-  }
-  const target = port ?? request.port;
-  const shares = new Map(service.shares?.map(({ endpoint, priority }) => [endpoint, priority]));
-  return {
-    kind: 'forward',
-    destination: {
-      service: key,
-      subset,
-      port: target,
-      share,
-      endpoints: endpoints.map(({ id, name, address }) => ({ id, name, address, priority: shares.get(id) ?? 0 })),
-      policy: policyOf(service.policies ?? [], subset, target),
-    },
-  };
+  const destination = explainDestination(config, drawn, share, request, byHost, random);
+  return destination === null ? noEndpoint(drawn.service, drawn.subset) : { kind: 'forward', destination };
 }
 
-function endpointsOf({ endpoints, subsets }: ServiceConfig, subset: string | null): readonly Endpoint[] {
-  if (subset === null) return endpoints;
-  const ids = new Set(subsets.find(({ name }) => name === subset)?.endpoints);
-  return endpoints.filter(({ id }) => ids.has(id));
+function noEndpoint(service: string, subset: string | null): ExplainedOutcome {
+  const why =
+    subset === null
+      ? `${service} has no endpoint that this workload reaches`
+      : `subset "${subset}" of ${service} has no endpoint`;
+  return { kind: 'answer', status: 503, flag: 'UH', why, location: null };
 }
 
 function faultsOf(config: SidecarConfig, service: string, route: string | null): RequestExplanation['faults'] {

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
 import type { Endpoint, FaultConfig, ServiceConfig, SidecarConfig } from '../../model/sidecar-config.ts';
 import { createFaultDecider } from '../../policy/decide-fault.ts';
+import { preferPort, toTargetPort } from '../../policy/select-endpoints.ts';
 import { compileInjections, type InjectionSet } from '../faults/injection-set.ts';
-import { type CompiledFault, type CompiledService, compileService, toTargetPort } from './compiled-service.ts';
+import { type CompiledFault, type CompiledService, compileService } from './compiled-service.ts';
 
 /** An endpoint found by its address. `port` is the service port that leads there. */
 export interface LocatedEndpoint {
@@ -53,7 +54,7 @@ export function compileConfig(source: SidecarConfig, previous: CompiledConfig | 
   const serviceByHost = (host: string, port: number) => {
     const services = byHost.get(host);
     if (services === undefined) return null;
-    return services.find((service) => listsPort(service.config, port)) ?? services[0] ?? null;
+    return preferPort(services, ({ config }) => config.ports, port);
   };
   return {
     source,
@@ -110,10 +111,6 @@ function locateEndpoints(services: readonly ServiceConfig[]) {
 
 function isLoopback(address: string): boolean {
   return (isIP(address) === 4 && address.startsWith('127.')) || address === '::1';
-}
-
-function listsPort(service: ServiceConfig, port: number): boolean {
-  return service.ports.some((listed) => listed.port === port);
 }
 
 function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {

@@ -5,6 +5,7 @@ import type { Endpoint, FaultConfig, ServiceConfig } from '../../model/sidecar-c
 import type { EdgeKey } from '../../model/telemetry-report.ts';
 import { compileRouteMatches, type RouteMatch } from '../../policy/match-route.ts';
 import type { RequestView } from '../../policy/request-view.ts';
+import { endpointKey, endpointsOfHost, endpointsOfSubset, toTargetPort } from '../../policy/select-endpoints.ts';
 import type { ChosenEndpoint, UpstreamTarget } from '../connection.ts';
 
 /** A fault with its draws; the decider carries state and outlives a revision that leaves the fault as it is. */
@@ -42,12 +43,6 @@ const noFaults: readonly CompiledFault[] = [];
 /** Lists kept per service and revision; ports come from clients, so the number must have an end. */
 const maxCachedLists = 512;
 
-/** Port to connect to; a port that the endpoint does not list is used as it is. */
-export function toTargetPort(endpoint: Endpoint, port: number): number {
-  for (const mapping of endpoint.ports) if (mapping.port === port) return mapping.targetPort;
-  return port;
-}
-
 export function compileService(config: ServiceConfig, faults: readonly CompiledFault[]): CompiledService {
   const serverName = config.hosts.find((host) => isIP(host) === 0) ?? config.key;
   const toEndpoint = (endpoint: Endpoint, port: number) => toHttpEndpoint(config, serverName, endpoint, port);
@@ -60,7 +55,7 @@ export function compileService(config: ServiceConfig, faults: readonly CompiledF
     cached.set(key, made);
     return made;
   };
-  const subsets = new Map(config.subsets.map((subset) => [subset.name, new Set(subset.endpoints)]));
+  const subsets = new Set(config.subsets.map(({ name }) => name));
   const knownHosts = new Set(config.endpoints.flatMap((endpoint) => endpoint.hosts));
   const everyRoute = faults.filter((fault) => fault.config.route === null);
   const faultsByRoute = new Map<string, readonly CompiledFault[]>();
@@ -71,9 +66,8 @@ export function compileService(config: ServiceConfig, faults: readonly CompiledF
   }
   const endpoints = (subset: string | null, port: number) => {
     if (subset === null) return list(`*|${port}`, port, () => config.endpoints);
-    const ids = subsets.get(subset);
-    if (ids === undefined) return [];
-    return list(`subset ${subset}|${port}`, port, () => config.endpoints.filter((endpoint) => ids.has(endpoint.id)));
+    if (!subsets.has(subset)) return [];
+    return list(`subset ${subset}|${port}`, port, () => endpointsOfSubset(config, subset));
   };
   return {
     config,
@@ -86,9 +80,7 @@ export function compileService(config: ServiceConfig, faults: readonly CompiledF
     endpoints,
     endpointsOfHost(host, port) {
       if (!knownHosts.has(host)) return endpoints(null, port);
-      return list(`host ${host}|${port}`, port, () =>
-        config.endpoints.filter((endpoint) => endpoint.hosts.includes(host)),
-      );
+      return list(`host ${host}|${port}`, port, () => endpointsOfHost(config, host));
     },
     toEndpoint,
   };
@@ -119,6 +111,6 @@ function toHttpEndpoint(config: ServiceConfig, serverName: string, endpoint: End
       mtls: endpoint.mesh,
     },
     ...speaksOf(config.ports.find((listed) => listed.port === port)?.protocol),
-    key: `${service}:${port} ${endpoint.id} ${endpoint.address}:${targetPort} ${tls === null ? '' : tls.spiffeId}`,
+    key: endpointKey(service, endpoint, port),
   };
 }

@@ -1,13 +1,6 @@
 import type { RetryConfig } from '../../model/traffic-config.ts';
-import {
-  type AttemptOutcome,
-  defaultRetryAttempts,
-  defaultRetryOn,
-  isRetriable,
-  parseRetryOn,
-  type RetryConditions,
-} from '../../policy/retry-conditions.ts';
-import { defaultRetryBaseMs } from '../../policy/retry-delay.ts';
+import { defaultRetries } from '../../policy/default-retries.ts';
+import { type AttemptOutcome, isRetriable, parseRetryOn, type RetryConditions } from '../../policy/retry-conditions.ts';
 import { effectiveTimeouts } from '../../policy/timeouts.ts';
 import type { ResponseHead } from './codec.ts';
 import { equalsIgnoringCase, toOctets } from './octets.ts';
@@ -42,16 +35,7 @@ export function compileRetryPlan(config: RetryConfig, timeoutMs: number | null):
 }
 
 /** Istio's policy for what has no route of its own. */
-export const defaultRetryPlan: RetryPlan = compileRetryPlan(
-  {
-    attempts: defaultRetryAttempts,
-    retryOn: defaultRetryOn,
-    perTryTimeoutMs: null,
-    backoffBaseMs: defaultRetryBaseMs,
-    avoidPreviousHosts: true,
-  },
-  null,
-);
+export const defaultRetryPlan: RetryPlan = compileRetryPlan(defaultRetries, null);
 
 /** Towards the application, and for mirrored requests: once. */
 export const noRetries: RetryPlan = { ...defaultRetryPlan, attempts: 0, looksAtAnswers: false };

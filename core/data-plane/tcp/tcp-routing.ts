@@ -3,10 +3,11 @@ import type { Endpoint } from '../../model/sidecar-config.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
 import { pickDestination } from '../../policy/pick-destination.ts';
 import { pickEndpoint } from '../../policy/pick-endpoint.ts';
+import { toTargetPort } from '../../policy/select-endpoints.ts';
 import type { Random } from '../../shared/random.ts';
 import type { DownstreamContext, UpstreamTarget } from '../connection.ts';
 import type { CompiledConfig, LocatedEndpoint } from '../http/compiled-config.ts';
-import { type CompiledService, toTargetPort } from '../http/compiled-service.ts';
+import type { CompiledService } from '../http/compiled-service.ts';
 
 /** Where a TCP connection goes, and the edge it counts on. */
 export interface TcpUpstream {

@@ -74,12 +74,39 @@ describe('the explanation of a request', () => {
     expect(explain(rules, { path: '/x', query: 'q=1' }).outcome).toMatchObject({ kind: 'answer', ...expected });
   });
 
-  it('of a service without rules is all of its endpoints; of another host, straight on or refused', () => {
-    expect(explain('').outcome).toMatchObject({ kind: 'forward', destination: { endpoints: [{}, {}] } });
+  it('of a service without rules is what its host name stands for; of another host, straight on or refused', () => {
+    expect(explain('').outcome).toMatchObject({ kind: 'forward', destination: { endpoints: [{ id: 'payments' }] } });
+    const full = explain('', { host: 'payments.shop.svc.cluster.local' });
+    expect(full.outcome).toMatchObject({ kind: 'forward', destination: { endpoints: [{}, {}] } });
+    expect(full.retries).toMatchObject({ attempts: 2 });
     expect(explain('', { host: 'example.com' }).outcome).toEqual({ kind: 'outside', allowed: true });
     const closed =
       'apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: s, namespace: shop }\nspec: { outboundTrafficPolicy: { mode: REGISTRY_ONLY } }\n';
     expect(explain('', { host: 'example.com' }, `\n${closed}`).outcome).toEqual({ kind: 'outside', allowed: false });
+  });
+
+  it('chooses by hash as the sidecar does, and says so when the request has no key', () => {
+    const sticky = `\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: sticky, namespace: shop }\nspec: { host: payments, trafficPolicy: { loadBalancer: { consistentHash: { httpHeaderName: x-user } } } }\n`;
+    const of = (header?: string, seed = 1) => {
+      const given = {
+        host: 'payments.shop.svc.cluster.local',
+        headers: header === undefined ? {} : { 'x-user': header },
+      };
+      const { outcome } = explainRequest(config(`[{ ${to} }]`, sticky), request(given), createSeededRandom(seed));
+      return outcome.kind === 'forward' ? outcome.destination : null;
+    };
+    expect(of('alice')?.chosenBy).toBe('hash of header x-user (ring)');
+    expect(new Set([1, 2, 3, 4, 5].map((seed) => of('alice', seed)?.chosen)).size).toBe(1);
+    expect(new Set(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((user) => of(user)?.chosen)).size).toBe(2);
+    expect(of()?.chosenBy).toBe('hash: the request has no header x-user, so any one');
+  });
+
+  it('of the application’s own TLS is the connection as a whole, which no rule of http touches', () => {
+    const explained = explain(`[{ directResponse: { status: 418 } }]`, { scheme: 'https', port: 443 });
+    expect(explained).toMatchObject({
+      routes: [],
+      outcome: { kind: 'connection', route: null, destination: { endpoints: [{ port: 443 }] } },
+    });
   });
 
   it('lists the faults in scope', () => {
