@@ -13,6 +13,7 @@ import { PeerAuthentication } from './peer-authentication.ts';
 import { ProxyConfig } from './proxy-config.ts';
 import { RequestAuthentication } from './request-authentication.ts';
 import type { Resource } from './resource.ts';
+import { valuesAt } from './schema-keys.ts';
 import { ServiceEntry } from './service-entry.ts';
 import { Sidecar } from './sidecar.ts';
 import { Telemetry } from './telemetry-policy.ts';
@@ -53,4 +54,12 @@ export function schemaOf(
   if (schema !== undefined && Object.hasOwn(groups[group] ?? {}, kind)) return { schema };
   const others = Object.entries(groups).flatMap(([name, kinds]) => (Object.hasOwn(kinds, kind) ? [name] : []));
   return { problem: others.length === 0 ? 'kind' : 'group', groups: others };
+}
+
+/** API versions that a kind has here, the newest first; empty for a kind that is not known. */
+export function apiVersionsOf(kind: string): readonly string[] {
+  return Object.values(groups).flatMap((kinds) => {
+    const schema = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+    return schema === undefined ? [] : valuesAt(schema, ['apiVersion']);
+  });
 }

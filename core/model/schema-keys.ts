@@ -10,15 +10,43 @@ interface SchemaNode {
       readonly element?: SchemaNode;
       readonly valueType?: SchemaNode;
       readonly options?: readonly SchemaNode[];
+      readonly entries?: Readonly<Record<string, unknown>>;
+      readonly values?: readonly unknown[];
     };
   };
 }
 
 /** Names of the fields that a schema knows at a path; empty when it is no object there. */
 export function fieldsAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
+  return [...new Set(nodesAt(schema, path).flatMap((node) => Object.keys(node._zod.def.shape ?? {})))];
+}
+
+/** The values that a field at a path may have, where they can be listed (enumerations, literals, booleans). */
+export function valuesAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] {
+  return [...new Set(nodesAt(schema, path).flatMap(valuesOf))];
+}
+
+/** What is written at a path: `text`, `number`, `true or false`, `list`, `object`, `map`; several with `or`; '' when unknown. */
+export function typeAt(schema: z.ZodType, path: readonly PropertyKey[]): string {
+  const names = nodesAt(schema, path).flatMap(({ _zod: { def } }) => typeNames[def.type] ?? []);
+  return [...new Set(names)].join(' or ');
+}
+
+const typeNames: Readonly<Record<string, string>> = {
+  ...{ string: 'text', enum: 'text', literal: 'text', number: 'number', int: 'number', boolean: 'true or false' },
+  ...{ array: 'list', object: 'object', record: 'map' },
+};
+
+function valuesOf({ _zod: { def } }: SchemaNode): readonly string[] {
+  if (def.type === 'boolean') return ['true', 'false'];
+  if (def.type === 'enum') return Object.values(def.entries ?? {}).map(String);
+  return def.type === 'literal' ? (def.values ?? []).map(String) : [];
+}
+
+function nodesAt(schema: z.ZodType, path: readonly PropertyKey[]): readonly SchemaNode[] {
   let nodes: readonly SchemaNode[] = [schema as unknown as SchemaNode];
   for (const step of path) nodes = nodes.flatMap(open).flatMap((node) => descend(node, step));
-  return [...new Set(nodes.flatMap(open).flatMap((node) => Object.keys(node._zod.def.shape ?? {})))];
+  return nodes.flatMap(open);
 }
 
 /** Without wrappers (optional, nullable ...) and with unions split up. */

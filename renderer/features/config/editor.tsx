@@ -1,3 +1,4 @@
+import { autocompletion, completionKeymap } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
 import { yaml } from '@codemirror/lang-yaml';
 import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from '@codemirror/language';
@@ -16,6 +17,7 @@ import {
 import { useEffect, useRef } from 'react';
 import type { FindingView } from '../../../core/contract/config-shapes.ts';
 import { checkText, toDiagnostics } from './editor-findings.ts';
+import { completeYaml, fieldHover } from './editor-help.ts';
 import { editorTheme } from './editor-theme.ts';
 
 export interface EditorPlace {
@@ -50,7 +52,7 @@ function callbacksOf(props: EditorProps): { current: EditorProps } {
   return known;
 }
 
-/** A YAML editor with errors at their place. Tab indents; Escape, then Tab, leaves it. */
+/** A YAML editor with errors at their place, completion and words on each field. Tab indents; Escape, then Tab, leaves it. */
 export default function Editor(props: EditorProps) {
   const { path, text, known, goTo } = props;
   const host = useRef<HTMLDivElement>(null);
@@ -109,6 +111,8 @@ function createExtensions(path: string, latest: { readonly current: EditorProps 
     highlightSelectionMatches(),
     search({ top: false }),
     yaml(),
+    autocompletion({ override: [completeYaml], icons: false }),
+    fieldHover,
     indentUnit.of('  '),
     editorTheme,
     lintGutter(),
@@ -121,7 +125,15 @@ function createExtensions(path: string, latest: { readonly current: EditorProps 
       },
       { delay: checkAfterMs },
     ),
-    keymap.of([...lintKeymap, ...searchKeymap, ...historyKeymap, ...foldKeymap, ...defaultKeymap, indentWithTab]),
+    keymap.of([
+      ...completionKeymap,
+      ...lintKeymap,
+      ...searchKeymap,
+      ...historyKeymap,
+      ...foldKeymap,
+      ...defaultKeymap,
+      indentWithTab,
+    ]),
     EditorView.contentAttributes.of({
       'aria-label': `Text of ${path}`,
       'aria-description': 'Tab indents; press Escape and then Tab to leave the editor.',
