@@ -10,6 +10,23 @@
 /** Bytes of a head, start line to empty line. More is refused with 431 (request) or 502 (response). */
 export const maxHeadBytes = 64 * 1024;
 export const maxHeaders = 128;
+
+/** What a parser takes of one head. */
+export interface HeadLimits {
+  readonly bytes: number;
+  readonly headers: number;
+}
+
+/**
+ * Every hop adds lines of its own to a head that may be as large as a client's may, so that later hops take more: a head whose
+ * headers a route has changed, and one that another sidecar has sent on.
+ */
+export const headLimits = {
+  client: { bytes: maxHeadBytes, headers: maxHeaders },
+  edited: { bytes: maxHeadBytes + 4 * 1024, headers: maxHeaders + 32 },
+  mesh: { bytes: maxHeadBytes + 8 * 1024, headers: maxHeaders + 64 },
+} as const satisfies Readonly<Record<string, HeadLimits>>;
+
 /** Bytes of all trailers of one message. */
 export const maxTrailerBytes = 16 * 1024;
 

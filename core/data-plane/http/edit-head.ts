@@ -8,6 +8,8 @@ interface Line {
 
 /** Frame the message or belong to this hop: no rule may touch them, or the two sides would disagree on where it ends. */
 const untouchable = new Set(['content-length', 'transfer-encoding', 'connection', 'upgrade', 'te', 'host']);
+/** Of a line that does not go on: what says how connection and message go on is read again all the same. */
+const readAgain = new Set(['connection', 'upgrade', 'te']);
 const lineEnd = Buffer.from('\r\n');
 
 /**
@@ -35,13 +37,13 @@ export function editHead(
 }
 
 function readLines(bytes: Buffer, head: HeadFields): Line[] {
-  const { count, nameStart, nameEnd, end } = head;
+  const { count, nameStart, nameEnd, dropped, end } = head;
   const lines: Line[] = [];
   for (let index = 0; index < count; index += 1) {
     const start = nameStart[index] ?? 0;
     const next = index + 1 < count ? (nameStart[index + 1] ?? 0) : end - lineEnd.length;
     const name = bytes.toString('latin1', start, nameEnd[index]).toLowerCase();
-    lines.push({ name, bytes: bytes.subarray(start, next) });
+    if (dropped[index] === 0 || readAgain.has(name)) lines.push({ name, bytes: bytes.subarray(start, next) });
   }
   return lines;
 }

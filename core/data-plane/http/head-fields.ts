@@ -1,4 +1,4 @@
-import { type HeadFields, maxHeaders } from './codec.ts';
+import type { HeadFields } from './codec.ts';
 import { equalsIgnoringCase, isFieldValue, isToken, toOctets } from './octets.ts';
 
 const word = {
@@ -26,11 +26,11 @@ export type FieldsResult = number;
  */
 export class HeaderLines implements HeadFields {
   count = 0;
-  readonly nameStart = new Int32Array(maxHeaders);
-  readonly nameEnd = new Int32Array(maxHeaders);
-  readonly valueStart = new Int32Array(maxHeaders);
-  readonly valueEnd = new Int32Array(maxHeaders);
-  readonly dropped = new Uint8Array(maxHeaders);
+  readonly nameStart: Int32Array;
+  readonly nameEnd: Int32Array;
+  readonly valueStart: Int32Array;
+  readonly valueEnd: Int32Array;
+  readonly dropped: Uint8Array;
   start = 0;
   fieldsStart = 0;
   end = 0;
@@ -45,6 +45,16 @@ export class HeaderLines implements HeadFields {
   #upgradeIndex = -1;
   #connectionUpgrade = false;
   #nominates = false;
+  readonly #maxHeaders: number;
+
+  constructor(maxHeaders: number) {
+    this.#maxHeaders = maxHeaders;
+    this.nameStart = new Int32Array(maxHeaders);
+    this.nameEnd = new Int32Array(maxHeaders);
+    this.valueStart = new Int32Array(maxHeaders);
+    this.valueEnd = new Int32Array(maxHeaders);
+    this.dropped = new Uint8Array(maxHeaders);
+  }
 
   protected resetFields(start: number): void {
     this.count = 0;
@@ -99,7 +109,7 @@ export class HeaderLines implements HeadFields {
       let valueEnd = at;
       while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1])) valueEnd -= 1;
       at += 2;
-      if (this.count >= maxHeaders) return this.refuse(431, `more than ${maxHeaders} headers`);
+      if (this.count >= this.#maxHeaders) return this.refuse(431, `more than ${this.#maxHeaders} headers`);
       const result = this.#add(bytes, nameStart, nameEnd, valueStart, valueEnd);
       if (result < 0) return result;
     }

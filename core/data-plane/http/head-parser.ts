@@ -1,8 +1,9 @@
 import {
+  type HeadLimits,
   type HeadRefusal,
   type HeadResult,
   type HttpCodec,
-  maxHeadBytes,
+  headLimits,
   maxTrailerBytes,
   type RequestHead,
   type ResponseHead,
@@ -188,13 +189,17 @@ class TrailerLines extends HeaderLines {
   }
 }
 
-/** The strict parser. One codec serves any number of connections, as its results are read before the next call. */
-export function createHttpCodec(): HttpCodec {
-  const request = new RequestLines();
-  const response = new ResponseLines();
-  const trailers = new TrailerLines();
+/**
+ * The strict parser. One codec serves any number of connections, as its results are read before the next call.
+ * @param limits of a head; by default what clients and servers may send
+ */
+export function createHttpCodec(limits: HeadLimits = headLimits.client): HttpCodec {
+  const maxHeadBytes = limits.bytes;
+  const request = new RequestLines(limits.headers);
+  const response = new ResponseLines(limits.headers);
+  const trailers = new TrailerLines(limits.headers);
   const refusal = { status: 0, reason: '' };
-  // Only the first `maxHeadBytes` are looked at, so that the outcome does not depend on how the bytes arrived.
+  // Only so many bytes are looked at, so that the outcome does not depend on how the bytes arrived.
   const settle = (head: HeaderLines, result: FieldsResult, full: boolean, tooLarge: number): HeadResult => {
     if (result > 0) return 'complete';
     if (result === 0 && !full) return 'incomplete';

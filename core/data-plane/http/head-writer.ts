@@ -22,9 +22,26 @@ const word = { contentLength: toOctets('content-length'), transferEncoding: toOc
 /** What the lines that may be added need at most, besides the head itself and what the edit brings along. */
 const addedBytes = 160;
 
-/** Bytes that `composeRequestHead` writes at most. */
+/** Above this the room for a head is worked out to the byte: what is left out of it may be as large as the rest. */
+const largeHeadBytes = 32 * 1024;
+
+/** Bytes that `composeRequestHead` writes at most: never more than a wire reserves, as both limits are the router's. */
 export function requestHeadRoom(head: RequestHead, edit: RequestEdit): number {
-  return head.end - head.start + addedBytes + (edit.target?.length ?? 0) + (edit.host?.length ?? 0);
+  const { target, host } = edit;
+  const room = head.end - head.start + addedBytes + (target?.length ?? 0) + (host?.length ?? 0);
+  if (room < largeHeadBytes) return room;
+  return room - droppedBytes(head) - (target === null ? 0 : head.targetEnd - head.targetStart);
+}
+
+/** Of lines that do not go on. */
+export function droppedBytes({ count, dropped, nameStart, end }: HeadFields): number {
+  let bytes = 0;
+  for (let index = 0; index < count; index += 1) {
+    if (dropped[index] === 0) continue;
+    const next = index + 1 < count ? (nameStart[index + 1] ?? 0) : end - lineEnd.length;
+    bytes += next - (nameStart[index] ?? 0);
+  }
+  return bytes;
 }
 
 /**

@@ -19,6 +19,7 @@ import type { Random } from '../../shared/random.ts';
 import type { ConnectionHandler, RequestAdmission, TelemetrySink, UpstreamConnector } from '../connection.ts';
 import { ClusterSet } from '../upstream/cluster-set.ts';
 import { createDispatchClock } from '../wire/dispatch-clock.ts';
+import { headLimits } from './codec.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import { DownstreamConnection } from './downstream-connection.ts';
 import type { DownstreamParts } from './downstream-parts.ts';
@@ -77,7 +78,7 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     config,
     upstreams,
     clusters: new ClusterSet(random),
-    codec: createHttpCodec(),
+    codec: createHttpCodec(headLimits.edited),
     telemetry,
     clock,
     random,
@@ -90,7 +91,8 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
       const port = portOf(context);
       const inbound = (protocol: SeenProtocol) => telemetry.edge(inboundEdge(context, port, protocol));
       const recorder = context.direction === 'inbound' ? inbound : null;
-      return new Exchange(exchangeParts, { client, context, recorder, finished });
+      const front = context.gateway === undefined ? null : inbound;
+      return new Exchange(exchangeParts, { client, context, recorder, front, finished });
     },
   };
   const connections: DownstreamSet = new DownstreamSet(upstreams, monotonicMs, drainGraceMs);

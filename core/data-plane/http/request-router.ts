@@ -1,7 +1,9 @@
 import type { Random } from '../../shared/random.ts';
 import type { DownstreamContext } from '../connection.ts';
+import { headLimits } from './codec.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import { portOf, unroutedEdge } from './edges.ts';
+import { droppedBytes } from './head-writer.ts';
 import type { KeptHead } from './kept-head.ts';
 import { RequestReader, type RequestRefusal } from './parsed-request.ts';
 import { requestIdLength, writeRequestId } from './request-ids.ts';
@@ -35,6 +37,7 @@ export class RequestRouter {
     parts: { readonly config: () => CompiledConfig; readonly random: Random },
   ) {
     this.request = new RequestReader(head);
+    if (context.gateway?.secure === true) this.request.scheme = 'https';
     this.#head = head;
     this.#context = context;
     this.#parts = parts;
@@ -50,8 +53,9 @@ export class RequestRouter {
     edit.target = null;
     edit.host = null;
     edit.requestId = null;
-    if (routing.kind === 'forward') this.#edit(routing);
-    return routing;
+    if (routing.kind !== 'forward') return routing;
+    this.#edit(routing);
+    return edit.target === null || this.#fits(edit.target) ? routing : this.#refuse(tooLarge);
   }
 
   #decide(): Routing {
@@ -83,6 +87,13 @@ export class RequestRouter {
     edit.requestId = this.#requestId;
   }
 
+  /** Whether the head can still go on with another target: a rewrite may make it longer without end. */
+  #fits(target: string): boolean {
+    const head = this.#head;
+    const excess = head.end - (head.targetEnd - head.targetStart) + target.length - headLimits.edited.bytes;
+    return excess <= 0 || excess <= droppedBytes(head);
+  }
+
   #refuse({ status, reason }: RequestRefusal): Routing {
     this.#plan = null;
     const edge = unroutedEdge(this.#context);
@@ -90,6 +101,8 @@ export class RequestRouter {
     return { kind: 'answer', status, flag: 'DPE', body, edge, service: null, route: null };
   }
 }
+
+const tooLarge = { status: 431, reason: `a head that its route makes larger than ${headLimits.edited.bytes} bytes` };
 
 /** Upstream is always HTTP/1.1 and needs a Host; an HTTP/1.0 client may have sent none. */
 function missingHost(routing: Forward, authority: string): string {

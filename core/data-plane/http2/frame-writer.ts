@@ -1,4 +1,4 @@
-import { type HeadFields, maxHeadBytes, type RequestHead, type ResponseHead } from '../http/codec.ts';
+import { type HeadFields, headLimits, type RequestHead, type ResponseHead } from '../http/codec.ts';
 import { equalsIgnoringCase, toOctets } from '../http/octets.ts';
 import type { RequestEdit } from '../http/streams.ts';
 import { maxReserveBytes, type Wire } from '../wire/wire.ts';
@@ -21,7 +21,8 @@ const word = {
   http2Settings: toOctets('http2-settings'),
 };
 const requestIdBytes = 64;
-const texts = Buffer.allocUnsafeSlow(maxHeadBytes);
+/** A rewritten target or host; the router keeps them within what a head may have. */
+const texts = Buffer.allocUnsafeSlow(headLimits.edited.bytes);
 const blocks = Buffer.allocUnsafeSlow(maxReserveBytes);
 
 /** Composes frames in place, where the wire will send them from. */

@@ -146,8 +146,9 @@ export class MuxClientStream implements ClientStream, MuxStreamOwner {
     if (sink === null || stream === null) return;
     this.#headOnly = false;
     this.#body.begin('none', codec.request, false);
-    if (codec.parseRequest(bytes, start, headEnd) !== 'complete' || codec.request.end !== headEnd) {
-      this.#refuse(codec.request.end === headEnd ? codec.refusal : badHead);
+    const result = codec.parseRequest(bytes, start, headEnd);
+    if (result !== 'complete' || codec.request.end !== headEnd) {
+      this.#refuse(result === 'refused' ? codec.refusal : badHead);
       return;
     }
     const head = codec.request;

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ConnectionHandler, DownstreamContext, EdgeRecorder } from '../connection.ts';
+import { headLimits } from '../http/codec.ts';
 import { createHttpCodec } from '../http/head-parser.ts';
 import type { RequestServer } from '../http/streams.ts';
 import { openWire } from '../wire/open-wire.ts';
@@ -110,7 +111,7 @@ class MuxConnection implements MuxSessionOwner {
     this.#recorder = options.recorderOf(context);
     this.#recorder?.connectionOpened();
     this.#parts = {
-      codec: createHttpCodec(),
+      codec: createHttpCodec(headLimits.mesh),
       monotonicMs,
       recorder: this.#recorder,
       onFree: (client) => {

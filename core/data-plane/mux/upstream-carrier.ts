@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { meshAlpn } from '../../model/identity.ts';
 import type { EdgeRecorder } from '../connection.ts';
+import { headLimits } from '../http/codec.ts';
 import { createHttpCodec } from '../http/head-parser.ts';
 import type { ResponseSink, ServerStream, SessionOptions, UpstreamCarrier, UpstreamSession } from '../http/streams.ts';
 import { openWire } from '../wire/open-wire.ts';
@@ -28,7 +29,7 @@ export const muxCarrier: UpstreamCarrier = {
   createSession: (socket, options) => new MuxUpstreamSession(socket, options),
 };
 
-const codec = createHttpCodec();
+const codec = createHttpCodec(headLimits.mesh);
 
 /** One connection to another sidecar. */
 export class MuxUpstreamSession implements UpstreamSession, MuxSessionOwner {

@@ -66,6 +66,9 @@ const fieldLines: readonly AnswerCase[] = [
   fails('response splitting with bare line feeds', 'RFC 9112 2.2', bad('X-A: 1\n\nHTTP/1.1 200 OK\r\n')),
   fails('a head of 70,000 bytes', fieldsRule, bad(`X-A: ${'a'.repeat(70_000)}\r\n`)),
   fails('an endless head', fieldsRule, `HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(500_000)}`),
+  passes('128 headers', fieldsRule, bad('X-A: 1\r\n'.repeat(127))),
+  fails('129 headers', fieldsRule, bad('X-A: 1\r\n'.repeat(128))),
+  passes('a head of 65,536 bytes', fieldsRule, bad(`X-A: ${'a'.repeat(65_536 - bad('X-A: \r\n').length)}\r\n`)),
   fails('200 headers', fieldsRule, bad('X-A: 1\r\n'.repeat(200))),
   passes('Keep-Alive stays here', hop, bad('Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n'), {
     as: { fields: [] },

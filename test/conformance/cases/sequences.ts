@@ -66,7 +66,14 @@ const lineOf = (bytes: number) => `X-Long: ${'a'.repeat(bytes)}\r\n`;
 /** The limits are the sidecar's own; codec.ts documents them. */
 export const sizeLimits: readonly RequestCase[] = [
   forwarded('a head of 60,000 bytes', limits, get(lineOf(60_000))),
-  forwarded('124 headers', limits, get('X: 1\r\n'.repeat(123))),
+  forwarded('a head of 65,536 bytes', limits, get(lineOf(65_536 - get(lineOf(0)).length))),
+  forwarded('128 headers', limits, get('X: 1\r\n'.repeat(127))),
+  forwarded(
+    '128 headers in 65,536 bytes',
+    limits,
+    get(`${lineOf(65_536 - 126 * 6 - get(lineOf(0)).length)}${'X: 1\r\n'.repeat(126)}`),
+  ),
+  refused('a head of 65,537 bytes', limits, get(lineOf(65_537 - get(lineOf(0)).length)), 431),
   refused('129 headers', limits, get('X: 1\r\n'.repeat(128)), 431),
   refused('10,000 headers', limits, get('X: 1\r\n'.repeat(10_000)), 431),
   refused('a header of 70,000 bytes', limits, get(lineOf(70_000)), 431),

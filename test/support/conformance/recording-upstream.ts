@@ -19,7 +19,7 @@ export class RecordedConnection {
   /** Takes bytes and returns the messages that they complete. */
   take(bytes: Buffer): RequestMessage[] {
     this.received += bytes.toString('latin1');
-    const stream = readRequests(this.received.slice(this.#parsedTo));
+    const stream = readRequests(this.received.slice(this.#parsedTo), true, true);
     this.#parsedTo += stream.end;
     this.ending = stream.ending;
     if (

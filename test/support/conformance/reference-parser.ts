@@ -38,6 +38,8 @@ export interface Stream<Message> {
 }
 
 const limits = { head: 65_536, fields: 128, method: 32, length: 15, size: 12, extension: 1_024, trailers: 16_384 };
+/** Bytes and lines that sidecars on the way may have added to a head of that size. */
+const addedOnTheWay = { head: 256, fields: 2 };
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const text = /^[\t\x20-\x7e\x80-\xff]*$/;
 
@@ -48,13 +50,13 @@ function refuse(reason: string): never {
 }
 
 /** Lines of a head without their CR LF, and the index after the empty line; `null`: there is no empty line yet. */
-function readHead(bytes: string, from: number): { lines: string[]; end: number } | null {
+function readHead(bytes: string, from: number, most = limits.head): { lines: string[]; end: number } | null {
   const blank = bytes.indexOf('\r\n\r\n', from);
   // Everything until the first empty line has to be proper lines, or the head ends somewhere else for somebody.
   const known = blank < 0 ? bytes.slice(from) : bytes.slice(from, blank);
-  if (blank < 0 && known.length >= limits.head) refuse('too large');
+  if (blank < 0 && known.length >= most) refuse('too large');
   if (blank < 0) return null;
-  if (blank + 4 - from > limits.head) refuse('too large');
+  if (blank + 4 - from > most) refuse('too large');
   return { lines: known.split('\r\n'), end: blank + 4 };
 }
 
@@ -62,8 +64,8 @@ export function valuesOf(fields: readonly Field[], name: string): string[] {
   return fields.filter(([listed]) => listed.toLowerCase() === name).map(([, value]) => value);
 }
 
-function readFields(lines: readonly string[]): Field[] {
-  if (lines.length > limits.fields) refuse('too many fields');
+function readFields(lines: readonly string[], most = limits.fields): Field[] {
+  if (lines.length > most) refuse('too many fields');
   return lines.map((line) => {
     const colon = line.indexOf(':');
     if (colon <= 0 || !token.test(line.slice(0, colon))) refuse('a field name');
@@ -202,14 +204,15 @@ function readStream<Message>(
 
 /**
  * Empty lines before a request are skipped, as a server may (RFC 9112 section 2.2). `routed: false` asks
- * only what ends where, not whether target and Host name something.
+ * only what ends where, not whether target and Host name something. `forwarded`: sidecars are in front.
  */
-export function readRequests(bytes: string, routed = true): Stream<RequestMessage> {
+export function readRequests(bytes: string, routed = true, forwarded = false): Stream<RequestMessage> {
+  const added = forwarded ? addedOnTheWay : { head: 0, fields: 0 };
   return readStream(bytes, (start) => {
     let from = start;
     while (bytes.startsWith('\r\n', from)) from += 2;
     if (from >= bytes.length) return 'head';
-    const head = readHead(bytes, from);
+    const head = readHead(bytes, from, limits.head + added.head);
     // What cannot become a method is none, however much may follow.
     if (!/^(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: |$)|\r$)/.test(bytes.slice(from, from + 33))) refuse('a method');
     if (head === null) return 'head';
@@ -219,7 +222,7 @@ export function readRequests(bytes: string, routed = true): Stream<RequestMessag
     if (!token.test(method) || method.length > limits.method) refuse('a method');
     if (!text.test(target) || target.includes('\t')) refuse('a target');
     const minor = Number(digit);
-    const fields = readFields(rest);
+    const fields = readFields(rest, limits.fields + added.fields);
     checkRequest(method, target, minor, fields, routed);
     const body = readBody(bytes, head.end, readFraming(fields, minor));
     if (body === null) return 'body';

@@ -49,6 +49,16 @@ describe('a kept head', () => {
     );
   });
 
+  test('needs no more room than a wire reserves, however long the lines and the target are that do not go on', () => {
+    const long = 'a'.repeat(30_000);
+    const kept = keep(`GET /${long} HTTP/1.1\r\nHost: h\r\nX-A: ${long}\r\nX-B: 1\r\n\r\n`);
+    const target = `/${'b'.repeat(60_000)}`;
+    kept.dropped[1] = 1;
+    const edit = { ...noEdit, target };
+    expect(requestHeadRoom(kept, edit)).toBeLessThan(61_000);
+    expect(compose(kept, edit)).toBe(`GET ${target} HTTP/1.1\r\nHost: h\r\nX-B: 1\r\n\r\n`);
+  });
+
   test('serves one request after the other and gives back memory that few need', () => {
     const kept = new KeptHead();
     const small = kept.bytes.length;
