@@ -1,7 +1,13 @@
-/** What was typed and not saved yet, by path. Outlives the view, so that looking elsewhere loses nothing. */
+/**
+ * What was typed and not saved yet, by path. Outlives the view, so that looking elsewhere loses nothing, and the window:
+ * the browser's storage of this machine holds the drafts of each project until they are saved or dropped.
+ */
+import { z } from 'zod';
 import { create } from 'zustand';
 import type { FindingView } from '../../../core/contract/config-shapes.ts';
 import type { Draft } from './edited-files.ts';
+
+const StoredDrafts = z.record(z.string(), z.strictObject({ text: z.string(), base: z.string().nullable() }));
 
 export const useDrafts = create<{ readonly drafts: Readonly<Record<string, Draft>> }>(() => ({ drafts: {} }));
 
@@ -40,4 +46,37 @@ export function dropDraft(path: string): void {
 
 function without(drafts: Readonly<Record<string, Draft>>, path: string): Readonly<Record<string, Draft>> {
   return Object.fromEntries(Object.entries(drafts).filter(([other]) => other !== path));
+}
+
+/**
+ * Brings the drafts of a project back and stores every change from now on; what is typed already wins.
+ *
+ * @param onFull called each time a change could not be stored
+ * @returns ends it
+ */
+export function keepDrafts(projectDir: string, storage: Storage, onFull: () => void): () => void {
+  const key = `meshdesk.drafts:${projectDir}`;
+  const stored = Object.entries(readStored(storage.getItem(key)));
+  const restored = stored.map(([path, draft]): [string, Draft] => [path, { ...draft, findings: null }]);
+  useDrafts.setState(({ drafts }) => ({ drafts: { ...Object.fromEntries(restored), ...drafts } }));
+  return useDrafts.subscribe(({ drafts }, before) => {
+    if (drafts === before.drafts) return;
+    const texts = Object.entries(drafts).map(([path, { text, base }]) => [path, { text, base }]);
+    try {
+      if (texts.length === 0) storage.removeItem(key);
+      else storage.setItem(key, JSON.stringify(Object.fromEntries(texts)));
+    } catch {
+      onFull();
+    }
+  });
+}
+
+function readStored(text: string | null): z.infer<typeof StoredDrafts> {
+  if (text === null) return {};
+  try {
+    return StoredDrafts.safeParse(JSON.parse(text)).data ?? {};
+  } catch {
+    // Not ours, or cut off: there is nothing in it to bring back.
+    return {};
+  }
 }

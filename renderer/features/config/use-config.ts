@@ -5,7 +5,7 @@ import { MeshError } from '../../../core/contract/errors.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { showToast } from '../../state/toasts.ts';
 import { type Query, useQuery } from '../../state/use-query.ts';
-import { dropDraft, rebaseDraft, useDrafts } from './drafts.ts';
+import { dropDraft, keepDrafts, rebaseDraft, useDrafts } from './drafts.ts';
 import { type EditedFile, mergeDrafts } from './edited-files.ts';
 
 export interface ConfigEditing {
@@ -38,6 +38,13 @@ export function useConfig(): ConfigEditing {
     window.addEventListener('beforeunload', warn);
     return () => window.removeEventListener('beforeunload', warn);
   }, [isUnsaved, platform.kind]);
+
+  const projectDir = useMesh((data) => data.status?.project.dir ?? null);
+  useEffect(() => {
+    if (projectDir === null) return undefined;
+    const warn = () => showToast('error', 'What you type is not kept', 'The storage is full: save your changes.');
+    return keepDrafts(projectDir, localStorage, warn);
+  }, [projectDir]);
 
   const { data, put, reload } = query;
   const write = useCallback(

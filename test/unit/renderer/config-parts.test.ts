@@ -6,6 +6,7 @@ import { parseResources } from '../../../core/model/parse-resources.ts';
 import {
   dropDraft,
   editDraft,
+  keepDrafts,
   rebaseDraft,
   setDraftFindings,
   useDrafts,
@@ -36,6 +37,69 @@ const file = (path: string, text: string, findings: FindingView[] = []): ConfigF
 const draftsOf = () => useDrafts.getState().drafts;
 
 beforeEach(() => useDrafts.setState({ drafts: {} }));
+
+describe('drafts of a project', () => {
+  function memory(): Storage {
+    const kept = new Map<string, string>();
+    return {
+      getItem: (key) => kept.get(key) ?? null,
+      setItem: (key, value) => void kept.set(key, value),
+      removeItem: (key) => void kept.delete(key),
+      clear: () => kept.clear(),
+      key: (index) => [...kept.keys()][index] ?? null,
+      get length() {
+        return kept.size;
+      },
+    };
+  }
+  const never = () => expect.unreachable();
+
+  it('are there again when the window was closed, and not in another project', () => {
+    const storage = memory();
+    const end = keepDrafts('/shop', storage, never);
+    editDraft('a.yaml', 'changed', 'saved');
+    end();
+    useDrafts.setState({ drafts: {} });
+    keepDrafts('/other', storage, never)();
+    expect(draftsOf()).toEqual({});
+    keepDrafts('/shop', storage, never)();
+    expect(draftsOf()).toMatchObject({ 'a.yaml': { text: 'changed', base: 'saved' } });
+  });
+
+  it('are gone once they are saved', () => {
+    const storage = memory();
+    const end = keepDrafts('/shop', storage, never);
+    editDraft('a.yaml', 'changed', 'saved');
+    rebaseDraft('a.yaml', 'changed');
+    end();
+    expect(storage.length).toBe(0);
+  });
+
+  it('that nobody can read are left out', () => {
+    const storage = memory();
+    storage.setItem('meshdesk.drafts:/shop', '{"a.yaml": 3');
+    keepDrafts('/shop', storage, never)();
+    expect(draftsOf()).toEqual({});
+  });
+
+  it('that do not fit are told', () => {
+    let told = 0;
+    const full = {
+      ...memory(),
+      getItem: () => null,
+      setItem: () => {
+        throw new DOMException('full', 'QuotaExceededError');
+      },
+    };
+    const end = keepDrafts('/shop', full, () => {
+      told += 1;
+    });
+    editDraft('a.yaml', 'changed', 'saved');
+    end();
+    expect(told).toBe(1);
+    expect(draftsOf()).toMatchObject({ 'a.yaml': { text: 'changed' } });
+  });
+});
 
 describe('drafts', () => {
   it('begin with the first change and end when the text is as it was', () => {

@@ -44,6 +44,7 @@ const textOf = (mesh: FakeControlPlane, path: string) => mesh.config.files().fin
 const saveWithKey = () => fireEvent.keyDown(window, { key: 's', ctrlKey: true });
 
 beforeEach(() => {
+  localStorage.clear();
   useDrafts.setState({ drafts: {} });
   useToasts.setState({ list: [] });
   useNavigation.setState({ view: 'config', configFile: null });
