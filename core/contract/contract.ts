@@ -4,6 +4,7 @@
  * control-plane/api, nothing in the transports.
  */
 import { z } from 'zod';
+import { FaultSpec } from '../model/fault-injection.ts';
 import {
   ApplyResult,
   ConfigChange,
@@ -107,18 +108,20 @@ export const contract = {
   },
 
   'fault.list': { input: Nothing, output: z.array(FaultView) },
-  /** Creates (no `id`) or replaces a fault. Services as `name` or `name.namespace`. */
+  /** Creates (no `id`) or replaces a fault: a delay or an abort, or any kind by its `spec`. Services as `name` or `name.namespace`. */
   'fault.set': {
-    input: z.strictObject({
-      id: z.string().optional(),
-      from: z.string().nullable(),
-      to: z.string(),
-      route: z.string().nullable().default(null),
-      action: FaultAction,
-      percent: z.number().min(0).max(100),
-      durationMs: z.number().int().positive().nullable().default(null),
-      enabled: z.boolean().default(true),
-    }),
+    input: z
+      .strictObject({
+        id: z.string().optional(),
+        from: z.string().nullable(),
+        to: z.string(),
+        route: z.string().nullable().default(null),
+        action: FaultAction,
+        percent: z.number().min(0).max(100),
+        durationMs: z.number().int().positive().nullable().default(null),
+        enabled: z.boolean().default(true),
+      })
+      .or(z.strictObject({ id: z.string().optional(), spec: FaultSpec, enabled: z.boolean().default(true) })),
     output: FaultView,
   },
   'fault.toggle': { input: z.strictObject({ id: z.string(), enabled: z.boolean() }), output: FaultView },

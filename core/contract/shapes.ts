@@ -1,5 +1,6 @@
 /** What the contract's methods return and its events carry. Fields are added, never renamed: scripts read them. */
 import { z } from 'zod';
+import { FaultSpec } from '../model/fault-injection.ts';
 import { DiscoveredWorkload, MeshState } from '../model/workload.ts';
 
 const Percent = z.number().min(0).max(100);
@@ -171,7 +172,13 @@ export const FaultView = z.strictObject({
   from: z.string().nullable(),
   to: z.string(),
   route: z.string().nullable(),
-  action: FaultAction,
+  /** `null`: it is more than a fixed delay or an HTTP status; `kind`, `strength` and `spec` tell. */
+  action: FaultAction.nullable(),
+  /** In words: `delay` and `400 ms`, `tcp latency` and `20 ms ± 5 ms`. */
+  kind: z.string(),
+  strength: z.string(),
+  /** As a FaultInjection says it. */
+  spec: FaultSpec,
   percent: Percent,
   /** `null`: until it is cleared. */
   durationMs: z.number().int().positive().nullable(),

@@ -40,43 +40,43 @@ const Fault = z
       'give exactly one of delay, abort, responseBandwidth, headers, body, truncate, tcp, dns, workload and identity',
   });
 
+/** Of requests of HTTP and gRPC, and nothing below. */
+export function isHttpFault(fault: z.infer<typeof Fault>): boolean {
+  return [fault.tcp, fault.dns, fault.workload, fault.identity].every((kind) => kind === undefined);
+}
+
+export const FaultSpec = z
+  .strictObject({
+    /** Calling service; absent: every caller. */
+    from: ServiceName.optional(),
+    to: ServiceName,
+    /** Port of `to`; absent: every port. */
+    port: PortNumber.optional(),
+    /** Name of a route of `to`; absent: every request. */
+    route: z.string().min(1).optional(),
+    /** Requests that it is for, beyond the route; blocks are ORed. */
+    match: z.array(HttpMatchRequest).min(1).optional(),
+    fault: Fault,
+    trigger: FaultTrigger.optional(),
+    schedule: FaultSchedule.optional(),
+    /** How long it stays once switched on; absent: until it is switched off. */
+    duration: PositiveDuration.optional(),
+    /** Same seed, same draws. */
+    seed: z.number().int().optional(),
+  })
+  .refine(({ fault, route, match }) => isHttpFault(fault) || (route === undefined && match === undefined), {
+    error: 'route and match are for faults of HTTP requests (delay, abort, responseBandwidth, headers, body, truncate)',
+  });
+
 export const FaultInjection = z.strictObject({
   apiVersion: z.literal('meshdesk.dev/v1alpha1'),
   kind: z.literal('FaultInjection'),
   /** `name` is the fault's id. */
   metadata: ResourceMetadata,
-  spec: z
-    .strictObject({
-      /** Calling service; absent: every caller. */
-      from: ServiceName.optional(),
-      to: ServiceName,
-      /** Port of `to`; absent: every port. */
-      port: PortNumber.optional(),
-      /** Name of a route of `to`; absent: every request. */
-      route: z.string().min(1).optional(),
-      /** Requests that it is for, beyond the route; blocks are ORed. */
-      match: z.array(HttpMatchRequest).min(1).optional(),
-      fault: Fault,
-      trigger: FaultTrigger.optional(),
-      schedule: FaultSchedule.optional(),
-      /** How long it stays once switched on; absent: until it is switched off. */
-      duration: PositiveDuration.optional(),
-      /** Same seed, same draws. */
-      seed: z.number().int().optional(),
-    })
-    .refine(({ fault, route, match }) => isHttpFault(fault) || (route === undefined && match === undefined), {
-      error:
-        'route and match are for faults of HTTP requests (delay, abort, responseBandwidth, headers, body, truncate)',
-    }),
+  spec: FaultSpec,
   status: Kept,
 });
 export type FaultInjection = z.infer<typeof FaultInjection>;
-
-function isHttpFault(fault: z.infer<typeof Fault>): boolean {
-  return (
-    fault.tcp === undefined && fault.dns === undefined && fault.workload === undefined && fault.identity === undefined
-  );
-}
 
 /** A fault as the control plane handles it. Services are keys (`name.namespace`). */
 export interface FaultDefinition {

@@ -33,6 +33,6 @@ export function faultsOf(
 }
 
 /** `delay 400 ms`, `abort 503`. */
-export function describeAction(action: FaultView['action']): string {
-  return action.kind === 'delay' ? `delay ${action.delayMs} ms` : `abort ${action.httpStatus}`;
+export function describeAction({ kind, strength }: Pick<FaultView, 'kind' | 'strength'>): string {
+  return `${kind} ${strength}`.trim();
 }

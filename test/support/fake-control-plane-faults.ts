@@ -1,4 +1,8 @@
+import type { MethodInput } from '../../core/contract/contract.ts';
 import type { FaultView } from '../../core/contract/shapes.ts';
+import { describeFault, percentOf } from '../../core/model/describe-fault.ts';
+import { parseDuration } from '../../core/model/duration.ts';
+import { type FaultInjection, readFaultInjection, toFaultInjection } from '../../core/model/fault-injection.ts';
 import { type FakeHost, found, type HandlersOf } from './fake-control-plane-host.ts';
 
 /** Faults of the demo mesh, all on one edge unless a test says otherwise; they age by a second per tick. */
@@ -11,8 +15,8 @@ export class FakeFaults {
     this.#host = host;
     if (!some) return;
     this.#faults = [
-      this.#fault('f1', { kind: 'delay', delayMs: 400 }, 30, true),
-      this.#fault('f2', { kind: 'abort', httpStatus: 503 }, 10, false),
+      this.#fault('f1', specOf({ ...edge, action: { kind: 'delay', delayMs: 400 }, percent: 30 }), true),
+      this.#fault('f2', specOf({ ...edge, action: { kind: 'abort', httpStatus: 503 }, percent: 10 }), false),
     ];
   }
 
@@ -31,15 +35,11 @@ export class FakeFaults {
         this.#made += 1;
         const id = input.id ?? `new-${this.#made}`;
         const made: FaultView = {
-          ...this.#fault(id, input.action, input.percent, input.enabled),
-          from: input.from,
-          to: input.to,
-          route: input.route,
-          durationMs: input.durationMs,
-          expiresInMs: input.enabled ? input.durationMs : null,
+          ...this.#fault(id, 'spec' in input ? input.spec : specOf(input), input.enabled),
           seen: 0,
           hits: 0,
         };
+        made.expiresInMs = input.enabled ? made.durationMs : null;
         this.#faults = [made, ...this.#faults.filter((fault) => fault.id !== id)];
         this.#host.changed();
         return made;
@@ -47,13 +47,7 @@ export class FakeFaults {
       'fault.toggle': ({ id, enabled }) => {
         this.#faults = this.#faults.map((fault) =>
           fault.id === id
-            ? {
-                ...this.#fault(id, fault.action, fault.percent, enabled),
-                from: fault.from,
-                to: fault.to,
-                durationMs: fault.durationMs,
-                expiresInMs: enabled ? fault.durationMs : null,
-              }
+            ? { ...this.#fault(id, fault.spec, enabled), expiresInMs: enabled ? fault.durationMs : null }
             : fault,
         );
         this.#host.changed();
@@ -70,15 +64,14 @@ export class FakeFaults {
     };
   }
 
-  #fault(id: string, action: FaultView['action'], percent: number, enabled: boolean): FaultView {
+  #fault(id: string, spec: FaultInjection['spec'], enabled: boolean): FaultView {
+    const { from = null, to, route = null, duration } = spec;
     return {
-      id,
-      from: 'orders.shop',
-      to: 'payments.shop',
-      route: null,
-      action,
-      percent,
-      durationMs: 60_000,
+      ...{ id, from, to, route, spec },
+      ...describeFault(spec),
+      action: readFaultInjection(toResource(spec))?.action ?? null,
+      percent: percentOf(spec),
+      durationMs: duration === undefined ? null : parseDuration(duration),
       enabled,
       expiresInMs: enabled ? 42_000 : null,
       seen: enabled ? 312 : 0,
@@ -100,4 +93,15 @@ export class FakeFaults {
     const seen = fault.seen + 36;
     return { ...fault, expiresInMs, seen, hits: Math.round((seen * fault.percent) / 100) };
   }
+}
+
+const edge = { from: 'orders.shop', to: 'payments.shop', durationMs: 60_000 };
+
+function specOf(input: Extract<MethodInput<'fault.set'>, { action: unknown }>): FaultInjection['spec'] {
+  const { from, to, route = null, action, percent, durationMs = null } = input;
+  return toFaultInjection({ id: '', from, to, route, action, percent, durationMs, seed: 1 }).spec;
+}
+
+function toResource(spec: FaultInjection['spec']): FaultInjection {
+  return { apiVersion: 'meshdesk.dev/v1alpha1', kind: 'FaultInjection', metadata: { name: 'f' }, spec };
 }

@@ -166,9 +166,9 @@ export class FakeMesh {
     const on = this.#faults.list().find(({ enabled }) => enabled);
     const view = demoTopology(this.#workloads, this.#host.nowMs(), this.#revision, {
       wobble: (seed) => this.#wobble(seed),
-      delayMs: on?.action.kind === 'delay' ? on.action.delayMs : 0,
-      delayPercent: on?.action.kind === 'delay' ? on.percent : 0,
-      abortPercent: on?.action.kind === 'abort' ? on.percent : 0,
+      delayMs: on?.action?.kind === 'delay' ? on.action.delayMs : 0,
+      delayPercent: on?.action?.kind === 'delay' ? on.percent : 0,
+      abortPercent: on?.action?.kind === 'abort' ? on.percent : 0,
       faultId: on?.id ?? null,
       weights: this.#weights(),
     });

@@ -4,9 +4,6 @@ import { parsePercent, parsePin, parseStatus, parseTime, parseWeight, usage } fr
 import { defineCommand, type Environment } from './context.ts';
 import { figure, type Output } from './output.ts';
 
-const describeAction = (action: FaultAction) =>
-  action.kind === 'delay' ? `delay ${action.delayMs} ms` : `abort ${action.httpStatus}`;
-
 function printFaults(output: Output, faults: readonly FaultView[]): void {
   if (faults.length === 0) {
     output.say('No faults.');
@@ -17,7 +14,7 @@ function printFaults(output: Output, faults: readonly FaultView[]): void {
     faults.map((fault) => [
       fault.id,
       `${fault.from ?? 'everybody'} -> ${fault.to}${fault.route === null ? '' : ` (${fault.route})`}`,
-      describeAction(fault.action),
+      `${fault.kind} ${fault.strength}`.trim(),
       figure(fault.percent, ' %'),
       { text: fault.enabled ? 'on' : 'off', colour: fault.enabled ? 'yellow' : 'dim' },
       `${fault.hits} of ${fault.seen}`,

@@ -1,11 +1,21 @@
 import type { MethodInput } from '../../contract/contract.ts';
 import { MeshError } from '../../contract/errors.ts';
 import type { FaultView } from '../../contract/shapes.ts';
-import { type FaultDefinition, readFaultInjection, seedOf, toFaultInjection } from '../../model/fault-injection.ts';
+import { describeFault, percentOf } from '../../model/describe-fault.ts';
+import { parseDuration } from '../../model/duration.ts';
+import {
+  type FaultDefinition,
+  type FaultInjection,
+  isHttpFault,
+  readFaultInjection,
+  seedOf,
+  toFaultInjection,
+  toServiceKeyIn,
+} from '../../model/fault-injection.ts';
 import { namespaceOf } from '../../model/resource.ts';
 import { toResourceName } from '../../model/resource-metadata.ts';
 import type { Clock } from '../../shared/clock.ts';
-import type { ActiveFault, SnapshotService } from '../../snapshot/snapshot.ts';
+import type { ActiveFault, ActiveInjection, SnapshotService } from '../../snapshot/snapshot.ts';
 import { readSplit } from '../../snapshot/split.ts';
 import type { EdgeRing } from '../telemetry/edge-ring.ts';
 import type { TelemetryStore } from '../telemetry/telemetry-store.ts';
@@ -27,9 +37,19 @@ export interface FaultBookOptions {
   readonly applied: (uses: Parameters<AppliedCount>[0]) => ReturnType<AppliedCount>;
 }
 
+/** A FaultInjection with its services as keys (`name.namespace`). `from: null`: every caller. */
+interface KnownFault {
+  readonly id: string;
+  readonly from: string | null;
+  readonly to: string;
+  readonly durationMs: number | null;
+  readonly resource: FaultInjection;
+}
+
 interface Active {
   /** `from->to`. */
   readonly edge: string;
+  readonly sinceMs: number;
   readonly expiresAtMs: number | null;
   readonly p95BeforeMs: number | null;
   readonly timer: NodeJS.Timeout | null;
@@ -57,13 +77,12 @@ export class FaultBook implements MeshFaults {
     this.#options = options;
   }
 
+  /** Those that an Istio rule can say as well: fixed delays and HTTP aborts, without a trigger. */
   definitions(): FaultDefinition[] {
-    return this.#options.resources
-      .all()
-      .flatMap((resource) => (resource.kind === 'FaultInjection' ? (readFaultInjection(resource) ?? []) : []));
+    return this.#known().flatMap(({ resource }) => readFaultInjection(resource) ?? []);
   }
 
-  /** What is switched on, for the snapshot. */
+  /** Of `definitions`, those that are switched on. */
   active(): ActiveFault[] {
     return this.definitions().flatMap(({ durationMs: _, ...fault }) => {
       const active = this.#active.get(fault.id);
@@ -71,20 +90,28 @@ export class FaultBook implements MeshFaults {
     });
   }
 
+  /** Everything that is switched on. */
+  injections(): ActiveInjection[] {
+    return this.#known().flatMap(({ id, resource }) => {
+      const active = this.#active.get(id);
+      if (active === undefined) return [];
+      const { sinceMs, expiresAtMs } = active;
+      return [{ resource, sinceMs, expiresAtMs }];
+    });
+  }
+
   list(): FaultView[] {
-    return this.definitions().map((fault) => this.#view(fault));
+    return this.#known().map((fault) => this.#view(fault));
   }
 
   async set(input: MethodInput<'fault.set'>): Promise<FaultView> {
     const { resources } = this.#options;
     const fault = this.#define(input);
-    const before = resources
-      .all()
-      .find((resource) => resource.kind === 'FaultInjection' && resource.metadata.name === fault.id);
-    const resource = toFaultInjection(fault);
+    const { resource } = fault;
+    const before = this.#known().find(({ id }) => id === fault.id);
     this.#switchOff(fault.id);
-    if (before !== undefined && namespaceOf(before) !== namespaceOf(resource)) {
-      await resources.remove('FaultInjection', namespaceOf(before), fault.id);
+    if (before !== undefined && namespaceOf(before.resource) !== namespaceOf(resource)) {
+      await resources.remove('FaultInjection', namespaceOf(before.resource), fault.id);
     }
     await resources.put([resource]);
     if (input.enabled ?? true) this.#switchOn(fault);
@@ -103,7 +130,7 @@ export class FaultBook implements MeshFaults {
   }
 
   async clear(which: { id: string } | { all: true }): Promise<FaultView[]> {
-    const faults = 'id' in which ? [this.#find(which.id)] : this.definitions();
+    const faults = 'id' in which ? [this.#find(which.id)] : this.#known();
     for (const { id } of faults) this.#switchOff(id);
     // They stop at once, before the file is written.
     if (faults.length > 0) this.#options.publisher().publish();
@@ -114,7 +141,7 @@ export class FaultBook implements MeshFaults {
 
   /** The project's files have changed: what is not defined any more is not active either. */
   reload(): void {
-    const known = new Set(this.definitions().map(({ id }) => id));
+    const known = new Set(this.#known().map(({ id }) => id));
     for (const id of [...this.#active.keys()]) if (!known.has(id)) this.#switchOff(id);
     this.#options.onChange();
   }
@@ -131,30 +158,37 @@ export class FaultBook implements MeshFaults {
     }
   }
 
-  #find(id: string): FaultDefinition {
-    const fault = this.definitions().find((candidate) => candidate.id === id);
+  #known(): KnownFault[] {
+    return this.#options.resources
+      .all()
+      .flatMap((resource) => (resource.kind === 'FaultInjection' ? [toKnown(resource)] : []));
+  }
+
+  #find(id: string): KnownFault {
+    const fault = this.#known().find((candidate) => candidate.id === id);
     if (fault === undefined) throw new MeshError('NOT_FOUND', `There is no fault ${id}; \`fault list\` shows them.`);
     return fault;
   }
 
-  #define(input: MethodInput<'fault.set'>): FaultDefinition {
+  #define(input: MethodInput<'fault.set'>): KnownFault {
     const { services } = this.#options.publisher().snapshot;
-    const to = findService(services, input.to);
-    const from = input.from === null ? null : findService(services, input.from);
-    this.#assertHttp(
-      from?.key ?? null,
-      to.key,
-      to.ports.map(({ protocol }) => protocol),
-    );
-    const { action, percent, route = null } = input;
-    this.#assertRoute(to, route);
-    const id = input.id ?? this.#newId(`${from?.name ?? 'any'}-${to.name}-${action.kind}`);
+    const wanted = 'spec' in input ? input.spec : toSpec(input);
+    const to = findService(services, wanted.to);
+    const from = wanted.from === undefined ? null : findService(services, wanted.from);
+    if (isHttpFault(wanted.fault)) {
+      const protocols = to.ports.map(({ protocol }) => protocol);
+      this.#assertHttp(from?.key ?? null, to.key, protocols);
+    }
+    this.#assertRoute(to, wanted.route ?? null);
+    const id = input.id ?? this.#newId(`${from?.name ?? 'any'}-${to.name}-${describeFault(wanted).kind}`);
     if (toResourceName(id) !== id) {
       throw new MeshError('BAD_REQUEST', `A fault cannot be called "${id}": use lower-case letters, digits and "-".`);
     }
-    const seed = this.definitions().find((fault) => fault.id === id)?.seed ?? seedOf(id);
-    const durationMs = input.durationMs ?? null;
-    return { id, from: from?.key ?? null, to: to.key, route, action, percent, durationMs, seed };
+    const before = this.#known().find((fault) => fault.id === id);
+    const seed = wanted.seed ?? before?.resource.spec.seed ?? seedOf(id);
+    const spec = { ...wanted, ...(from === null ? {} : { from: from.key }), to: to.key, seed };
+    const metadata = { name: id, namespace: to.namespace };
+    return toKnown({ apiVersion: 'meshdesk.dev/v1alpha1', kind: 'FaultInjection', metadata, spec });
   }
 
   /** Throws UNSUPPORTED_PROTOCOL when what was seen on the edge, or declared for the service, is only TCP. */
@@ -178,7 +212,7 @@ export class FaultBook implements MeshFaults {
   }
 
   #newId(wanted: string): string {
-    const taken = new Set(this.definitions().map(({ id }) => id));
+    const taken = new Set(this.#known().map(({ id }) => id));
     const name = toResourceName(wanted);
     for (let number = 1; ; number += 1) {
       const id = number === 1 ? name : `${name}-${number}`;
@@ -186,7 +220,7 @@ export class FaultBook implements MeshFaults {
     }
   }
 
-  #switchOn(fault: FaultDefinition): void {
+  #switchOn(fault: KnownFault): void {
     const { clock, telemetry, markers } = this.#options;
     const p95BeforeMs = this.#p95Before(fault);
     telemetry.resetFault(fault.id);
@@ -197,9 +231,10 @@ export class FaultBook implements MeshFaults {
     };
     const timer = fault.durationMs === null ? null : setTimeout(expire, fault.durationMs);
     timer?.unref();
-    const expiresAtMs = fault.durationMs === null ? null : clock.nowMs() + fault.durationMs;
-    this.#active.set(fault.id, { edge: edgeOf(fault), expiresAtMs, p95BeforeMs, timer });
-    markers.add('fault', `${describeFault(fault)} on`);
+    const sinceMs = clock.nowMs();
+    const expiresAtMs = fault.durationMs === null ? null : sinceMs + fault.durationMs;
+    this.#active.set(fault.id, { edge: edgeOf(fault), sinceMs, expiresAtMs, p95BeforeMs, timer });
+    markers.add('fault', `${faultLabel(fault.resource)} on`);
   }
 
   #switchOff(id: string): void {
@@ -212,7 +247,7 @@ export class FaultBook implements MeshFaults {
   }
 
   /** p95 of the edge without the fault; the same as last time while its requests are still in the window. */
-  #p95Before(fault: FaultDefinition): number | null {
+  #p95Before(fault: KnownFault): number | null {
     const { clock, telemetry } = this.#options;
     const { id, from, to } = fault;
     const earlier = this.#before.get(id);
@@ -234,20 +269,25 @@ export class FaultBook implements MeshFaults {
     );
   }
 
-  #view(fault: FaultDefinition): FaultView {
+  #view(fault: KnownFault): FaultView {
     const { telemetry, clock, applied } = this.#options;
     const active = this.#active.get(fault.id);
-    const { id, from, to, route, action, percent, durationMs } = fault;
+    const { id, from, to, durationMs, resource } = fault;
+    const { spec } = resource;
     const now = telemetry.window(this.#rings(from, to), 10).sum;
     return {
-      ...{ id, from, to, route, action, percent, durationMs },
+      ...{ id, from, to, route: spec.route ?? null, durationMs },
+      action: readFaultInjection(resource)?.action ?? null,
+      percent: percentOf(spec),
+      ...describeFault(spec),
+      spec,
       enabled: active !== undefined,
       expiresInMs: active?.expiresAtMs == null ? null : Math.max(0, active.expiresAtMs - clock.nowMs()),
       ...telemetry.faultCounts(id),
       applied:
         active === undefined
           ? { of: 0, acked: 0 }
-          : applied((config) => config.faults.some((entry) => entry.id === id)),
+          : applied((config) => [...config.faults, ...(config.injections ?? [])].some((entry) => entry.id === id)),
       effect: {
         p95BeforeMs: active?.p95BeforeMs ?? null,
         p95NowMs: now.latency.percentileMs(95),
@@ -257,10 +297,31 @@ export class FaultBook implements MeshFaults {
   }
 }
 
-const edgeOf = ({ from, to }: FaultDefinition): string => `${from ?? '*'}->${to}`;
+const edgeOf = ({ from, to }: Pick<KnownFault, 'from' | 'to'>): string => `${from ?? '*'}->${to}`;
+
+/** Short service names are of the resource's namespace. */
+function toKnown(resource: FaultInjection): KnownFault {
+  const { metadata, spec } = resource;
+  const toKey = (service: string) => toServiceKeyIn(service, namespaceOf(resource));
+  return {
+    id: metadata.name,
+    from: spec.from === undefined ? null : toKey(spec.from),
+    to: toKey(spec.to),
+    durationMs: spec.duration === undefined ? null : parseDuration(spec.duration),
+    resource,
+  };
+}
+
+function toSpec(input: Extract<MethodInput<'fault.set'>, { action: unknown }>): FaultInjection['spec'] {
+  const { id = '', from, to, route = null, action, percent, durationMs = null } = input;
+  const { seed: _, ...spec } = toFaultInjection({ id, from, to, route, action, percent, durationMs, seed: 0 }).spec;
+  return spec;
+}
 
 /** `delay 400 ms for 30 %`. */
-export function describeFault(fault: Pick<FaultDefinition, 'action' | 'percent'>): string {
-  const what = fault.action.kind === 'delay' ? `delay ${fault.action.delayMs} ms` : `abort ${fault.action.httpStatus}`;
-  return fault.percent === 100 ? what : `${what} for ${fault.percent} %`;
+export function faultLabel({ spec }: Pick<FaultInjection, 'spec'>): string {
+  const { kind, strength } = describeFault(spec);
+  const what = strength === '' ? kind : `${kind} ${strength}`;
+  const percent = percentOf(spec);
+  return percent === 100 ? what : `${what} for ${percent} %`;
 }

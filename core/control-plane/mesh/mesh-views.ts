@@ -7,7 +7,7 @@ import type { TelemetryStore } from '../telemetry/telemetry-store.ts';
 import { isAcked } from './applied.ts';
 import type { Attachment } from './attachment.ts';
 import type { CertificateBook } from './certificate-book.ts';
-import { describeFault, type FaultBook } from './fault-book.ts';
+import { type FaultBook, faultLabel } from './fault-book.ts';
 import { toListenersView } from './listeners-view.ts';
 import type { WantedSet } from './wanted-set.ts';
 import type { WorkloadRegistry } from './workload-registry.ts';
@@ -68,7 +68,7 @@ export function toStatus(
       sidecarsCpuPercent: costs.reduce((sum, { cpuPercent }) => sum + cpuPercent, 0),
       controlPlaneRssBytes: process.memoryUsage.rss(),
     },
-    faultsActive: parts.faults.active().length,
+    faultsActive: parts.faults.injections().length,
   };
 }
 
@@ -98,7 +98,7 @@ export function toTopology(parts: MeshParts, windowSeconds: number, atMs: number
     };
   });
   const badges = new Map(services.map(({ key, name, namespace }) => [key, routeBadges(snapshot, name, namespace)]));
-  const faults = parts.faults.active();
+  const faults = parts.faults.list().filter(({ enabled }) => enabled);
   return buildTopology(parts.telemetry, {
     windowSeconds,
     atMs,
@@ -107,7 +107,7 @@ export function toTopology(parts: MeshParts, windowSeconds: number, atMs: number
     badges: (from, to) => [
       ...faults
         .filter((fault) => fault.to === to && (fault.from === null || fault.from === from))
-        .map((fault): Badge => ({ kind: 'fault', text: describeFault(fault), faultId: fault.id })),
+        .map((fault): Badge => ({ kind: 'fault', text: faultLabel(fault), faultId: fault.id })),
       ...(badges.get(to) ?? []),
     ],
   });

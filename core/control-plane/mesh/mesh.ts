@@ -329,6 +329,7 @@ export class Mesh implements MeshApi {
       rootNamespace: options.rootNamespace ?? defaultRootNamespace,
       resources: options.resources.all(),
       faults: this.#faults.active(),
+      injections: this.#faults.injections(),
       workloads: this.#registry
         .all()
         .map((discovered) => toSnapshotWorkload(discovered, this.#attachments.get(discovered.id))),
@@ -389,7 +390,7 @@ export class Mesh implements MeshApi {
     this.#hasNewFigures = false;
     this.#changed('status');
     this.#changed('workloads');
-    if (this.#faults.active().length > 0) this.#changed('faults');
+    if (this.#faults.injections().length > 0) this.#changed('faults');
   }
 
   #changed(what: MeshChange): void {

@@ -1,5 +1,5 @@
 import { Pencil, Trash2 } from 'lucide-react';
-import type { FaultView } from '../../../core/contract/shapes.ts';
+import type { FaultAction, FaultView } from '../../../core/contract/shapes.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { openDialog } from '../../state/navigation.ts';
 import { useCountdown } from '../../state/use-countdown.ts';
@@ -15,20 +15,19 @@ export function faultTitle({ from, to }: Pick<FaultView, 'from' | 'to'>): string
 
 export function FaultRow({ fault }: { fault: FaultView }) {
   const { client } = useAccess();
-  const { id, action, percent, enabled, route, seen, hits } = fault;
+  const { id, action, kind, strength, percent, enabled, route, seen, hits } = fault;
   const title = faultTitle(fault);
-  const strength = action.kind === 'delay' ? `${action.delayMs} ms` : String(action.httpStatus);
   const toggle = (on: boolean) => void attempt(title, () => client.call('fault.toggle', { id, enabled: on }));
   return (
     <tr>
       <td className="tight">
-        <Switch label={`${action.kind} ${strength} on ${title}`} tone="fault" checked={enabled} onChange={toggle} />
+        <Switch label={`${kind} ${strength} on ${title}`} tone="fault" checked={enabled} onChange={toggle} />
       </td>
       <td>
         <b className="strong">{title}</b>
       </td>
       <td>
-        <Chip tone={enabled ? 'fault' : 'neutral'}>{action.kind}</Chip>
+        <Chip tone={enabled ? 'fault' : 'neutral'}>{kind}</Chip>
       </td>
       <td className="mono">{strength}</td>
       <td className="num">{formatPercent(percent)}</td>
@@ -43,9 +42,9 @@ export function FaultRow({ fault }: { fault: FaultView }) {
       </td>
       <td className="tight num">
         <RowMenu
-          label={`Actions of ${action.kind} on ${title}`}
+          label={`Actions of ${kind} on ${title}`}
           actions={[
-            { label: 'Change', icon: Pencil, run: () => openDialog({ kind: 'fault', draft: toDraft(fault) }) },
+            ...(action === null ? [] : [{ label: 'Change', icon: Pencil, run: () => change(fault, action) }]),
             {
               label: 'Remove',
               icon: Trash2,
@@ -59,9 +58,9 @@ export function FaultRow({ fault }: { fault: FaultView }) {
   );
 }
 
-function toDraft({ id, from, to, route, action, percent, durationMs }: FaultView) {
+function change({ id, from, to, route, percent, durationMs }: FaultView, action: FaultAction) {
   const strength = action.kind === 'delay' ? action.delayMs : action.httpStatus;
-  return { id, from, to, route, kind: action.kind, strength, percent, durationMs };
+  openDialog({ kind: 'fault', draft: { id, from, to, route, kind: action.kind, strength, percent, durationMs } });
 }
 
 function TimeLeft({ fault: { enabled, durationMs, expiresInMs } }: { fault: FaultView }) {
@@ -79,7 +78,7 @@ function TimeLeft({ fault: { enabled, durationMs, expiresInMs } }: { fault: Faul
   );
 }
 
-function Effect({ fault: { enabled, effect, applied, action } }: { fault: FaultView }) {
+function Effect({ fault: { enabled, effect, applied, kind } }: { fault: FaultView }) {
   if (!enabled) return <span className="hint">off</span>;
   if (applied.acked < applied.of) {
     return (
@@ -89,7 +88,7 @@ function Effect({ fault: { enabled, effect, applied, action } }: { fault: FaultV
       </span>
     );
   }
-  if (action.kind === 'abort') {
+  if (kind === 'abort') {
     return effect.errorPercentNow === null ? (
       <span className="hint">no data yet</span>
     ) : (

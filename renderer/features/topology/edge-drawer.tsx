@@ -136,7 +136,7 @@ function ActionsPane({ ends }: { ends: EdgeEnds }) {
 
 function FaultLine({ fault }: { fault: FaultView }) {
   const { client } = useAccess();
-  const text = `${describeAction(fault.action)} · ${formatPercent(fault.percent)}`;
+  const text = `${describeAction(fault)} · ${formatPercent(fault.percent)}`;
   const toggle = (enabled: boolean) =>
     void attempt('Fault', () => client.call('fault.toggle', { id: fault.id, enabled }));
   return (
