@@ -6,6 +6,7 @@ import {
   Plug,
   Plus,
   Redo2,
+  RefreshCw,
   RotateCw,
   ScrollText,
   ShoppingBag,
@@ -19,6 +20,7 @@ import {
   Zap,
 } from 'lucide-react';
 import type { ContractClient } from '../../core/contract/client.ts';
+import { renewSidecar } from '../features/workloads/renew-sidecar.ts';
 import { attempt, useAccess, useMesh } from '../state/mesh-context.tsx';
 import type { MeshData } from '../state/mesh-store.ts';
 import {
@@ -198,6 +200,13 @@ function workloadActions(
       run: () => openTerminal({ workload: id, target: 'workload', kind: 'logs' }),
     },
   ];
+  if (attached)
+    actions.push({
+      group: 'Workloads',
+      name: `Renew the sidecar of ${name}`,
+      icon: RefreshCw,
+      run: () => void renewSidecar(client, { id, name }),
+    });
   if (identity)
     actions.push({
       group: 'Workloads',

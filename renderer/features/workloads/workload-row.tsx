@@ -1,4 +1,4 @@
-import { BadgeCheck, Cable, EyeOff, ScrollText, SquareTerminal } from 'lucide-react';
+import { BadgeCheck, Cable, EyeOff, RefreshCw, ScrollText, SquareTerminal } from 'lucide-react';
 import { memo } from 'react';
 import type { WorkloadView } from '../../../core/contract/shapes.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
@@ -8,6 +8,7 @@ import { Switch } from '../../ui/controls.tsx';
 import { formatBytes, formatPercent, plural } from '../../ui/format.ts';
 import { type MenuAction, RowMenu } from '../../ui/menu.tsx';
 import { isAttachable, isMeshed } from './group-workloads.ts';
+import { renewSidecar } from './renew-sidecar.ts';
 
 export const WorkloadRow = memo(function WorkloadRow({ workload }: { workload: WorkloadView }) {
   const { client } = useAccess();
@@ -68,7 +69,7 @@ export const WorkloadRow = memo(function WorkloadRow({ workload }: { workload: W
         )}
       </td>
       <td className="num tight">
-        <RowMenu label={`Actions of ${name}`} actions={menuOf(workload)} />
+        <RowMenu label={`Actions of ${name}`} actions={menuOf(workload, () => void renewSidecar(client, workload))} />
       </td>
       <td className="num">
         <Switch
@@ -83,7 +84,7 @@ export const WorkloadRow = memo(function WorkloadRow({ workload }: { workload: W
   );
 });
 
-function menuOf({ id, identity, mesh, runtime, state }: WorkloadView): MenuAction[] {
+function menuOf({ id, identity, mesh, runtime, state }: WorkloadView, renew: () => void): MenuAction[] {
   const meshed = mesh === 'attached' || mesh === 'degraded';
   const open = (target: 'workload' | 'sidecar', kind: 'logs' | 'shell') => () =>
     openTerminal({ workload: id, target, kind });
@@ -111,6 +112,7 @@ function menuOf({ id, identity, mesh, runtime, state }: WorkloadView): MenuActio
           },
         ]
       : []),
+    { label: 'Renew the sidecar', icon: RefreshCw, disabled: !meshed, run: renew },
     { label: 'Certificate', icon: BadgeCheck, disabled: identity === null, run: () => openCertificate(id) },
   ];
 }
@@ -162,6 +164,17 @@ function MeshCell({ workload }: { workload: WorkloadView }) {
             ? `${kept.http} HTTP, ${kept.tcp} TCP connections kept`
             : (step?.message ?? step?.step ?? reason)}
         </small>
+      </span>
+    );
+  }
+  if (step?.operation === 'renew' && step.state === 'running') {
+    return (
+      <span className="workload-state" role="status">
+        <span className="inline" style={{ gap: 6 }}>
+          <span className="dot busy" />
+          renewing
+        </span>
+        <small className="hint ellipsis">{step.message ?? step.step}</small>
       </span>
     );
   }
