@@ -1,5 +1,6 @@
 import { toHostProcess } from '../model/workload-entry.ts';
 import type { Logger } from '../shared/logger.ts';
+import { localityLabel, weightLabel } from '../snapshot/localities.ts';
 import { serviceAccountLabel } from '../snapshot/workload-identity.ts';
 import type { ResourceStore } from './mesh/resource-store.ts';
 import type { ProcessRuntime, RegisteredProcess } from './runtime/process/process-runtime.ts';
@@ -73,12 +74,17 @@ function toRegistrations(resources: Pick<ResourceStore, 'all'>): Map<string, Pro
   for (const resource of resources.all()) {
     const declared = resource.kind === 'WorkloadEntry' ? toHostProcess(resource) : null;
     if (declared === null) continue;
-    const { serviceAccount, ...process } = declared;
+    const { serviceAccount, locality, weight, ...process } = declared;
     const key = `${process.namespace}/${process.name}`;
     registrations.set(key, {
       ...process,
       key,
-      labels: { ...process.labels, ...(serviceAccount === null ? {} : { [serviceAccountLabel]: serviceAccount }) },
+      labels: {
+        ...process.labels,
+        ...(serviceAccount === null ? {} : { [serviceAccountLabel]: serviceAccount }),
+        ...(locality === '' ? {} : { [localityLabel]: locality }),
+        ...(weight === 1 ? {} : { [weightLabel]: String(weight) }),
+      },
       project: null,
       aliases: [],
       pid: null,

@@ -43,7 +43,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   ],
   HTTPRoute: [...gatewayRoute, 'spec.rules.*.timeouts.backendRequest', 'spec.rules.*.retry'],
   GRPCRoute: gatewayRoute,
-  WorkloadEntry: ['spec.network', 'spec.locality', 'spec.weight'],
+  WorkloadEntry: ['spec.network'],
   FaultInjection: [
     ...['port', 'match', 'trigger', 'schedule'].map((field) => `spec.${field}`),
     ...['responseBandwidth', 'headers', 'body', 'truncate', 'tcp', 'dns', 'workload', 'identity'].map(

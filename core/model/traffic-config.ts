@@ -135,6 +135,42 @@ export const WarmUpConfig = z.strictObject({
 });
 export type WarmUpConfig = z.infer<typeof WarmUpConfig>;
 
+/** TLS that a sidecar begins towards an endpoint of its own accord (Istio ClientTLSSettings SIMPLE and MUTUAL). */
+export const UpstreamTlsConfig = z.strictObject({
+  /** Server name to ask for; absent: the host of the service. */
+  sni: z.string().optional(),
+  /** Names one of which the certificate must have; `host`: the host of the service; `any`: the chain alone decides. */
+  names: z.union([z.array(z.string()), z.enum(['host', 'any'])]),
+  /** Roots to accept; absent: those of the system. */
+  caPem: z.string().optional(),
+  /** With `keyPem`: what the client shows of itself. */
+  certificatePem: z.string().optional(),
+  keyPem: z.string().optional(),
+  /** Revoked certificates. */
+  crlPem: z.string().optional(),
+  /** Any certificate is accepted. */
+  insecure: z.boolean().optional(),
+  /** What a file that is missing or of no use keeps from being done: connections fail, with these words. */
+  problem: z.string().optional(),
+});
+export type UpstreamTlsConfig = z.infer<typeof UpstreamTlsConfig>;
+
+export const TcpKeepAliveConfig = z.strictObject({
+  /** Silence before the first probe. Absent: 60 s. */
+  timeMs: z.number().int().min(1).optional(),
+  intervalMs: z.number().int().min(1).optional(),
+  probes: z.number().int().min(1).optional(),
+});
+export type TcpKeepAliveConfig = z.infer<typeof TcpKeepAliveConfig>;
+
+/** A request for a tunnel that goes ahead of each TCP connection (Istio TrafficPolicy.tunnel). */
+export const TunnelConfig = z.strictObject({
+  method: z.enum(['CONNECT', 'POST']),
+  host: z.string(),
+  port: z.number().int().min(1).max(65_535),
+});
+export type TunnelConfig = z.infer<typeof TunnelConfig>;
+
 /** Policy towards the endpoints of a service, or of one of its subsets, on one port or on all. Everything absent: Istio's default. */
 export const ClusterPolicy = z.strictObject({
   loadBalancer: LoadBalancerConfig.optional(),
@@ -150,18 +186,44 @@ export const ClusterPolicy = z.strictObject({
   maxRequestsPerConnection: z.number().int().min(1).optional(),
   /** Absent: 10 s. */
   connectTimeoutMs: z.number().int().min(1).optional(),
-  /** Absent: 1 h. 0: never. */
+  /** Of connections without a request. Absent: 1 h. 0: never. */
   idleTimeoutMs: z.number().int().min(0).optional(),
+  /** Of TCP connections without a byte. Absent: 1 h. 0: never. */
+  tcpIdleTimeoutMs: z.number().int().min(0).optional(),
+  /** A connection takes no new requests when it is as old as this; a TCP connection ends. Absent: no limit. */
+  maxConnectionDurationMs: z.number().int().min(1).optional(),
+  tcpKeepAlive: TcpKeepAliveConfig.optional(),
+  /** Requests at a time on a connection of HTTP/2. Absent: as many as the server takes. */
+  maxConcurrentStreams: z.number().int().min(1).optional(),
+  /** A connection of HTTP/2 is asked this often whether it lives, and has so long to answer. */
+  http2KeepAlive: z
+    .strictObject({ intervalMs: z.number().int().min(1), timeoutMs: z.number().int().min(1) })
+    .optional(),
+  /** Instead of what the port declares. `client`: what the client speaks. */
+  httpVersion: z.enum(['http/2', 'client']).optional(),
+  tls: UpstreamTlsConfig.optional(),
+  /** No TLS of ours, between sidecars neither. */
+  plaintext: z.boolean().optional(),
+  /** Header ahead of each connection that says where it comes from. */
+  proxyProtocol: z.enum(['v1', 'v2']).optional(),
+  tunnel: TunnelConfig.optional(),
 });
 export type ClusterPolicy = z.infer<typeof ClusterPolicy>;
 
-/** Priority (0 first) and weight of an endpoint for one source, by locality. Endpoints that are not listed: 0 and 1. */
+/**
+ * Priority (0 first) and weight of an endpoint for one source, by locality. Endpoints that are not listed: 0 and 1. The
+ * localities of a priority share its traffic by their weights, the endpoints of a locality that of the locality.
+ */
 export const EndpointShare = z.strictObject({
   /** Workload id. */
   endpoint: z.string(),
   priority: z.number().int().min(0),
-  /** Relative to the others of its priority; 0: gets nothing. */
+  /** Relative to the others of its locality; 0: gets nothing. */
   weight: z.number().min(0),
+  /** Absent: the endpoints of a priority are one locality. */
+  locality: z.string().optional(),
+  /** Relative to the other localities of its priority. Absent: the sum of its endpoints' weights. */
+  localityWeight: z.number().min(0).optional(),
 });
 export type EndpointShare = z.infer<typeof EndpointShare>;
 
@@ -181,11 +243,18 @@ export const PolicyEntry = z.strictObject({
   subset: z.string().nullable(),
   port: z.number().int().nullable(),
   policy: ClusterPolicy,
+  /** By locality. Absent: the shares of the service; empty: all endpoints alike. */
+  shares: z.array(EndpointShare).optional(),
 });
 export type PolicyEntry = z.infer<typeof PolicyEntry>;
 
 /** The policy for a subset and port: subset and port, subset, port, then the service's. Same empty object when there is none. */
 export function policyOf(entries: readonly PolicyEntry[], subset: string | null, port: number): ClusterPolicy {
+  return entryOf(entries, subset, port)?.policy ?? noPolicy;
+}
+
+/** The entry that counts; `null` when there is none. */
+export function entryOf(entries: readonly PolicyEntry[], subset: string | null, port: number): PolicyEntry | null {
   let best: PolicyEntry | null = null;
   let rank = -1;
   for (const entry of entries) {
@@ -194,7 +263,7 @@ export function policyOf(entries: readonly PolicyEntry[], subset: string | null,
     const specific = (entry.subset === null ? 0 : 2) + (entry.port === null ? 0 : 1);
     if (specific > rank) [best, rank] = [entry, specific];
   }
-  return best?.policy ?? noPolicy;
+  return best;
 }
 
 const noPolicy: ClusterPolicy = {};

@@ -51,6 +51,10 @@ export interface HostProcess {
   readonly ports: readonly { readonly port: number; readonly protocol: PortProtocol }[];
   readonly labels: Readonly<Record<string, string>>;
   readonly serviceAccount: string | null;
+  /** `region/zone/sub-zone`; '' when nothing is said. */
+  readonly locality: string;
+  /** Relative to other endpoints of the service. */
+  readonly weight: number;
 }
 
 /** 127.0.0.0/8, ::1 and localhost: a process of this machine. */
@@ -78,5 +82,7 @@ export function toHostProcess({ metadata, spec }: WorkloadEntry): HostProcess | 
     ports: [...ports].map(([port, protocol]) => ({ port, protocol })),
     labels,
     serviceAccount: spec.serviceAccount || null,
+    locality: spec.locality ?? '',
+    weight: spec.weight || 1,
   };
 }

@@ -21,8 +21,12 @@ export interface PlacedEndpoint {
 export interface Share {
   /** 0 first; without gaps. */
   readonly priority: number;
-  /** Relative weight within the priority; 0: gets nothing. */
+  /** Relative weight within the locality; 0: gets nothing. */
   readonly weight: number;
+  /** Absent: localities play no part. */
+  readonly locality?: string;
+  /** Relative to the other localities of the priority; absent: the sum of its endpoints' weights. */
+  readonly localityWeight?: number;
 }
 
 export interface PlacedSource {
@@ -55,7 +59,10 @@ export function localityShares(
   return withoutGaps(priorities, endpoints);
 }
 
-/** The first entry whose `from` fits the source; weights of one target are shared by its endpoints' weights. */
+/**
+ * The first entry whose `from` fits the source. Localities that fit one target share its weight by the weights of their
+ * endpoints; parts are rounded up, as Istio does.
+ */
 function distributed(
   policy: LocalityPolicy,
   source: PlacedSource,
@@ -67,13 +74,17 @@ function distributed(
   const targetOf = endpoints.map(
     ({ locality }) => targets.find(({ target }) => localityMatches(locality, target)) ?? null,
   );
-  for (const [index, target] of targetOf.entries()) if (target !== null) target.total += endpoints[index]?.weight ?? 0;
-  return endpoints.map(({ weight }, index) => {
+  const inLocality = new Map<string, number>();
+  for (const [index, target] of targetOf.entries()) {
+    const { weight = 0, locality = '' } = endpoints[index] ?? {};
+    if (target !== null) target.total += weight;
+    inLocality.set(locality, (inLocality.get(locality) ?? 0) + weight);
+  }
+  return endpoints.map(({ weight, locality }, index) => {
     const target = targetOf[index] ?? null;
-    return {
-      priority: 0,
-      weight: target === null || target.total === 0 ? 0 : (target.percent * weight) / target.total,
-    };
+    if (target === null || target.total === 0 || target.percent === 0) return { priority: 0, weight: 0 };
+    const localityWeight = Math.ceil((target.percent * (inLocality.get(locality) ?? 0)) / target.total);
+    return { priority: 0, weight, locality, localityWeight };
   });
 }
 
@@ -120,5 +131,9 @@ function labelPriority(
 
 function withoutGaps(priorities: readonly number[], endpoints: readonly PlacedEndpoint[]): readonly Share[] {
   const used = [...new Set(priorities)].sort((a, b) => a - b);
-  return endpoints.map(({ weight }, index) => ({ priority: used.indexOf(priorities[index] ?? 0), weight }));
+  return endpoints.map(({ weight, locality }, index) => ({
+    priority: used.indexOf(priorities[index] ?? 0),
+    weight,
+    locality,
+  }));
 }

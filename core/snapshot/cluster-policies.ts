@@ -12,19 +12,32 @@ import type { ConnectionPool, OutlierDetection, TrafficPolicy } from '../model/t
 import { defaultMaglevSize, defaultRingSize } from '../policy/consistent-hash.ts';
 import { defaultOutlierPolicy } from '../policy/outlier-detection.ts';
 import { defaultRetryBudget } from '../policy/retry-budget.ts';
+import { compileUpstreamTls, type TlsFiles } from './upstream-tls.ts';
 
-type Groups = Pick<TrafficPolicy, 'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'retryBudget'>;
+type Groups = Pick<
+  TrafficPolicy,
+  'loadBalancer' | 'connectionPool' | 'outlierDetection' | 'retryBudget' | 'tls' | 'tunnel' | 'proxyProtocol'
+>;
+
+/** A policy with what it was made of, for what depends on the source of the traffic (locality). */
+export interface PolicyScope extends PolicyEntry {
+  readonly groups: Pick<TrafficPolicy, 'loadBalancer' | 'outlierDetection'>;
+}
 
 /**
  * The policies of one service, from the rule's own and those of its subsets. A subset takes over what it does not say
  * itself; settings of a port take nothing over (Istio: what they omit falls to the defaults). Entries that say nothing are
  * kept when they stand for a port or a subset, as they end what stands above them.
  */
-export function compileClusterPolicies(policy: TrafficPolicy | undefined, subsets: readonly Subset[]): PolicyEntry[] {
-  const entries: PolicyEntry[] = [];
+export function compileClusterPolicies(
+  policy: TrafficPolicy | undefined,
+  subsets: readonly Subset[],
+  files: TlsFiles = new Map(),
+): PolicyScope[] {
+  const entries: PolicyScope[] = [];
   const own = policy === undefined ? {} : policy;
   const add = (subset: string | null, port: number | null, groups: Groups) =>
-    entries.push({ subset, port, policy: compilePolicy(groups) });
+    entries.push({ subset, port, policy: compilePolicy(groups, files), groups });
   if (policy !== undefined) add(null, null, own);
   const ownPorts = portsOf(policy);
   for (const [port, groups] of ownPorts) add(null, port, groups);
@@ -36,13 +49,19 @@ export function compileClusterPolicies(policy: TrafficPolicy | undefined, subset
       add(name, port, ports.get(port) ?? override(ownPorts.get(port) ?? own, trafficPolicy));
     }
   }
-  return entries.some((entry) => Object.keys(entry.policy).length > 0) ? entries : [];
+  return entries.some((entry) => Object.keys(entry.policy).length > 0 || saysPlace(entry)) ? entries : [];
+}
+
+function saysPlace({ groups }: PolicyScope): boolean {
+  return groups.loadBalancer?.localityLbSetting !== undefined;
 }
 
 function portsOf(policy: TrafficPolicy | undefined): Map<number, Groups> {
   const ports = new Map<number, Groups>();
   for (const { port, ...groups } of policy?.portLevelSettings ?? []) {
-    if (port?.number !== undefined && !ports.has(port.number)) ports.set(port.number, groups);
+    if (port?.number === undefined || ports.has(port.number)) continue;
+    // What a port cannot say is taken from the policy that it stands in.
+    ports.set(port.number, { ...groups, tunnel: policy?.tunnel, proxyProtocol: policy?.proxyProtocol });
   }
   return ports;
 }
@@ -54,10 +73,14 @@ function override(base: Groups, own: Groups): Groups {
     connectionPool: own.connectionPool ?? base.connectionPool,
     outlierDetection: own.outlierDetection ?? base.outlierDetection,
     retryBudget: own.retryBudget ?? base.retryBudget,
+    tls: own.tls ?? base.tls,
+    tunnel: own.tunnel ?? base.tunnel,
+    proxyProtocol: own.proxyProtocol ?? base.proxyProtocol,
   };
 }
 
-function compilePolicy({ loadBalancer, connectionPool, outlierDetection, retryBudget }: Groups): ClusterPolicy {
+function compilePolicy(groups: Groups, files: TlsFiles): ClusterPolicy {
+  const { loadBalancer, connectionPool, outlierDetection, retryBudget } = groups;
   const balancer = compileBalancer(loadBalancer);
   const warmUp = compileWarmUp(loadBalancer);
   const { percent, minRetryConcurrency } = defaultRetryBudget;
@@ -72,6 +95,23 @@ function compilePolicy({ loadBalancer, connectionPool, outlierDetection, retryBu
           retryBudget: {
             percent: retryBudget.percent ?? percent,
             minRetryConcurrency: retryBudget.minRetryConcurrency ?? minRetryConcurrency,
+          },
+        }),
+    ...compileOrigination(groups, files),
+  };
+}
+
+function compileOrigination({ tls, tunnel, proxyProtocol }: Groups, files: TlsFiles): Partial<ClusterPolicy> {
+  return {
+    ...compileUpstreamTls(tls, files),
+    ...(proxyProtocol === undefined ? {} : { proxyProtocol: proxyProtocol.version === 'V2' ? 'v2' : 'v1' }),
+    ...(tunnel === undefined
+      ? {}
+      : {
+          tunnel: {
+            method: tunnel.protocol === 'POST' ? 'POST' : 'CONNECT',
+            host: tunnel.targetHost,
+            port: tunnel.targetPort,
           },
         }),
   };
@@ -125,22 +165,53 @@ function compileWarmUp(settings: LoadBalancer | undefined): ClusterPolicy['warmU
 
 function compilePool(pool: ConnectionPool | undefined): Partial<ClusterPolicy> {
   const { tcp = {}, http = {} } = pool ?? {};
-  const idleTimeoutMs = toMs(http.idleTimeout) ?? toMs(tcp.idleTimeout);
-  const connectTimeoutMs = toMs(tcp.connectTimeout);
+  const { tcpKeepalive: probe, idleTimeout: tcpIdle } = tcp;
+  const { http2KeepAlive: ping } = http;
   const limits = {
     maxConnections: tcp.maxConnections,
     maxPendingRequests: http.http1MaxPendingRequests,
     maxRequests: http.http2MaxRequests,
     maxRetries: http.maxRetries,
     maxRequestsPerConnection: http.maxRequestsPerConnection,
+    maxConcurrentStreams: http.maxConcurrentStreams,
+    connectTimeoutMs: toMs(tcp.connectTimeout),
+    maxConnectionDurationMs: toMs(tcp.maxConnectionDuration),
   };
-  // Istio takes 0 for "not set".
-  const given = Object.entries(limits).filter(([, limit]) => limit !== undefined && limit > 0);
+  // Istio takes 0 for "not set", but for idle times, where it is "never".
+  const given = Object.entries(limits).filter(([, limit]) => limit !== undefined && limit !== null && limit > 0);
+  const idleTimeoutMs = toIdleMs(http.idleTimeout) ?? toIdleMs(tcpIdle);
+  const tcpIdleTimeoutMs = toIdleMs(tcpIdle);
   return {
     ...(Object.fromEntries(given) as Partial<ClusterPolicy>),
-    ...(connectTimeoutMs === null ? {} : { connectTimeoutMs }),
     ...(idleTimeoutMs === null ? {} : { idleTimeoutMs }),
+    ...(tcpIdleTimeoutMs === null ? {} : { tcpIdleTimeoutMs }),
+    ...(probe === undefined ? {} : { tcpKeepAlive: compileKeepAlive(probe) }),
+    ...(ping === undefined ? {} : { http2KeepAlive: compilePing(ping) }),
+    ...compileHttpVersion(http),
   };
+}
+
+type TcpPool = NonNullable<ConnectionPool['tcp']>;
+type HttpPool = NonNullable<ConnectionPool['http']>;
+
+function compileKeepAlive({ time, interval, probes = 0 }: NonNullable<TcpPool['tcpKeepalive']>) {
+  const [timeMs, intervalMs] = [toMs(time), toMs(interval)];
+  return {
+    ...(timeMs === null ? {} : { timeMs }),
+    ...(intervalMs === null ? {} : { intervalMs }),
+    ...(probes > 0 ? { probes } : {}),
+  };
+}
+
+/** Envoy asks only when there is an interval; its answer then has 20 s. */
+function compilePing({ interval, timeout }: NonNullable<HttpPool['http2KeepAlive']>) {
+  return { intervalMs: toMs(interval) ?? 30_000, timeoutMs: toMs(timeout) ?? 20_000 };
+}
+
+/** The client's protocol wins over the upgrade (asked of istiod). */
+function compileHttpVersion({ useClientProtocol, h2UpgradePolicy }: HttpPool): Pick<ClusterPolicy, 'httpVersion'> {
+  if (useClientProtocol === true) return { httpVersion: 'client' };
+  return h2UpgradePolicy === 'UPGRADE' ? { httpVersion: 'http/2' } : {};
 }
 
 function compileOutlier(detection: OutlierDetection): OutlierConfig {
@@ -161,6 +232,11 @@ function compileOutlier(detection: OutlierDetection): OutlierConfig {
     minHealthPercent: detection.minHealthPercent ?? 0,
     ...(codes.length === 0 ? {} : { errorCodes: codes }),
   };
+}
+
+/** Whole milliseconds, 0 for never; `null` for absent. */
+function toIdleMs(text: string | undefined): number | null {
+  return text === undefined ? null : Math.ceil(parseDuration(text) ?? 0);
 }
 
 /** Whole milliseconds; `null` for absent and zero. */

@@ -39,6 +39,7 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
     services,
     virtualServices: selection.inForce,
     faults: [...input.faults].sort((a, b) => compareText(a.id, b.id)),
+    files: input.files ?? new Map(),
     injections: (input.injections ?? [])
       .flatMap((active) => compileInjection(active) ?? [])
       .sort((a, b) => compareText(a.config.id, b.config.id)),
@@ -132,7 +133,7 @@ function virtualServiceFindings(
       const service = services.get(resolveHost(host, namespace, services).key);
       if (subset === undefined || service === undefined) continue;
       const rules = resources.destinationRules;
-      const { subsets } = destinationPolicy(rules, service, service.namespace, rootNamespace, services);
+      const { subsets } = destinationPolicy(rules, service, service.namespace, rootNamespace, services, new Map());
       if (subsets.some(({ name }) => name === subset)) continue;
       const known = subsets.map(({ name }) => name).join(', ') || 'none';
       const hint = `A DestinationRule for ${service.key} must define it; it defines: ${known}.`;

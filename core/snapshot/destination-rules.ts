@@ -1,11 +1,10 @@
 import type { DestinationRule, Subset } from '../model/destination-rule.ts';
 import { namespaceOf } from '../model/resource.ts';
-import type { PolicyEntry } from '../model/traffic-config.ts';
-import type { TrafficPolicy } from '../model/traffic-policy.ts';
-import { compileClusterPolicies } from './cluster-policies.ts';
+import { compileClusterPolicies, type PolicyScope } from './cluster-policies.ts';
 import { hostFit } from './host-names.ts';
 import { rulesFor } from './rule-index.ts';
 import type { SnapshotService } from './snapshot.ts';
+import type { TlsFiles } from './upstream-tls.ts';
 
 /** What the destination rules of one service say to callers of one namespace. */
 export interface DestinationPolicy {
@@ -14,9 +13,7 @@ export interface DestinationPolicy {
   /** True when a rule makes callers use plaintext. */
   readonly plaintext: boolean;
   /** Traffic policies, of the rules and of their subsets. */
-  readonly policies: readonly PolicyEntry[];
-  /** The rule's own, for what depends on the source (locality). */
-  readonly trafficPolicy: TrafficPolicy | undefined;
+  readonly policies: readonly PolicyScope[];
 }
 
 /**
@@ -30,6 +27,7 @@ export function destinationPolicy(
   clientNamespace: string,
   rootNamespace: string,
   services: ReadonlyMap<string, SnapshotService>,
+  files: TlsFiles,
 ): DestinationPolicy {
   const candidates = rulesFor(rules, ({ spec }) => [spec.host], services)(service.key);
   for (const namespace of new Set([clientNamespace, service.namespace, rootNamespace])) {
@@ -39,12 +37,43 @@ export function destinationPolicy(
       .filter(({ fit }) => fit >= 0);
     if (fitting.length === 0) continue;
     const best = Math.max(...fitting.map(({ fit }) => fit));
-    return merge(fitting.filter(({ fit }) => fit === best).map(({ rule }) => rule));
+    return merge(
+      fitting.filter(({ fit }) => fit === best).map(({ rule }) => rule),
+      files,
+    );
   }
-  return { subsets: [], plaintext: false, policies: [], trafficPolicy: undefined };
+  return nothing;
 }
 
-function merge(rules: readonly DestinationRule[]): DestinationPolicy {
+const nothing: DestinationPolicy = { subsets: [], plaintext: false, policies: [] };
+
+/** The same for a host that a ServiceEntry of `namespace` declares, lower-case. */
+export function destinationPolicyOfHost(
+  rules: readonly DestinationRule[],
+  host: string,
+  namespace: string,
+  clientNamespace: string,
+  rootNamespace: string,
+  files: TlsFiles,
+): DestinationPolicy {
+  const fitOf = ({ spec }: DestinationRule) => {
+    const pattern = spec.host.toLowerCase();
+    if (pattern === host) return Number.POSITIVE_INFINITY;
+    return pattern.startsWith('*') && host.endsWith(pattern.slice(1)) ? pattern.length : -1;
+  };
+  for (const own of new Set([clientNamespace, namespace, rootNamespace])) {
+    const fitting = rules.filter((rule) => namespaceOf(rule) === own && fitOf(rule) >= 0);
+    const best = Math.max(...fitting.map(fitOf));
+    if (fitting.length > 0)
+      return merge(
+        fitting.filter((rule) => fitOf(rule) === best),
+        files,
+      );
+  }
+  return nothing;
+}
+
+function merge(rules: readonly DestinationRule[], files: TlsFiles): DestinationPolicy {
   const subsets = new Map<string, Subset>();
   for (const rule of rules) {
     for (const subset of rule.spec.subsets ?? []) {
@@ -53,6 +82,6 @@ function merge(rules: readonly DestinationRule[]): DestinationPolicy {
   }
   const policy = rules.find((rule) => rule.spec.trafficPolicy !== undefined)?.spec.trafficPolicy;
   const plaintext = policy?.tls?.mode === 'DISABLE';
-  const policies = compileClusterPolicies(policy, [...subsets.values()]);
-  return { subsets: [...subsets.values()], plaintext, policies, trafficPolicy: policy };
+  const policies = compileClusterPolicies(policy, [...subsets.values()], files);
+  return { subsets: [...subsets.values()], plaintext, policies };
 }

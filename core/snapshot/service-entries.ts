@@ -16,14 +16,15 @@ export function compileServiceEntries(
   entries: readonly ServiceEntry[],
   workloadEntries: readonly WorkloadEntry[],
   namespace: string,
-): readonly ServiceConfig[] {
-  const services = new Map<string, ServiceConfig>();
+): readonly EntryService[] {
+  const services = new Map<string, EntryService>();
   for (const entry of entries.filter((candidate) => isVisible(candidate, namespace))) {
     for (const host of entry.spec.hosts) {
       const key = host.toLowerCase();
       if (host.includes('*') || services.has(key)) continue;
-      const endpoints = endpointsOf(entry, workloadEntries, key);
-      if (endpoints.length > 0) services.set(key, toService(entry, key, endpoints));
+      const specs = endpointsOf(entry, workloadEntries, key);
+      const members = specs.map((spec, index) => ({ endpoint: toEndpoint(entry, spec, index), spec }));
+      if (members.length > 0) services.set(key, { service: toService(entry, key, members), members });
     }
   }
   return [...services.values()];
@@ -34,7 +35,13 @@ function isVisible(entry: ServiceEntry, namespace: string): boolean {
   return exportTo.some((target) => target === '*' || (target === '.' ? namespaceOf(entry) : target) === namespace);
 }
 
-function toService(entry: ServiceEntry, key: string, endpoints: Endpoint[]): ServiceConfig {
+/** A service with what its endpoints say of themselves. */
+export interface EntryService {
+  readonly service: ServiceConfig;
+  readonly members: readonly { readonly endpoint: Endpoint; readonly spec: WorkloadEntrySpec }[];
+}
+
+function toService(entry: ServiceEntry, key: string, members: EntryService['members']): ServiceConfig {
   const ports = entry.spec.ports ?? [];
   return {
     key,
@@ -44,12 +51,16 @@ function toService(entry: ServiceEntry, key: string, endpoints: Endpoint[]): Ser
     ports: ports.map(({ number, protocol, name }) => ({ port: number, protocol: toPortProtocol(protocol || name) })),
     subsets: [],
     routes: [],
-    endpoints,
+    endpoints: members.map(({ endpoint }) => endpoint),
   };
 }
 
 /** Given ones, selected ones, or with DNS and none given the host itself. */
-function endpointsOf(entry: ServiceEntry, workloadEntries: readonly WorkloadEntry[], host: string): Endpoint[] {
+function endpointsOf(
+  entry: ServiceEntry,
+  workloadEntries: readonly WorkloadEntry[],
+  host: string,
+): readonly WorkloadEntrySpec[] {
   const { resolution = 'NONE', endpoints = [], workloadSelector } = entry.spec;
   if (resolution === 'NONE' || resolution === 'DYNAMIC_DNS') return [];
   const selected =
@@ -64,9 +75,7 @@ function endpointsOf(entry: ServiceEntry, workloadEntries: readonly WorkloadEntr
   const given = [...endpoints, ...selected].filter(
     ({ address = '' }) => address !== '' && !address.startsWith('unix://'),
   );
-  const all: readonly WorkloadEntrySpec[] =
-    given.length === 0 && resolution !== 'STATIC' && workloadSelector === undefined ? [{ address: host }] : given;
-  return all.map((spec, index) => toEndpoint(entry, spec, index));
+  return given.length === 0 && resolution !== 'STATIC' && workloadSelector === undefined ? [{ address: host }] : given;
 }
 
 function toEndpoint(entry: ServiceEntry, spec: WorkloadEntrySpec, index: number): Endpoint {

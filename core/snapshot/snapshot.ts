@@ -13,6 +13,7 @@ import type { MeshResources, Resource } from '../model/resource.ts';
 import type { ListenerConfig } from '../model/sidecar-config.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import type { DiscoveredWorkload, WorkloadPort } from '../model/workload.ts';
+import type { TlsFiles } from './upstream-tls.ts';
 
 export const defaultRootNamespace = 'istio-system';
 
@@ -57,6 +58,8 @@ export interface SnapshotInput {
   readonly faults: readonly ActiveFault[];
   /** Faults that `faults` cannot say, switched on; default: none. */
   readonly injections?: readonly ActiveInjection[];
+  /** Certificates, keys and roots that rules name; default: none. */
+  readonly files?: TlsFiles;
 }
 
 export interface SnapshotService {
@@ -85,6 +88,7 @@ export interface MeshSnapshot {
   readonly faults: readonly ActiveFault[];
   /** Sorted by id. */
   readonly injections: readonly CompiledInjection[];
+  readonly files: TlsFiles;
   /** Mode of the mesh-wide policy, PERMISSIVE without one. */
   readonly mtlsMode: MtlsMode;
   /** What does not fit together: unknown hosts and subsets, rules that exclude each other. No file positions. */

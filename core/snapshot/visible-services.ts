@@ -6,14 +6,14 @@ import type { MtlsMode } from '../model/identity.ts';
 import { compareText, namespaceOf, ofKind } from '../model/resource.ts';
 import type { FaultConfig, HttpRoute, ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
 import type { DiscoveredWorkload } from '../model/workload.ts';
-import { type DestinationPolicy, destinationPolicy } from './destination-rules.ts';
+import { type DestinationPolicy, destinationPolicy, destinationPolicyOfHost } from './destination-rules.ts';
 import { type Reached, toEndpoint } from './endpoints.ts';
 import { qualifiedNames } from './host-names.ts';
 import { compileL4Routes } from './l4-routes.ts';
-import { compileShares } from './localities.ts';
+import { toPlacedMember, withShares } from './localities.ts';
 import { settingsOf } from './mesh-settings.ts';
 import { workloadMtls } from './peer-mtls.ts';
-import { compileServiceEntries } from './service-entries.ts';
+import { compileServiceEntries, type EntryService } from './service-entries.ts';
 import { routesOf } from './service-routes.ts';
 import type { SidecarScope } from './sidecar-scope.ts';
 import type { MeshSnapshot, SnapshotService, SnapshotWorkload } from './snapshot.ts';
@@ -57,7 +57,8 @@ export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGrou
     );
     const compiled = routesOf(snapshot, service, group);
     const l4Routes = compileL4Routes(snapshot, service, group);
-    const shares = sharesFor(snapshot, policy, members, group);
+    const subsets = toSubsets(policy, members);
+    const { policies, shares } = placed(snapshot, policy, members, subsets, group);
     faults.push(...compiled.faults);
     services.push({
       key,
@@ -65,30 +66,64 @@ export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGrou
       namespace: service.namespace,
       hosts: hosts.get(key) ?? [],
       ports: service.ports.map(({ port, protocol }) => ({ port, protocol })),
-      subsets: toSubsets(policy, members),
+      subsets,
       routes: compiled.routes as HttpRoute[],
       endpoints,
-      ...(policy.policies.length === 0 ? {} : { policies: [...policy.policies] }),
+      ...(policies.length === 0 ? {} : { policies }),
       ...(l4Routes.length === 0 ? {} : { l4Routes: [...l4Routes] }),
-      ...(shares.length === 0 ? {} : { shares: [...shares] }),
+      ...(shares.length === 0 ? {} : { shares }),
     });
   }
   const { serviceEntries, workloadEntries } = entriesOf(snapshot, group);
   const taken = new Set(services.flatMap((service) => service.hosts));
-  const outside = compileServiceEntries(serviceEntries, workloadEntries, group.namespace).filter(
-    ({ key }) => !taken.has(key),
-  );
+  const outside = compileServiceEntries(serviceEntries, workloadEntries, group.namespace)
+    .filter(({ service }) => !taken.has(service.key))
+    .map((entry) => withRules(snapshot, entry, group));
   return { services: withMissingDestinations([...services, ...outside]), faults };
 }
 
-function sharesFor(
+/** The policies, with who of the endpoints comes first for a source at this place. */
+function placed(
   { resources }: MeshSnapshot,
   policy: DestinationPolicy,
-  members: readonly Reached[],
+  reached: readonly Reached[],
+  subsets: ServiceConfig['subsets'],
   { place }: SourceGroup,
-): ServiceConfig['shares'] & object {
-  const endpoints = members.map(({ workload }) => workload.discovered);
-  return [...compileShares(place, endpoints, policy.trafficPolicy, settingsOf(resources).localityLbSetting)];
+): ReturnType<typeof withShares> {
+  const members = reached.map(({ workload }) => toPlacedMember(workload.discovered));
+  return withShares(policy.policies, { members, subsets }, place, settingsOf(resources).localityLbSetting);
+}
+
+/** A ServiceEntry's service with what destination rules say about its host. */
+function withRules(snapshot: MeshSnapshot, { service, members }: EntryService, group: SourceGroup): ServiceConfig {
+  const { resources, rootNamespace, files } = snapshot;
+  const { key, namespace } = service;
+  const rules = resources.destinationRules;
+  const policy = destinationPolicyOfHost(rules, key, namespace, group.namespace, rootNamespace, files);
+  const subsets = policy.subsets.map(({ name, labels }) => ({
+    name,
+    endpoints: members
+      .filter(({ spec }) => matchesLabels(labels, spec.labels ?? {}))
+      .map(({ endpoint }) => endpoint.id),
+  }));
+  const placedMembers = members.map(({ endpoint: { id }, spec: { locality = '', weight, labels = {} } }) => ({
+    id,
+    locality,
+    weight: weight || 1,
+    labels,
+  }));
+  const { policies, shares } = withShares(
+    policy.policies,
+    { members: placedMembers, subsets },
+    group.place,
+    settingsOf(resources).localityLbSetting,
+  );
+  return {
+    ...service,
+    subsets: subsets.sort((a, b) => compareText(a.name, b.name)),
+    ...(policies.length === 0 ? {} : { policies }),
+    ...(shares.length === 0 ? {} : { shares }),
+  };
 }
 
 function entriesOf({ resources }: MeshSnapshot, { scope }: SourceGroup) {
@@ -99,8 +134,8 @@ function entriesOf({ resources }: MeshSnapshot, { scope }: SourceGroup) {
 }
 
 function policyFor(snapshot: MeshSnapshot, service: SnapshotService, group: SourceGroup): DestinationPolicy {
-  const { resources, rootNamespace, services } = snapshot;
-  return destinationPolicy(resources.destinationRules, service, group.namespace, rootNamespace, services);
+  const { resources, rootNamespace, services, files } = snapshot;
+  return destinationPolicy(resources.destinationRules, service, group.namespace, rootNamespace, services, files);
 }
 
 function isProcessService(snapshot: MeshSnapshot, service: SnapshotService): boolean {

@@ -35,6 +35,8 @@ describe('a WorkloadEntry', () => {
       ],
       labels: { app: 'orders', version: 'v2', team: 'a' },
       serviceAccount: 'books',
+      locality: '',
+      weight: 1,
     });
   });
 
@@ -76,12 +78,10 @@ describe('a WorkloadEntry', () => {
     },
   );
 
-  it('keeps network, locality and weight, and says so', () => {
+  it('says where it is and what its share is; its network is kept only', () => {
     const { resources, findings } = parse('{ address: 127.0.0.1, weight: 3, network: lan, locality: eu/1 }');
     expect(findings.map(({ code, message }) => `${code} ${message}`).sort()).toEqual([
-      'NOT_APPLIED spec.locality is kept and exported, not applied here',
       'NOT_APPLIED spec.network is kept and exported, not applied here',
-      'NOT_APPLIED spec.weight is kept and exported, not applied here',
     ]);
     const [entry] = resources;
     if (entry === undefined) throw new Error('it was not read');

@@ -156,22 +156,19 @@ describe('localities', () => {
 
   it('order endpoints once outliers are watched for, and not without', () => {
     expect(payments(rule('outlierDetection: {}'), placed).shares).toEqual([
-      { endpoint: 'payments', priority: 0, weight: 1 },
-      { endpoint: 'payments-far', priority: 1, weight: 1 },
+      { endpoint: 'payments', priority: 0, weight: 1, locality: 'eu/a' },
+      { endpoint: 'payments-far', priority: 1, weight: 1, locality: 'us/a' },
     ]);
     expect(payments(rule('loadBalancer: { simple: RANDOM }'), placed).shares).toBeUndefined();
     expect(
       payments(rule('outlierDetection: {}, loadBalancer: { localityLbSetting: { enabled: false } }'), placed).shares,
-    ).toEqual([
-      { endpoint: 'payments', priority: 0, weight: 1 },
-      { endpoint: 'payments-far', priority: 1, weight: 1 },
-    ]);
+    ).toBeUndefined();
   });
 
   it('share traffic as distribute says', () => {
     const distribute =
       'loadBalancer: { localityLbSetting: { distribute: [{ from: eu/*, to: { eu/*: 30, us/*: 70 } }] } }';
-    expect(payments(rule(distribute), placed).shares?.map(({ weight }) => weight)).toEqual([30, 70]);
+    expect(payments(rule(distribute), placed).shares?.map(({ localityWeight }) => localityWeight)).toEqual([30, 70]);
   });
 });
 
