@@ -61,7 +61,7 @@ const haproxyConfig = (port: number, upstreamPort: number) => `
 global
   maxconn 1000
   tune.bufsize 81920
-  tune.http.maxhdr 128
+  tune.http.maxhdr 129
 defaults
   mode http
   timeout connect 5s
