@@ -17,6 +17,7 @@ import {
   HistoryEntry,
   ResourceView,
 } from './config-shapes.ts';
+import { ExplainInput, Explanation, RecentRequest } from './explain-shapes.ts';
 import { ImportInput, ImportResult } from './import-shapes.ts';
 import {
   CertificateCheck,
@@ -90,22 +91,13 @@ export const contract = {
       to: z.string().nullable(),
       limit: z.number().int().min(1).max(500).default(50),
     }),
-    output: z.array(
-      z.strictObject({
-        atMs: z.number(),
-        from: z.string(),
-        to: z.string().nullable(),
-        version: z.string().nullable(),
-        route: z.string().nullable(),
-        method: z.string(),
-        path: z.string(),
-        status: z.number().int(),
-        flags: z.string(),
-        durationMs: z.number(),
-        mtls: z.boolean(),
-      }),
-    ),
+    output: z.array(RecentRequest),
   },
+  /**
+   * Why a request goes where it goes: every rule that was tried, destination, endpoints, time limits, retries, faults.
+   * Goes by the configuration that the caller's sidecar has. NOT_FOUND for a request that is not kept any more.
+   */
+  'request.explain': { input: ExplainInput, output: Explanation },
 
   'fault.list': { input: Nothing, output: z.array(FaultView) },
   /** Creates (no `id`) or replaces a fault: a delay or an abort, or any kind by its `spec`. Services as `name` or `name.namespace`. */

@@ -14,7 +14,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Endpoint } from '../model/sidecar-config.ts';
-import type { EdgeKey } from '../model/telemetry-report.ts';
+import type { EdgeKey, RequestSample } from '../model/telemetry-report.ts';
 
 export interface Address {
   readonly host: string;
@@ -106,17 +106,7 @@ export interface TelemetrySink {
   /** Whether `sample` would keep a request with this outcome; asked before anything is made for it. */
   wantsSample(status: number, flags: string): boolean;
   /** Keeps only a few per report. */
-  sample(sample: {
-    service: string | null;
-    workload: string | null;
-    route: string | null;
-    method: string;
-    path: string;
-    status: number;
-    flags: string;
-    durationMs: number;
-    mtls: boolean;
-  }): void;
+  sample(sample: Omit<RequestSample, 'atMs'>): void;
 }
 
 /** Whether there is room for one more request; each that was let in is given back exactly once. */

@@ -53,6 +53,14 @@ export const RequestSample = z.strictObject({
   flags: z.string(),
   durationMs: z.number(),
   mtls: z.boolean(),
+  /** As it was asked for; without port. */
+  host: z.string().optional(),
+  /** Service port that was asked for. */
+  port: z.number().int().min(0).max(65_535).optional(),
+  /** How often it was sent; 0: the sidecar answered by itself. */
+  attempts: Count.optional(),
+  /** Those that the rules of the service look at; never `cookie` or `authorization`. */
+  headers: z.array(z.tuple([z.string(), z.string()])).optional(),
 });
 export type RequestSample = z.infer<typeof RequestSample>;
 

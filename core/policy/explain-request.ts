@@ -59,8 +59,16 @@ export interface RequestExplanation {
   readonly faults: readonly { readonly id: string; readonly kind: string; readonly percent: number }[];
 }
 
-export function explainRequest(config: SidecarConfig, request: RequestView, random: Random): RequestExplanation {
-  const named = config.services.filter(({ hosts }) => hosts.includes(request.host));
+/** @param asked key of the service that the listener stands for, whatever the host says; `null`: the host decides */
+export function explainRequest(
+  config: SidecarConfig,
+  request: RequestView,
+  random: Random,
+  asked: string | null = null,
+): RequestExplanation {
+  const named = config.services.filter(({ key, hosts }) =>
+    asked === null ? hosts.includes(request.host) : key === asked,
+  );
   const service = preferPort(named, ({ ports }) => ports, request.port);
   const authority = request.header('host') ?? request.host;
   const nothing = {

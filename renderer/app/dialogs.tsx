@@ -1,3 +1,4 @@
+import { ExplainDialog } from '../features/explain/explain-dialog.tsx';
 import { FaultDialog } from '../features/faults/fault-dialog.tsx';
 import { SplitDialog } from '../features/traffic/split-dialog.tsx';
 import { DetachDialog } from '../features/workloads/detach-dialog.tsx';
@@ -12,6 +13,8 @@ export function OpenDialogs() {
       return <FaultDialog draft={dialog.draft} onClose={closeDialog} />;
     case 'split':
       return <SplitDialog service={dialog.service} onClose={closeDialog} />;
+    case 'explain':
+      return <ExplainDialog id={dialog.id} service={dialog.service} onClose={closeDialog} />;
     case 'detach':
       return <DetachDialog names={dialog.names} onClose={closeDialog} />;
     case 'listeners':

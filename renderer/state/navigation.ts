@@ -18,6 +18,8 @@ export interface FaultDraft {
 export type OpenDialog =
   | { readonly kind: 'fault'; readonly draft: FaultDraft }
   | { readonly kind: 'split'; readonly service: string }
+  /** A request that happened, or one that is tried, to this service. */
+  | { readonly kind: 'explain'; readonly id: string | null; readonly service: string | null }
   | { readonly kind: 'listeners'; readonly workload: string }
   | { readonly kind: 'detach'; readonly names: readonly string[] | 'all' };
 

@@ -60,7 +60,7 @@ export class FakeMesh {
     this.#host.emit('workloads', this.#workloads);
   }
 
-  handlers(): HandlersOf<'mesh' | 'workload' | 'topology' | 'request' | 'sample'> {
+  handlers(): HandlersOf<'mesh' | 'workload' | 'topology' | 'sample'> {
     return {
       'mesh.status': () => this.#status(),
       'mesh.cleanup': () => ({ containers: [], rules: [], images: [], problems: [] }),
@@ -83,20 +83,6 @@ export class FakeMesh {
           'attached',
         ),
       'topology.get': () => this.topology(),
-      'request.recent': ({ to, limit }) =>
-        Array.from({ length: Math.min(limit, 12) }, (_, place) => ({
-          atMs: this.#host.nowMs() - place * 170,
-          from: 'orders.shop',
-          to,
-          version: place % 4 === 3 ? 'v2' : 'v1',
-          route: null,
-          method: place % 3 === 2 ? 'GET' : 'POST',
-          path: place % 3 === 2 ? '/limits' : '/charge',
-          status: place === 5 ? 503 : 200,
-          flags: place % 3 === 1 ? 'DI' : '-',
-          durationMs: place % 3 === 1 ? 406 + place : 4 + place,
-          mtls: true,
-        })),
       'sample.start': async () => {
         this.#sample = 'starting';
         this.#host.emit('status', this.#status());

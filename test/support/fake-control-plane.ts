@@ -13,6 +13,7 @@ import { fakeExport } from './fake-control-plane-export.ts';
 import { FakeFaults } from './fake-control-plane-faults.ts';
 import type { FakeHost, Handlers } from './fake-control-plane-host.ts';
 import { FakeMesh, type FakeScene } from './fake-control-plane-mesh.ts';
+import { fakeRequests } from './fake-control-plane-requests.ts';
 import { fakeTerminals } from './fake-control-plane-terminals.ts';
 import { FakeTraffic } from './fake-control-plane-traffic.ts';
 
@@ -58,6 +59,7 @@ export class FakeControlPlane implements Transport {
       ...this.config.handlers(),
       ...certificates.handlers(),
       ...fakeExport(() => this.#traffic.yaml()),
+      ...fakeRequests(host),
       ...fakeTerminals(host),
     };
   }

@@ -51,7 +51,8 @@ export function createHandlers(parts: HandlerParts): Handlers {
 
     'topology.get': ({ windowSeconds }) => mesh.topology(windowSeconds),
     'series.get': (query) => mesh.series(query),
-    'request.recent': (query) => mesh.recentRequests(query),
+    'request.recent': (query) => mesh.requests.recent(query),
+    'request.explain': (input) => mesh.requests.explain(input),
 
     'fault.list': () => mesh.faults.list(),
     'fault.set': (input) => mesh.faults.set(input),

@@ -28,6 +28,20 @@ export const parsePercent = (text: string) => parseNumber(text, 0, 100, 'a perce
 export const parsePort = (text: string) => whole(parseNumber(text, 0, 65_535, 'a port'));
 export const parseStatus = (text: string) => whole(parseNumber(text, 200, 599, 'an HTTP status'));
 
+/** A whole number from 1 on. */
+export const parseNumberUpTo = (high: number) => (text: string) => whole(parseNumber(text, 1, high, 'a number'));
+
+/** `name:value`, as many as are given. */
+export function parseHeader(
+  text: string,
+  before: readonly { name: string; value: string }[] = [],
+): { name: string; value: string }[] {
+  const [, name, value] = /^([^:\s]+):\s*(.*)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined)
+    throw new InvalidArgumentError(`'${text}': write NAME:VALUE, like x-user:alice`);
+  return [...before, { name, value }];
+}
+
 /** `v1=90`. */
 export function parseWeight(text: string): { subset: string; weight: number } {
   const [, subset, weight] = /^([^=\s]+)=(\d+)%?$/.exec(text) ?? [];

@@ -10,6 +10,7 @@ import { exportCommands } from './export-command.ts';
 import { maintenanceCommands } from './maintenance-commands.ts';
 import { meshCommands } from './mesh-commands.ts';
 import { Output } from './output.ts';
+import { requestCommands } from './request-commands.ts';
 import { serveCommands } from './serve-command.ts';
 import { trafficCommands } from './traffic-commands.ts';
 
@@ -17,6 +18,7 @@ const commands = [
   ...serveCommands,
   ...meshCommands,
   ...trafficCommands,
+  ...requestCommands,
   ...certificateCommands,
   ...configCommands,
   ...exportCommands,

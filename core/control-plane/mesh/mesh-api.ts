@@ -46,6 +46,12 @@ export interface MeshCertificates {
   verify(workload: string): CertificateCheck;
 }
 
+export interface MeshRequests {
+  /** Those that sidecars told of, newest first. */
+  recent(query: MethodParsed<'request.recent'>): MethodOutput<'request.recent'>;
+  explain(input: MethodParsed<'request.explain'>): MethodOutput<'request.explain'>;
+}
+
 export type MeshChange = 'status' | 'workloads' | 'faults' | 'splits';
 
 /** Told when something changed. `onChange` says only what: fetch it again; it may come in bursts. */
@@ -75,7 +81,7 @@ export interface MeshApi {
   renew(select: Selection, deadlineMs?: number): Promise<WorkloadResult[]>;
   topology(windowSeconds?: number): Topology;
   series(query: MethodParsed<'series.get'>): Series;
-  recentRequests(query: MethodParsed<'request.recent'>): MethodOutput<'request.recent'>;
+  readonly requests: MeshRequests;
   /** Snapshot in force, for export and explanations. */
   snapshot(): MeshSnapshot;
   /** Faults that are defined, whether or not they are switched on. */

@@ -5,7 +5,7 @@
  * Must not: talk to an engine (runtime/), to users (api/), or to files other than its own state.
  */
 import { randomBytes } from 'node:crypto';
-import type { MethodOutput, MethodParsed, Selection } from '../../contract/contract.ts';
+import type { MethodParsed, Selection } from '../../contract/contract.ts';
 import { MeshError } from '../../contract/errors.ts';
 import type {
   CleanupResult,
@@ -33,10 +33,19 @@ import { AttachCoordinator } from './attach-coordinator.ts';
 import { type Attachment, toSnapshotWorkload } from './attachment.ts';
 import { CertificateBook } from './certificate-book.ts';
 import { CertificateService } from './certificate-service.ts';
+import { Explanations } from './explanations.ts';
 import { FaultBook } from './fault-book.ts';
 import { FindingNotices, toConfigurationChecks } from './finding-notices.ts';
 import { mergeCleanups } from './merge-cleanups.ts';
-import type { MeshApi, MeshCertificates, MeshChange, MeshFaults, MeshListener, MeshSplits } from './mesh-api.ts';
+import type {
+  MeshApi,
+  MeshCertificates,
+  MeshChange,
+  MeshFaults,
+  MeshListener,
+  MeshRequests,
+  MeshSplits,
+} from './mesh-api.ts';
 import { MeshMarkers } from './mesh-markers.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { type MeshParts, noEngine, toStatus, toTopology, toWorkloadView } from './mesh-views.ts';
@@ -76,6 +85,7 @@ export class Mesh implements MeshApi {
   readonly #publisher: Publisher;
   readonly #faults: FaultBook;
   readonly #splits: SplitBook;
+  readonly #explanations: Explanations;
   readonly #onProgress: MeshListener['onProgress'] = (step) => this.#tell((listener) => listener.onProgress(step));
   readonly #onNotice: MeshListener['onNotice'] = (notice) => this.#tell((listener) => listener.onNotice(notice));
   readonly #findings = new FindingNotices(this.#onNotice);
@@ -106,6 +116,10 @@ export class Mesh implements MeshApi {
     };
     this.#faults = new FaultBook({ ...shared, clock: this.#clock, onChange: () => this.#changed('faults') });
     this.#splits = new SplitBook({ ...shared, onChange: () => this.#changed('splits') });
+    this.#explanations = new Explanations({
+      ...{ registry: this.#registry, attachments: this.#attachments, telemetry: this.#telemetry, random: this.#random },
+      snapshot: () => this.#publisher.snapshot,
+    });
     this.#publisher = new Publisher({
       input: () => this.#snapshotInput(),
       links: () => this.#links(),
@@ -123,6 +137,10 @@ export class Mesh implements MeshApi {
 
   get splits(): MeshSplits {
     return this.#splits;
+  }
+
+  get requests(): MeshRequests {
+    return this.#explanations;
   }
 
   get certificates(): MeshCertificates {
@@ -208,10 +226,6 @@ export class Mesh implements MeshApi {
 
   series(query: MethodParsed<'series.get'>): Series {
     return buildSeries(this.#telemetry, query, this.#markers.all());
-  }
-
-  recentRequests(query: MethodParsed<'request.recent'>): MethodOutput<'request.recent'> {
-    return this.#telemetry.recent(query);
   }
 
   snapshot(): MeshSnapshot {

@@ -132,6 +132,11 @@ export class SidecarConnection {
     return this.#hello;
   }
 
+  /** Acknowledged last on this connection; `null`: none yet. */
+  get inForce(): SidecarConfig | null {
+    return this.#inForce;
+  }
+
   get isClosed(): boolean {
     return this.#closed;
   }

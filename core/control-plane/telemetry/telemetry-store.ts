@@ -36,6 +36,7 @@ export class TelemetryStore {
   readonly #reporters = new Map<string, Reporter>();
   readonly #faults = new Map<string, { seen: number; hits: number }>();
   readonly #recent: RecentRequest[] = [];
+  #requestCount = 0;
 
   constructor(options: { readonly clock: Clock; readonly directory: WorkloadDirectory }) {
     this.#clock = options.clock;
@@ -142,7 +143,12 @@ export class TelemetryStore {
     };
   }
 
-  /** Newest first. `from` and `to` are node ids. */
+  /** By its id; `null`: it is not kept any more. Caller and endpoint are workload ids. */
+  request(id: string): RecentRequest | null {
+    return this.#recent.find((request) => request.id === id) ?? null;
+  }
+
+  /** Newest first. `from` and `to` are node ids, caller and endpoint workload ids. */
   recent(query: { from: string | null; to: string | null; limit: number }): RecentRequest[] {
     return this.#recent
       .filter((request) => (query.from ?? request.from) === request.from && (query.to ?? request.to) === request.to)
@@ -213,7 +219,13 @@ export class TelemetryStore {
     const nodes = this.#nodesOf(reporterId, sample, resolved);
     if (nodes === null) return;
     const { atMs, route, method, path, status, flags, durationMs, mtls } = sample;
-    this.#recent.push({ atMs, ...nodes, route, method, path, status, flags, durationMs, mtls });
+    const { host = null, port = null, attempts = null, workload: endpoint, headers = [] } = sample;
+    const caller = this.#directory.byId(reporterId)?.service === nodes.from ? reporterId : null;
+    this.#requestCount += 1;
+    this.#recent.push({
+      ...{ id: `r${this.#requestCount}`, atMs, ...nodes, route, method, path, status, flags, durationMs, mtls },
+      ...{ caller, host, port, endpoint, attempts, headers: headers.map(([name, value]) => ({ name, value })) },
+    });
     if (this.#recent.length > maxRecent) this.#recent.splice(0, maxRecent / 4);
   }
 

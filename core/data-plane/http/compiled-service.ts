@@ -3,6 +3,7 @@ import { meshAlpn } from '../../model/identity.ts';
 import type { PortProtocol } from '../../model/protocol.ts';
 import type { Endpoint, FaultConfig, ServiceConfig } from '../../model/sidecar-config.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
+import { headersRead } from '../../policy/headers-read.ts';
 import { compileRouteMatches, type RouteMatch } from '../../policy/match-route.ts';
 import type { RequestView } from '../../policy/request-view.ts';
 import { endpointKey, endpointsOfHost, endpointsOfSubset, toTargetPort } from '../../policy/select-endpoints.ts';
@@ -26,6 +27,8 @@ export interface HttpEndpoint extends ChosenEndpoint {
 /** One service as this sidecar sees it; everything that depends on the configuration only is worked out once. */
 export interface CompiledService {
   readonly config: ServiceConfig;
+  /** Headers that its rules look at. */
+  readonly reads: readonly string[];
   /** All faults of this service. */
   readonly faults: readonly CompiledFault[];
   /** First matching route (`null`: none matches); absent when the service has no routes. */
@@ -71,6 +74,7 @@ export function compileService(config: ServiceConfig, faults: readonly CompiledF
   };
   return {
     config,
+    reads: headersRead(config),
     faults,
     matchRoute: config.routes.length === 0 ? null : compileRouteMatches(config.routes),
     faultsOf(route) {

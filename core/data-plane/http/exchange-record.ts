@@ -11,19 +11,25 @@ export class ExchangeRecord {
   /** The client's connection counts (inbound), by what it asks for; `null`: the edge of the endpoint. */
   readonly #clientRecorder: ((protocol: SeenProtocol) => EdgeRecorder) | null;
   #client: EdgeRecorder | null = null;
+  /** A gateway's clients have an edge of their own, besides the endpoint's. */
+  readonly #frontRecorder: ((protocol: SeenProtocol) => EdgeRecorder) | null;
+  #front: EdgeRecorder | null = null;
   #protocol: SeenProtocol | null = null;
   /** False when the caller's sidecar tells this request already. */
   readonly #sampled: boolean;
   #recorder: EdgeRecorder | null = null;
   #flags = '';
   #edge: EdgeKey | null = null;
+  #attempts = 0;
   #arrivedAtMs = 0;
 
   constructor(
     telemetry: TelemetrySink,
     clientRecorder: ((protocol: SeenProtocol) => EdgeRecorder) | null,
     sampled: boolean,
+    frontRecorder: ((protocol: SeenProtocol) => EdgeRecorder) | null = null,
   ) {
+    this.#frontRecorder = frontRecorder;
     this.#telemetry = telemetry;
     this.#clientRecorder = clientRecorder;
     this.#sampled = sampled;
@@ -34,10 +40,12 @@ export class ExchangeRecord {
     if (protocol !== this.#protocol) {
       this.#protocol = protocol;
       this.#client = this.#clientRecorder?.(protocol) ?? null;
+      this.#front = this.#frontRecorder?.(protocol) ?? null;
     }
     this.#recorder = this.#client;
     this.#flags = '';
     this.#edge = null;
+    this.#attempts = 0;
   }
 
   /** Envoy's response flags, in the order in which they came up. */
@@ -48,11 +56,13 @@ export class ExchangeRecord {
   /** The endpoint that was chosen last. */
   choose(state: EndpointState): void {
     this.#edge = state.endpoint.edge;
+    this.#attempts += 1;
     this.#recorder = this.#client ?? state.recorderOf(this.#protocol ?? 'http/1.1', this.#telemetry);
   }
 
   bytes(sent: number, received: number): void {
     this.#recorder?.bytes(sent, received);
+    this.#front?.bytes(sent, received);
   }
 
   /** `status` 0: no answer reached the client. */
@@ -62,10 +72,35 @@ export class ExchangeRecord {
     const edge = this.#edge ?? routing.edge;
     const protocol = this.#protocol ?? 'http/1.1';
     (this.#recorder ?? this.#telemetry.edge({ ...edge, protocol })).request(status, flags, durationMs * 1_000);
+    this.#front?.request(status, flags, durationMs * 1_000);
     if (!this.#sampled || !this.#telemetry.wantsSample(status, flags)) return;
-    const { service, route } = routing;
-    const { peerWorkload: workload, mtls } = edge;
-    const { method, target: path } = request;
-    this.#telemetry.sample({ service, workload, route, method, path, status, flags, durationMs, mtls });
+    const { route, reads = noNames } = routing;
+    // Who calls from outside the mesh is told by the edge.
+    const service = edge.direction === 'inbound' ? null : routing.service;
+    const { peerWorkload: workload, mtls, port } = edge;
+    const { method, target: path, host } = request;
+    const decided = { service, workload, route, mtls, port, attempts: this.#attempts };
+    this.#telemetry.sample({
+      ...decided,
+      method,
+      path,
+      host,
+      headers: toPairs(reads, request),
+      status,
+      flags,
+      durationMs,
+    });
   }
+}
+
+const noNames: readonly string[] = [];
+const maxValueLength = 256;
+
+function toPairs(names: readonly string[], request: RequestReader): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (const name of names) {
+    const value = request.header(name);
+    if (value !== undefined) pairs.push([name, value.slice(0, maxValueLength)]);
+  }
+  return pairs;
 }

@@ -35,6 +35,8 @@ export interface LocalAnswer {
   readonly edge: EdgeKey;
   readonly service: string | null;
   readonly route: string | null;
+  /** Headers that decided, for the record; absent: none. */
+  readonly reads?: readonly string[];
 }
 
 /** Goes to one of `candidates`. */
@@ -54,6 +56,8 @@ export interface Forward {
   readonly retry: RetryPlan;
   /** What else the route does; `null`: nothing. */
   readonly actions: RouteActions | null;
+  /** Headers that decided, for the record; absent: none. */
+  readonly reads?: readonly string[];
   /** The cluster that the candidates are; `null`: no traffic policy is set, least request decides. */
   readonly cluster: ClusterRef | null;
 }
@@ -151,7 +155,8 @@ function planService(service: CompiledService, asked: Address, rewrite: Rewrite,
   }
   // Istio: a VirtualService without a catch-all answers 404 for what it does not match.
   const body = `no route of ${key} matches this request\n`;
-  const unmatched: Routing = { kind: 'answer', status: 404, flag: 'NR', body, edge, service: key, route: null };
+  const { reads } = service;
+  const unmatched: Routing = { kind: 'answer', status: 404, flag: 'NR', body, edge, service: key, route: null, reads };
   const known = new Map<RouteMatch, Map<RouteDestination, Routing>>();
   const toDestination = (match: RouteMatch, destination: RouteDestination): Routing => {
     const { route } = match;
@@ -165,7 +170,7 @@ function planService(service: CompiledService, asked: Address, rewrite: Rewrite,
     const cluster = target === null ? null : clusterOf(target, destination.subset, port);
     const faults = service.faultsOf(name);
     const to = { kind: 'forward', candidates, service: key, route: name, timeoutMs, faults } as const;
-    return { ...to, ...rewrite, edge, retry, actions, cluster };
+    return { ...to, ...rewrite, edge, retry, actions, cluster, reads };
   };
   const choose = (request: RequestView, random: Random): Routing => {
     const match = matchRoute(request);

@@ -1,4 +1,5 @@
 import { useAccess } from '../../state/mesh-context.tsx';
+import { openDialog } from '../../state/navigation.ts';
 import { useQuery } from '../../state/use-query.ts';
 import { formatMs } from '../../ui/format.ts';
 import { Pane } from '../../ui/panels.tsx';
@@ -19,16 +20,17 @@ export function RequestsPane({ from, to }: { from: string | null; to: string | n
       {query.data?.length === 0 && <p className="hint">None yet.</p>}
       <table className="table requests">
         <tbody>
-          {query.data?.map(({ atMs, method, path, status, flags, durationMs, version }, place) => (
-            <tr
-              // biome-ignore lint/suspicious/noArrayIndexKey: requests have no id, and two can share a millisecond
-              key={`${atMs}-${place}`}
-              title={`${new Date(atMs).toLocaleTimeString()}${version ? ` · answered by ${version}` : ''}`}
-            >
+          {query.data?.map(({ id, atMs, method, path, status, flags, durationMs, version }) => (
+            <tr key={id} title={`${new Date(atMs).toLocaleTimeString()}${version ? ` · answered by ${version}` : ''}`}>
               <td className="mono">
-                <span className="request-path">
+                <button
+                  type="button"
+                  className="linklike request-path"
+                  title="Explain: which rule matched, and why"
+                  onClick={() => openDialog({ kind: 'explain', id, service: null })}
+                >
                   {method} {path}
-                </span>
+                </button>
               </td>
               <td className="num mono" style={{ color: statusColor(status, flags) }}>
                 {status || 'none'} {flags === '-' ? '' : flags}

@@ -2,11 +2,11 @@
  * Traffic: where the requests of a service go. Weights per version (always 100 % together), header pins before them, what
  * was observed beside what was asked for, and the YAML that results.
  */
-import { FileText, Split } from 'lucide-react';
+import { FileText, Search, Split } from 'lucide-react';
 import { useState } from 'react';
 import type { SplitView } from '../../../core/contract/shapes.ts';
 import { useAccess, useMesh } from '../../state/mesh-context.tsx';
-import { useNavigation } from '../../state/navigation.ts';
+import { openDialog, useNavigation } from '../../state/navigation.ts';
 import { serviceKeyOf } from '../../state/topology-names.ts';
 import { useQuery } from '../../state/use-query.ts';
 import { Button } from '../../ui/button.tsx';
@@ -41,6 +41,14 @@ export function TrafficView() {
           <span className="push" />
           <Button
             variant="ghost"
+            icon={Search}
+            disabled={!current}
+            onClick={() => openDialog({ kind: 'explain', id: null, service: current ? proposedHost(current) : null })}
+          >
+            Try a request
+          </Button>
+          <Button
+            variant="ghost"
             icon={FileText}
             aria-pressed={yaml}
             disabled={!current}
@@ -69,6 +77,9 @@ export function TrafficView() {
     </View>
   );
 }
+
+/** Full, as callers of every namespace may say it. */
+const proposedHost = ({ service, namespace }: SplitView) => `${service}.${namespace}.svc.cluster.local`;
 
 /** `36 req/s from orders, web`. */
 function CallersHint({ split }: { split: SplitView }) {

@@ -1,0 +1,172 @@
+import type { MethodOutput, MethodParsed } from '../../contract/contract.ts';
+import { MeshError } from '../../contract/errors.ts';
+import type { SidecarConfig } from '../../model/sidecar-config.ts';
+import { type DiscoveredWorkload, toServiceKey } from '../../model/workload.ts';
+import { explainRequest } from '../../policy/explain-request.ts';
+import type { RequestView } from '../../policy/request-view.ts';
+import type { Random } from '../../shared/random.ts';
+import type { MeshSnapshot } from '../../snapshot/snapshot.ts';
+import { toSidecarConfig } from '../../snapshot/to-sidecar-config.ts';
+import type { TelemetryStore } from '../telemetry/telemetry-store.ts';
+import type { Attachment } from './attachment.ts';
+import type { WorkloadRegistry } from './workload-registry.ts';
+
+export type RecentRequest = MethodOutput<'request.recent'>[number];
+export type Explanation = MethodOutput<'request.explain'>;
+
+export interface ExplanationParts {
+  readonly registry: WorkloadRegistry;
+  readonly attachments: ReadonlyMap<string, Attachment>;
+  readonly telemetry: TelemetryStore;
+  readonly snapshot: () => MeshSnapshot;
+  readonly random: Random;
+}
+
+type Asked = Explanation['request'];
+
+/** Single requests: those that the sidecars told of, and why one goes where it goes, by what the caller's sidecar has. */
+export class Explanations {
+  readonly #parts: ExplanationParts;
+
+  constructor(parts: ExplanationParts) {
+    this.#parts = parts;
+  }
+
+  recent(query: MethodParsed<'request.recent'>): RecentRequest[] {
+    return this.#parts.telemetry.recent(query).map((request) => this.#withNames(request));
+  }
+
+  /** Throws NOT_FOUND, AMBIGUOUS_NAME, BAD_REQUEST (an address that is none), NOT_ATTACHED for a caller outside the mesh. */
+  explain(input: MethodParsed<'request.explain'>): Explanation {
+    if (!('id' in input)) {
+      const caller = this.#parts.registry.find(input.from);
+      const { method, url, headers } = input;
+      return this.#explain(caller, toAsked(method, url, headers), null, null);
+    }
+    const recorded = this.#parts.telemetry.request(input.id);
+    if (recorded === null)
+      throw new MeshError(
+        'NOT_FOUND',
+        `Request ${input.id} is not kept any more; \`meshdesk requests\` lists those that are.`,
+      );
+    const caller = recorded.caller === null ? null : this.#parts.registry.get(recorded.caller);
+    if (caller === null)
+      throw new MeshError(
+        'NOT_RUNNING',
+        `Request ${input.id} came from ${recorded.from}, which has no sidecar: rules are applied by the caller's sidecar.`,
+      );
+    const service = recorded.to?.startsWith('outside:') === true ? null : recorded.to;
+    return this.#explain(caller, toRecordedAsked(recorded, service), service, this.#withNames(recorded));
+  }
+
+  #explain(
+    caller: DiscoveredWorkload,
+    request: Asked,
+    service: string | null,
+    recorded: RecentRequest | null,
+  ): Explanation {
+    const { snapshot, attachments, random } = this.#parts;
+    const link = attachments.get(caller.id)?.link ?? null;
+    const config = link?.connection?.inForce ?? link?.wanted ?? previewConfig(snapshot(), caller.id);
+    const view = toView(request);
+    const explained = explainRequest(config, view, random, service);
+    const ackedRevision = link?.ackedRevision ?? null;
+    return {
+      caller: { id: caller.id, name: caller.name, service: toServiceKey(caller.service, caller.namespace) },
+      config: {
+        revision: config.revision,
+        state: link === null ? 'without-sidecar' : ackedRevision === config.revision ? 'in-force' : 'pushed',
+        ackedRevision,
+      },
+      request,
+      listener: describeListener(config, explained.service, request.port, link !== null),
+      ...explained,
+      routes: explained.routes.map(({ route, outcome, reasons }) => ({ route, outcome, reasons: [...reasons] })),
+      outcome: explained.outcome as Explanation['outcome'],
+      rateLimits: [...explained.rateLimits],
+      mirrors: [...explained.mirrors],
+      faults: [...explained.faults],
+      recorded,
+    };
+  }
+
+  #withNames(request: RecentRequest): RecentRequest {
+    const nameOf = (id: string | null) => (id === null ? null : (this.#parts.registry.get(id)?.name ?? id));
+    return { ...request, caller: nameOf(request.caller), endpoint: nameOf(request.endpoint) };
+  }
+}
+
+/** What a workload without a sidecar would be given. */
+function previewConfig(snapshot: MeshSnapshot, id: string): SidecarConfig {
+  const workload = snapshot.workloads.get(id);
+  const listeners = { kind: 'transparent', outboundPort: 15001, inboundPort: 15006 } as const;
+  const preview = workload && { ...workload, listeners: workload.listeners ?? listeners };
+  const workloads = new Map(snapshot.workloads);
+  if (preview !== undefined) workloads.set(id, preview);
+  const config = toSidecarConfig({ ...snapshot, workloads }, id);
+  if (config === null) throw new MeshError('NOT_FOUND', 'The workload is not known any more.');
+  return config;
+}
+
+function toAsked(method: string, url: string, headers: Asked['headers']): Asked {
+  const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(url) ? url : `http://${url}`;
+  const parsed = URL.canParse(text) ? new URL(text) : null;
+  const scheme = parsed?.protocol.slice(0, -1);
+  if (parsed === null || parsed.hostname === '' || (scheme !== 'http' && scheme !== 'https'))
+    throw new MeshError('BAD_REQUEST', `'${url}' is no address of a request: write http://SERVICE:PORT/PATH.`);
+  return {
+    method,
+    scheme,
+    host: parsed.hostname.toLowerCase(),
+    port: parsed.port === '' ? (scheme === 'http' ? 80 : 443) : Number(parsed.port),
+    path: parsed.pathname,
+    query: parsed.search.slice(1),
+    headers: [...headers],
+  };
+}
+
+/** Host processes say `/proxy/SERVICE/PATH` to their sidecar; the rules see what follows. */
+function toRecordedAsked({ method, path: target, host, port, headers }: RecentRequest, service: string | null): Asked {
+  const { path, query } = splitTarget(target);
+  const proxied = service === null ? null : /^\/proxy\/[^/:]+(?::\d{1,5})?(\/.*)?$/.exec(path);
+  const name = service?.split('.')[0] ?? 'unknown';
+  return {
+    method,
+    scheme: 'http',
+    host: proxied === null ? (host ?? name) : name,
+    port: port ?? 80,
+    path: proxied === null ? path : (proxied[1] ?? '/'),
+    query,
+    headers: [...headers],
+  };
+}
+
+function splitTarget(target: string): { path: string; query: string } {
+  const origin = target.replace(/^https?:\/\/[^/?]*/i, '') || '/';
+  const mark = origin.indexOf('?');
+  return mark === -1 ? { path: origin, query: '' } : { path: origin.slice(0, mark), query: origin.slice(mark + 1) };
+}
+
+function toView({ method, scheme, host, port, path, query, headers }: Asked): RequestView {
+  const values = new Map<string, string>();
+  const add = (name: string, value: string) => {
+    const known = values.get(name);
+    values.set(name, known === undefined ? value : `${known}, ${value}`);
+  };
+  for (const { name, value } of headers) add(name.toLowerCase(), value);
+  const isDefault = port === (scheme === 'http' ? 80 : 443);
+  if (!values.has('host')) values.set('host', isDefault ? host : `${host}:${port}`);
+  const named = values.get('host')?.replace(/:\d+$/, '').toLowerCase() ?? host;
+  return { method, path, query, host: named, port, scheme, header: (name) => values.get(name) };
+}
+
+function describeListener(config: SidecarConfig, service: string | null, port: number, hasSidecar: boolean): string {
+  if (!hasSidecar) return 'none: the caller has no sidecar, its requests go past the mesh';
+  const { listeners } = config;
+  if (listeners.kind === 'transparent') return `outbound, redirected to port ${listeners.outboundPort}`;
+  if (listeners.kind === 'gateway') return `port ${port} of the gateway`;
+  const own = listeners.outbound.find((outbound) => outbound.service === service && outbound.port === port);
+  if (own !== undefined) return `outbound for ${own.service}:${own.port} at ${own.listen.host}:${own.listen.port}`;
+  const { httpProxy } = listeners;
+  return httpProxy === null ? 'outbound' : `HTTP proxy at ${httpProxy.host}:${httpProxy.port}`;
+}
