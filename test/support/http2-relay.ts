@@ -151,6 +151,7 @@ class RelayedRequest implements RequestSink, ResponseSink {
       end: shift(end),
       hostIndex: head.hostIndex,
       hasRequestId: head.hasRequestId,
+      hasGrpcTimeout: head.hasGrpcTimeout,
       expectContinue: false,
       teTrailers: head.teTrailers,
       ...{

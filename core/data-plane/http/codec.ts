@@ -63,6 +63,8 @@ export interface RequestHead extends HeadFields {
   /** Index of the header, -1 when absent (HTTP/1.0). */
   readonly hostIndex: number;
   readonly hasRequestId: boolean;
+  /** There is a `grpc-timeout`, whatever the request is. */
+  readonly hasGrpcTimeout: boolean;
   readonly expectContinue: boolean;
   /** `TE: trailers`; the header itself is dropped. */
   readonly teTrailers: boolean;

@@ -8,6 +8,7 @@ import { drawFaults } from './draw-faults.ts';
 import type { EndpointState } from './endpoint-state.ts';
 import type { ExchangeOptions, ExchangeParts } from './exchange-parts.ts';
 import { ExchangeRecord } from './exchange-record.ts';
+import { limitTime } from './grpc-deadline.ts';
 import { http2Protocol } from './http2-protocol.ts';
 import { KeptHead } from './kept-head.ts';
 import { maxHoldMs, smallBodyBytes } from './limits.ts';
@@ -55,6 +56,8 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   readonly #record: ExchangeRecord;
   readonly #attempt: Attempt;
   #routing: Routing | null = null;
+  /** For the whole request; `null`: none. */
+  #timeoutMs: number | null = null;
   #idempotent = false;
   #trailersSent = false;
   readonly #tries: Tries;
@@ -117,6 +120,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     if (routing.kind === 'forward') {
       this.#tries.begin(routing, this.#router.request, this.#options.context.remote.host);
       this.#work.begin(routing.actions, this.#tries.setCookie);
+      this.#timeoutMs = limitTime(this.head, routing.timeoutMs, this.#tries.plan.perTryTimeoutMs, this.#parts.codec);
     }
     const { looksAtAnswers, conditions } = this.#tries.plan;
     // A server of HTTP/2 ends connections while requests are on their way, and says which of them it has not looked at.
@@ -253,7 +257,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     const isMirrored = routing !== null && this.replay.bytes > 0 && this.#mirrors(routing).length > 0;
     if (isMirrored && this.replay.replayable) this.#mirror(Buffer.concat(this.replay.chunks));
     if (this.#heldAnswer !== null) this.#heldAnswer();
-    else if (routing?.kind === 'forward' && routing.timeoutMs !== null) this.#parts.timers.add(this, routing.timeoutMs);
+    else if (routing?.kind === 'forward' && this.#timeoutMs !== null) this.#parts.timers.add(this, this.#timeoutMs);
   }
 
   // --- where it goes -----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ const word = {
   continue: toOctets('100-continue'),
   te: toOctets('te'),
   requestId: toOctets('x-request-id'),
+  grpcTimeout: toOctets('grpc-timeout'),
   keepAlive: toOctets('keep-alive'),
 };
 const version = Buffer.from('HTTP/1.');
@@ -38,6 +39,7 @@ class RequestLines extends HeaderLines implements RequestHead {
   targetEnd = 0;
   hostIndex = -1;
   hasRequestId = false;
+  hasGrpcTimeout = false;
   expectContinue = false;
   teTrailers = false;
 
@@ -45,6 +47,7 @@ class RequestLines extends HeaderLines implements RequestHead {
     this.resetFields(start);
     this.hostIndex = -1;
     this.hasRequestId = false;
+    this.hasGrpcTimeout = false;
     this.expectContinue = false;
     this.teTrailers = false;
     const line = this.#parseLine(bytes, start, end);
@@ -99,6 +102,7 @@ class RequestLines extends HeaderLines implements RequestHead {
         break;
       case 12:
         if (equalsIgnoringCase(bytes, at, word.requestId)) this.hasRequestId = true;
+        else if (equalsIgnoringCase(bytes, at, word.grpcTimeout)) this.hasGrpcTimeout = true;
         break;
     }
     return 1;

@@ -32,6 +32,7 @@ export class KeptHead implements RequestHead {
   upgrade = false;
   hostIndex = -1;
   hasRequestId = false;
+  hasGrpcTimeout = false;
   expectContinue = false;
   teTrailers = false;
 
@@ -62,6 +63,7 @@ export class KeptHead implements RequestHead {
     this.upgrade = head.upgrade;
     this.hostIndex = head.hostIndex;
     this.hasRequestId = head.hasRequestId;
+    this.hasGrpcTimeout = head.hasGrpcTimeout;
     this.expectContinue = head.expectContinue;
     this.teTrailers = head.teTrailers;
   }

@@ -24,6 +24,7 @@ export class RequestLines extends HeadLines implements RequestHead {
   targetEnd = 0;
   hostIndex = -1;
   hasRequestId = false;
+  hasGrpcTimeout = false;
   expectContinue = false;
   teTrailers = false;
   /** Request is CONNECT: its target is an authority, there is no path. */
@@ -46,6 +47,7 @@ export class RequestLines extends HeadLines implements RequestHead {
     super.reset();
     this.hostIndex = -1;
     this.hasRequestId = false;
+    this.hasGrpcTimeout = false;
     this.expectContinue = false;
     this.teTrailers = false;
     this.isConnect = false;
@@ -155,6 +157,9 @@ export class RequestLines extends HeadLines implements RequestHead {
         return;
       case fieldKind.requestId:
         this.hasRequestId = true;
+        return;
+      case fieldKind.grpcTimeout:
+        this.hasGrpcTimeout = true;
         return;
       case fieldKind.expect:
         this.expectContinue = length === word.continue.length && equalsIgnoringCase(this.bytes, from, word.continue);

@@ -13,6 +13,7 @@ export const fieldKind = {
   expect: 7,
   requestId: 8,
   contentType: 9,
+  grpcTimeout: 10,
   /** From here on pseudo-header fields. */
   authority: 16,
   method: 17,
@@ -36,6 +37,7 @@ const kindOfName: Readonly<Record<string, number>> = {
   expect: fieldKind.expect,
   'x-request-id': fieldKind.requestId,
   'content-type': fieldKind.contentType,
+  'grpc-timeout': fieldKind.grpcTimeout,
   ':authority': fieldKind.authority,
   ':method': fieldKind.method,
   ':path': fieldKind.path,
