@@ -112,7 +112,7 @@ function toAsked(method: string, url: string, headers: Asked['headers']): Asked 
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(url) ? url : `http://${url}`;
   const parsed = URL.canParse(text) ? new URL(text) : null;
   const scheme = parsed?.protocol.slice(0, -1);
-  if (parsed === null || parsed.hostname === '' || (scheme !== 'http' && scheme !== 'https'))
+  if (parsed === null || url.startsWith('/') || parsed.hostname === '' || (scheme !== 'http' && scheme !== 'https'))
     throw new MeshError('BAD_REQUEST', `'${url}' is no address of a request: write http://SERVICE:PORT/PATH.`);
   return {
     method,

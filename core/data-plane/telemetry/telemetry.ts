@@ -14,9 +14,9 @@ import { Edge } from './edge.ts';
 
 /** More peers than this share one edge per direction, protocol and mTLS, without names. */
 export const maxEdges = 1_000;
-export const maxSamples = 20;
+export const maxSamples = 40;
 /** Of the samples, those that any request may take; the others are kept for failed and flagged ones. */
-const maxOrdinarySamples = 12;
+const maxOrdinarySamples = 30;
 /** An edge without traffic is forgotten after this time. */
 const idleEdgeMs = 60_000;
 
