@@ -11,6 +11,8 @@ import { Drain } from './control/drain.ts';
 import { FaultLease } from './control/fault-lease.ts';
 import { MeshClock, systemClock } from './control/mesh-clock.ts';
 import { StateFile } from './control/saved-state.ts';
+import { createDnsServer } from './dns/create-dns-server.ts';
+import type { DnsServer } from './dns/dns-server.ts';
 import { Intake } from './listener/intake.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import { loadOriginalDestinationLookup } from './listener/original-destination.ts';
@@ -80,15 +82,17 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const { http, mux } = requests;
   const intake = new Intake({ config, http, http2: requests.http2, mux, tcp, terminator, edge, logger });
   const admission = new OverloadWatch(overload, () => tcp.bufferedBytes);
+  const dns = createDnsServer({ config, connector, telemetry, clock, faultsAllowed, logger });
   const listeners = new ListenerSet({
     accept: (socket, context) => intake[context.direction](socket, context),
+    acceptDns: (socket, resolver) => dns.acceptStream(socket, resolver),
     loadLookup: loadOriginalDestinationLookup,
     admission,
     mayJoin: (kind) => kind === 'transparent' || options.sharePorts === true,
     loadSharing: () => tryPortSharing(logger),
     logger,
   });
-  const configuration = new Configuration(listeners);
+  const configuration = new Configuration([listeners, dns]);
   const drain = new Drain(requests, tcp, listeners);
 
   const state = options.statePath === null ? null : new StateFile(options.statePath);
@@ -107,7 +111,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     void save();
   };
 
-  const traffic = { configuration, requests, listeners, drain };
+  const traffic = { configuration, requests, listeners, dns, drain };
   const effects = { clock, lease, identity, ...traffic, telemetry, unseen, udp, logger, save };
   const control = new ControlServer(toEffects(options.program, effects), logger);
   forwardLog = (level, message) => control.log(level, message);
@@ -120,6 +124,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
       if (graceMs > 0 && requests.active + tcp.active > 0) await endPolitely(drain, graceMs);
       drain.close();
       listeners.close();
+      dns.close();
       requests.closeAll();
       tcp.closeAll();
       figures.close();
@@ -135,6 +140,7 @@ interface Parts {
   readonly configuration: Configuration;
   readonly requests: Pick<RequestHandlers, 'configured'>;
   readonly listeners: ListenerSet;
+  readonly dns: DnsServer;
   readonly drain: Drain;
   readonly telemetry: Telemetry;
   readonly unseen: UnseenConnections;
@@ -158,8 +164,21 @@ function takeFigures({ figures, unseen, udp, overload }: FigureSources, connecti
 
 /** What each message of the control plane does, part by part. */
 function toEffects(program: string, parts: Parts): ControlEffects {
-  const { clock, lease, identity, configuration, requests, listeners, drain, telemetry, unseen, udp, logger, save } =
-    parts;
+  const {
+    clock,
+    lease,
+    identity,
+    configuration,
+    requests,
+    listeners,
+    dns,
+    drain,
+    telemetry,
+    unseen,
+    udp,
+    logger,
+    save,
+  } = parts;
   return {
     program,
     revision: () => configuration.revision,
@@ -189,6 +208,7 @@ function toEffects(program: string, parts: Parts): ControlEffects {
     share: () => listeners.share(),
     retire: (request) => {
       listeners.retire();
+      dns.retire();
       drain.begin(request);
     },
     undrain: () => {

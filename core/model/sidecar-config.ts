@@ -116,6 +116,12 @@ export const ServiceConfig = z.strictObject({
   /** By locality; none: all endpoints alike. */
   shares: z.array(EndpointShare).optional(),
 });
+  /** Addresses and blocks by which it is dialled besides those of its endpoints: virtual ones. */
+  addresses: z.array(z.string()).optional(),
+  /** Names (`*.` before one: all below it) that no DNS server knows, with what the sidecar answers for them. */
+  dns: z.array(z.strictObject({ host: z.string(), addresses: z.array(z.string()) })).optional(),
+  /** True: no endpoints of its own, traffic goes to the address that was dialled (ServiceEntry, resolution NONE). */
+  originalDestination: z.boolean().optional(),
 export type ServiceConfig = z.infer<typeof ServiceConfig>;
 
 export const FaultConfig = z.strictObject({
@@ -139,7 +145,13 @@ const ListenAddress = z.strictObject({ host: z.string(), port: Port });
 
 /** Transparent: redirect rules bring the traffic. Explicit: the application is pointed at these listeners. */
 export const ListenerConfig = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('transparent'), outboundPort: Port, inboundPort: Port }),
+  z.strictObject({
+    kind: z.literal('transparent'),
+    outboundPort: Port,
+    inboundPort: Port,
+    /** Where questions to the application's resolvers arrive, UDP and TCP; absent: they go straight there. */
+    dnsPort: Port.optional(),
+  }),
   z.strictObject({
     kind: z.literal('explicit'),
     inbound: z.array(z.strictObject({ listen: ListenAddress, target: ListenAddress, port: Port })),

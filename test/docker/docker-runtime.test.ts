@@ -164,7 +164,12 @@ describe.skipIf(problem !== null)('the Docker runtime', () => {
       rules: await shop.rulesOf('target'),
     };
     const sidecar = await runtime.startSidecar(shop.id('target'));
-    expect(sidecar.listeners).toEqual({ kind: 'transparent', outboundPort: 15_001, inboundPort: 15_006 });
+    expect(sidecar.listeners).toEqual({
+      kind: 'transparent',
+      outboundPort: 15_001,
+      inboundPort: 15_006,
+      dnsPort: 15_053,
+    });
     await sidecar.redirect();
     const redirected = await shop.rulesOf('target');
     await sidecar.redirect();

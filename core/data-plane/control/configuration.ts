@@ -1,6 +1,5 @@
-import type { SidecarConfig } from '../../model/sidecar-config.ts';
+import type { ListenerConfig, SidecarConfig } from '../../model/sidecar-config.ts';
 import { type CompiledConfig, compileConfig } from '../http/compiled-config.ts';
-import type { ListenerSet } from '../listener/listener-set.ts';
 import { toMessage } from '../logger.ts';
 
 /** Why a configuration was refused; the one before stays in force. */
@@ -13,14 +12,19 @@ export class ConfigRefused extends Error {
   }
 }
 
+/** Who opens ports: all of a configuration, or after `rollback` none of its new ones. Rejects when one cannot be opened. */
+export interface PortOwner {
+  prepare(config: ListenerConfig): Promise<{ commit(): void; rollback(): void }>;
+}
+
 /** The configuration in force. It changes as a whole or not at all; applications are done one after the other. */
 export class Configuration {
-  readonly #listeners: ListenerSet;
+  readonly #ports: readonly PortOwner[];
   #compiled: CompiledConfig | null = null;
   #applying: Promise<void> = Promise.resolve();
 
-  constructor(listeners: ListenerSet) {
-    this.#listeners = listeners;
+  constructor(ports: readonly PortOwner[]) {
+    this.#ports = ports;
   }
 
   get isSet(): boolean {
@@ -55,13 +59,14 @@ export class Configuration {
     } catch (error) {
       throw new ConfigRefused('CONFIG_INVALID', toMessage(error), { cause: error });
     }
-    let listeners: Awaited<ReturnType<ListenerSet['prepare']>>;
+    const prepared: Awaited<ReturnType<PortOwner['prepare']>>[] = [];
     try {
-      listeners = await this.#listeners.prepare(config.listeners);
+      for (const owner of this.#ports) prepared.push(await owner.prepare(config.listeners));
     } catch (error) {
+      for (const { rollback } of prepared) rollback();
       throw new ConfigRefused('LISTEN_FAILED', toMessage(error), { cause: error });
     }
     this.#compiled = compiled;
-    listeners.commit();
+    for (const { commit } of prepared) commit();
   }
 }

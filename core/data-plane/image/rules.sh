@@ -3,6 +3,7 @@
 #
 #   outbound  OUTPUT     -> MESHDESK_OUTPUT  -> MESHDESK_REDIRECT     -> sidecar, port 15001
 #   inbound   PREROUTING -> MESHDESK_INBOUND -> MESHDESK_IN_REDIRECT  -> sidecar, port 15006
+#   DNS       OUTPUT     -> MESHDESK_DNS, UDP and TCP to the servers of /etc/resolv.conf  -> sidecar, port 15053
 #
 # Everything is in chains of our own in table nat, one iptables-restore transaction per family; installing twice gives the
 # same rules as once, removing leaves all other rules as they were. Details that matter:
@@ -10,6 +11,8 @@
 #   connections that are already open for new ones. Without `--syn` those would be redirected in mid-stream and break.
 # - The sidecar's own uid and gid are exempt, or its connections would come back to it.
 # - All of 127.0.0.0/8 is exempt: Docker's DNS is at 127.0.0.11. Our jumps are appended, so its rules stay ahead.
+# - The jump for DNS alone stands first: Docker's rules send what is for 127.0.0.11 elsewhere. Only new questions come to
+#   it; datagrams of a socket that asked before go where they went. Other servers than the file names are not touched.
 # - `-o lo` is exempt: an application that calls its own address goes straight to itself.
 # - Removal deletes rules and chains only, never the table: connection tracking goes on, and connections that were
 #   redirected before live until they end.
@@ -18,9 +21,13 @@ uid=${MESHDESK_UID:-1337}
 gid=${MESHDESK_GID:-1337}
 outbound=${MESHDESK_OUTBOUND_PORT:-15001}
 inbound=${MESHDESK_INBOUND_PORT:-15006}
-chains='MESHDESK_INBOUND MESHDESK_IN_REDIRECT MESHDESK_OUTPUT MESHDESK_REDIRECT'
+dns=${MESHDESK_DNS_PORT:-15053}
+resolv_conf=${MESHDESK_RESOLV_CONF:-/etc/resolv.conf}
+chains='MESHDESK_INBOUND MESHDESK_IN_REDIRECT MESHDESK_OUTPUT MESHDESK_REDIRECT MESHDESK_DNS'
 inbound_jump='PREROUTING -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j MESHDESK_INBOUND'
 outbound_jump='OUTPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j MESHDESK_OUTPUT'
+dns_udp_jump='OUTPUT -p udp -m udp --dport 53 -j MESHDESK_DNS'
+dns_tcp_jump='OUTPUT -p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j MESHDESK_DNS'
 
 say() { printf 'rules: %s\n' "$*" >&2; }
 
@@ -54,11 +61,47 @@ choose_backend() {
 delete_jumps() {
   nat_of "$backend" | while read -r line; do
     case $line in
-      '-A '*'-j MESHDESK_INBOUND' | '-A '*'-j MESHDESK_OUTPUT') printf '%s\n' "-D ${line#-A }" ;;
+      '-A '*'-j MESHDESK_INBOUND' | '-A '*'-j MESHDESK_OUTPUT' | '-A '*'-j MESHDESK_DNS') printf '%s\n' "-D ${line#-A }" ;;
     esac
   done
 }
 
+# The servers of the application's resolv.conf that belong to the family of $1 (its loopback addresses), one a line.
+resolvers_of() {
+  [ -r "$resolv_conf" ] || return 0
+  while read -r word address _ || [ -n "$word" ]; do
+    [ "$word" = nameserver ] || continue
+    case $1,$address in
+      *[!0-9a-fA-F:./,]*) ;;
+      ::1/128,*:*) printf '%s\n' "$address" ;;
+      127.0.0.0/8,*[a-fA-F:]*) ;;
+      127.0.0.0/8,*.*) printf '%s\n' "$address" ;;
+    esac
+    word=
+  done <"$resolv_conf"
+}
+
+# Nothing at all where the application has no resolvers of this family.
+dns_rules() {
+  resolvers=$(resolvers_of "$1")
+  [ -n "$resolvers" ] || return 0
+  cat <<RULES
+-A MESHDESK_DNS -m owner --uid-owner $uid -j RETURN
+-A MESHDESK_DNS -m owner --gid-owner $gid -j RETURN
+RULES
+  for resolver in $resolvers; do
+    cat <<RULES
+-A MESHDESK_DNS -d $resolver -p udp -j REDIRECT --to-ports $dns
+-A MESHDESK_DNS -d $resolver -p tcp -j REDIRECT --to-ports $dns
+RULES
+  done
+  cat <<RULES
+-I OUTPUT 1 ${dns_udp_jump#OUTPUT }
+-I OUTPUT 1 ${dns_tcp_jump#OUTPUT }
+RULES
+}
+
+# Rules for the family whose loopback addresses are $1; with them those for DNS, unless $2 is `without-dns`.
 install_rules() {
   loopback=$1
   {
@@ -78,8 +121,9 @@ install_rules() {
 -A MESHDESK_OUTPUT -j MESHDESK_REDIRECT
 -A $inbound_jump
 -A $outbound_jump
-COMMIT
 RULES
+    [ "${2:-}" = without-dns ] || dns_rules "$loopback"
+    printf 'COMMIT\n'
   } | "$backend-restore" --noflush
 }
 
@@ -104,9 +148,12 @@ case ${1:-} in
       say "no usable iptables: the kernel has no nat table, or this container lacks NET_ADMIN"
       exit 1
     }
-    install_rules 127.0.0.0/8 || { say "IPv4 rules were refused ($backend)"; exit 1; }
+    install_rules 127.0.0.0/8 || {
+      say "rules with DNS were refused ($backend): trying without, so names of the mesh alone do not resolve"
+      install_rules 127.0.0.0/8 without-dns || { say "IPv4 rules were refused ($backend)"; exit 1; }
+    }
     if [ -e /proc/net/if_inet6 ] && choose_backend ip6tables; then
-      install_rules ::1/128 || say "IPv6 rules were refused ($backend): IPv6 traffic passes by the sidecar"
+      install_rules ::1/128 || install_rules ::1/128 without-dns || say "IPv6 rules were refused ($backend): IPv6 traffic passes by the sidecar"
     else
       say "no IPv6 nat here: IPv6 traffic, if any, passes by the sidecar"
     fi

@@ -14,6 +14,7 @@ type Purpose =
   | { readonly kind: 'transparent'; readonly direction: 'outbound' | 'inbound' }
   | { readonly kind: 'service'; readonly key: string; readonly port: number }
   | { readonly kind: 'application'; readonly target: Address & { readonly servicePort: number } }
+  | { readonly kind: 'dns' }
   | { readonly kind: 'proxy' };
 
 interface Wanted {
@@ -30,6 +31,8 @@ export interface ConnectionAdmission {
 
 export interface ListenerSetOptions {
   readonly accept: (socket: Socket, context: DownstreamContext) => void;
+  /** A redirected connection to a resolver. */
+  readonly acceptDns: (socket: Socket, resolver: Address) => void;
   /** Loads the lookup; called when the first transparent configuration arrives. */
   readonly loadLookup: () => OriginalDestinationLookup;
   readonly admission: ConnectionAdmission;
@@ -192,7 +195,7 @@ export class ListenerSet {
       await listen(server, toOptions(address, sharing));
     } catch (error) {
       const hasNoIpv6 = isCode(error, 'EAFNOSUPPORT') || isCode(error, 'EADDRNOTAVAIL');
-      if (purpose.kind !== 'transparent' || !hasNoIpv6) {
+      if ((purpose.kind !== 'transparent' && purpose.kind !== 'dns') || !hasNoIpv6) {
         throw new Error(`cannot listen on ${address.host}:${address.port}: ${toMessage(error)}`, { cause: error });
       }
       await listen(server, toOptions({ ...address, host: '0.0.0.0' }, sharing));
@@ -241,12 +244,23 @@ export class ListenerSet {
   #serve(id: string, socket: Socket): void {
     if (socket.destroyed) return;
     const purpose = this.#purposes.get(id);
+    if (purpose?.kind === 'dns') {
+      this.#serveDns(socket);
+      return;
+    }
     const context = purpose === undefined ? null : this.#toContext(purpose, socket);
     if (context === null) socket.resetAndDestroy();
     else this.#options.accept(socket, context);
   }
 
-  #toContext(purpose: Purpose, socket: Socket): DownstreamContext | null {
+  /** Only what was redirected: this is no resolver for whoever can reach the port. */
+  #serveDns(socket: Socket): void {
+    const resolver = this.#lookup?.(socket) ?? null;
+    if (resolver === null || isOurselves(resolver, socket)) socket.resetAndDestroy();
+    else this.#options.acceptDns(socket, resolver);
+  }
+
+  #toContext(purpose: Exclude<Purpose, { kind: 'dns' }>, socket: Socket): DownstreamContext | null {
     const { remoteAddress, remotePort } = socket;
     if (remoteAddress === undefined || remotePort === undefined) return null;
     const base = {
@@ -292,6 +306,7 @@ function toWanted(config: ListenerConfig): ReadonlyMap<string, Wanted> {
   if (config.kind === 'transparent') {
     add({ host: '::', port: config.outboundPort }, { kind: 'transparent', direction: 'outbound' });
     add({ host: '::', port: config.inboundPort }, { kind: 'transparent', direction: 'inbound' });
+    if (config.dnsPort !== undefined) add({ host: '::', port: config.dnsPort }, { kind: 'dns' });
     return wanted;
   }
   for (const { listen, service, port } of config.outbound) add(listen, { kind: 'service', key: service, port });

@@ -10,7 +10,7 @@ const canRun =
 
 /** Runs a script in a fresh namespace and gives its output by the marks `== name` in it. */
 function inNamespace(script: string): Record<string, string> {
-  const output = execFileSync('unshare', ['-n', 'sh', '-ec', `rules=${rules}\n${script}`], { encoding: 'utf8' });
+  const output = execFileSync('unshare', ['-n', 'sh', '-ec', `rules=${rules}\nexport MESHDESK_RESOLV_CONF=/dev/null\n${script}`], { encoding: 'utf8' });
   const parts = output.split(/^== (.*)\n/m);
   const sections: Record<string, string> = {};
   for (let at = 1; at < parts.length; at += 2) {
@@ -42,6 +42,41 @@ describe.skipIf(!canRun)('rules.sh', () => {
       expect(seen.again).toBe(seen.before);
       const output = (seen.once ?? '').split('\n').filter((line) => line.startsWith('-A OUTPUT'));
       expect(output.map((line) => line.split(' -j ')[1])).toEqual(['DOCKER_OUTPUT', 'MESHDESK_OUTPUT']);
+    },
+  );
+
+  it.each(['iptables-nft', 'iptables-legacy'])(
+    'brings questions to the resolvers of the application to the sidecar, before Docker sees them (%s)',
+    (tool) => {
+      const save = `${tool}-save -t nat`;
+      const seen = inNamespace(`${dockerDns(tool)}
+      file=$(mktemp)
+      printf 'search example.com\nnameserver 127.0.0.11\nnameserver fd00::53\nnameserver fe80::1%%eth0\nnameserver dns.example\nnameserver 10.0.0.2' > $file
+      export MESHDESK_RESOLV_CONF=$file
+      echo "== before"; ${save}
+      sh $rules install; sh $rules install; echo "== rules"; ${save}
+      echo "== v6"; ip6tables-save -t nat
+      printf 'nameserver 999.0.0.1' > $file
+      sh $rules install 2>/dev/null; echo "== odd"; ${save}
+      sh $rules remove; echo "== after"; ${save}
+      rm $file`);
+      const output = (seen.rules ?? '').split('\n').filter((line) => line.startsWith('-A OUTPUT'));
+      const targets = output.map((line) => line.split(' -j ')[1]);
+      expect(targets).toEqual(['MESHDESK_DNS', 'MESHDESK_DNS', 'DOCKER_OUTPUT', 'MESHDESK_OUTPUT']);
+      const captured = (seen.rules ?? '').split('\n').filter((line) => line.startsWith('-A MESHDESK_DNS'));
+      expect(captured).toEqual([
+        '-A MESHDESK_DNS -m owner --uid-owner 1337 -j RETURN',
+        '-A MESHDESK_DNS -m owner --gid-owner 1337 -j RETURN',
+        ...['127.0.0.11', '10.0.0.2'].flatMap((server) =>
+          ['udp', 'tcp'].map((kind) => `-A MESHDESK_DNS -d ${server}/32 -p ${kind} -j REDIRECT --to-ports 15053`),
+        ),
+      ]);
+      const captured6 = (seen.v6 ?? '').split('\n').filter((line) => line.includes('-j REDIRECT --to-ports 15053'));
+      expect(captured6).toHaveLength(2);
+      expect(seen.v6).toContain('-d fd00::53/128 -p udp');
+      expect(seen.odd).not.toContain('MESHDESK_DNS -d');
+      expect(seen.odd).toContain('-j MESHDESK_OUTPUT');
+      expect(seen.after).toBe(seen.before);
     },
   );
 

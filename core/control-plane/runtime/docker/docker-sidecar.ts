@@ -8,7 +8,12 @@ import { openExecStream } from './exec-stream.ts';
 import { confirmSuccessor, type Purpose, removeContainer } from './own-containers.ts';
 import { runRules } from './run-rules.ts';
 
-export const transparentListeners: ListenerConfig = { kind: 'transparent', outboundPort: 15_001, inboundPort: 15_006 };
+export const transparentListeners: ListenerConfig = {
+  kind: 'transparent',
+  outboundPort: 15_001,
+  inboundPort: 15_006,
+  dnsPort: 15_053,
+};
 const controlSocket = '/run/meshdesk/sidecar.sock';
 const sidecarUser = '1337:1337';
 /** How long a sidecar gets to end by itself: its own drain is 2 s. */
