@@ -54,24 +54,21 @@ export interface RedirectedRequest {
   readonly port: number;
 }
 
-/** Value of `location`. */
+/** Value of `location`. A port that the scheme stands for is none at all (istio route.go, ApplyRedirect). */
 export function redirectLocation(redirect: Redirect, request: RedirectedRequest): string {
   const scheme = redirect.scheme ?? request.scheme;
-  const host = redirect.authority ?? hostFor(redirect, request, scheme);
-  const port = redirect.port === 'request' ? request.port : redirect.port;
-  const suffix = typeof port === 'number' && port !== defaultPort(scheme) ? `:${port}` : '';
+  const wanted = redirect.port === 'request' ? request.port : redirect.port;
+  const port = typeof wanted !== 'number' || wanted === defaultPort(scheme) ? '' : `:${wanted}`;
+  const host = redirect.authority ?? hostFor(request, scheme, port !== '' || wanted === 'default');
   const path = redirect.path === null ? request.path : rewritePath(request.path, redirect.path);
   const query = request.query === '' || path.includes('?') ? '' : `?${request.query}`;
-  return `${scheme}://${host}${suffix}${path}${query}`;
+  return `${scheme}://${host}${port}${path}${query}`;
 }
 
-/** A port that is replaced, or that fitted the scheme before only, goes. */
-function hostFor(redirect: Redirect, request: RedirectedRequest, scheme: 'http' | 'https'): string {
-  const { authority } = request;
-  const withoutPort = authority.replace(/:\d+$/, '');
-  if (redirect.port !== null) return withoutPort;
-  const isDefaultBefore = authority.endsWith(`:${defaultPort(request.scheme)}`);
-  return scheme !== request.scheme && isDefaultBefore ? withoutPort : authority;
+/** The request's own; its port goes where another is written, and where it fitted the scheme before only (Envoy). */
+function hostFor({ authority, scheme: before }: RedirectedRequest, scheme: string, isReplaced: boolean): string {
+  const fitted = scheme !== before && authority.endsWith(`:${defaultPort(before)}`);
+  return isReplaced || fitted ? authority.replace(/:\d+$/, '') : authority;
 }
 
 function defaultPort(scheme: 'http' | 'https'): number {

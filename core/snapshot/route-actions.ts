@@ -29,10 +29,15 @@ type RouteActions = Pick<
 export function compileRouteActions(rule: HttpRule, resolve: ResolveDestination, defaults?: HttpRetry): RouteActions {
   const { redirect, directResponse, rewrite, corsPolicy } = rule;
   // With several destinations the route's changes come after each destination's (Envoy): they stand there.
-  const headers = (rule.route?.length ?? 0) > 1 ? null : compileHeaderChanges(rule.headers);
+  const [only, ...others] = rule.route ?? [];
+  const headers =
+    others.length > 0
+      ? null
+      : mergeHeaderChanges(compileHeaderChanges(rule.headers), compileHeaderChanges(only?.headers));
   const mirrors = compileMirrors(rule, resolve);
   const { uri, uriRegexRewrite } = rewrite ?? {};
-  const authority = rewrite?.authority || authorityOf(rule.headers);
+  const authority =
+    rewrite?.authority || authorityOf(rule.headers) || (others.length > 0 ? undefined : authorityOf(only?.headers));
   return {
     timeoutMs: durationMs(rule.timeout),
     retries: compileRetries(rule.retries ?? defaults),
@@ -86,9 +91,23 @@ function toPairs(values: Readonly<Record<string, string>>): [string, string][] {
 const isPseudo = (name: string): boolean => name === 'host' || name.startsWith(':');
 
 /** The host that a header operation of the request sets, which Istio takes for a rewrite of the authority. */
-function authorityOf(headers: Headers | undefined): string | undefined {
+export function authorityOf(headers: Headers | undefined): string | undefined {
   const { set = {}, add = {} } = headers?.request ?? {};
   return [...Object.entries(set), ...Object.entries(add)].find(([name]) => /^(?::authority|host)$/i.test(name))?.[1];
+}
+
+/**
+ * Those of a rule and of its only destination: Istio writes them into one list, of which Envoy removes everything first,
+ * then replaces, then adds.
+ */
+function mergeHeaderChanges(rule: HeaderChanges | null, only: HeaderChanges | null): HeaderChanges | null {
+  if (rule === null || only === null) return rule ?? only;
+  const merge = (a?: HeaderOperationsConfig, b?: HeaderOperationsConfig) =>
+    a === undefined || b === undefined
+      ? (a ?? b)
+      : { remove: [...a.remove, ...b.remove], set: [...a.set, ...b.set], add: [...a.add, ...b.add] };
+  const [request, response] = [merge(rule.request, only.request), merge(rule.response, only.response)];
+  return { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) };
 }
 
 /** Both changes in one: the first is made, then the second. */
@@ -126,14 +145,14 @@ export function compileRetries(retries: HttpRetry | undefined): RetryConfig {
 
 function compileRedirect(redirect: HttpRedirect): RedirectConfig {
   const { uri, authority, port, derivePort, scheme, redirectCode, prefixRewrite } = redirect;
-  const derived = derivePort === 'FROM_REQUEST_PORT' ? 'request' : 'default';
   return {
     status: redirectCode === undefined || redirectCode === 0 ? 301 : redirectCode,
     ...(uri === undefined || uri === '' ? {} : { uri }),
     ...(prefixRewrite === undefined ? {} : { prefix: prefixRewrite }),
     ...(authority === undefined || authority === '' ? {} : { authority }),
     ...(scheme === undefined || scheme === '' ? {} : { scheme }),
-    ...(port !== undefined && port !== 0 ? { port } : derivePort === undefined ? {} : { port: derived }),
+    // FROM_PROTOCOL_DEFAULT writes no port; that of the request's host stays (istio route.go, ApplyRedirect).
+    ...(port !== undefined && port !== 0 ? { port } : derivePort === 'FROM_REQUEST_PORT' ? { port: 'request' } : {}),
   };
 }
 

@@ -8,6 +8,7 @@ import type { HeaderChanges } from '../model/traffic-config.ts';
 import type { HttpMatchRequest, HttpRouteDestination, HttpRule, VirtualService } from '../model/virtual-service.ts';
 import { hostFit, resolveHost } from './host-names.ts';
 import {
+  authorityOf,
   chainHeaderChanges,
   compileHeaderChanges,
   compileRouteActions,
@@ -104,12 +105,23 @@ function withFaultOrder<T extends Pick<HttpRoute, 'timeoutMs' | 'retries'>>(
   };
 }
 
-/** With several destinations the route's header changes come after each destination's own, as Envoy makes them. */
+/**
+ * With several destinations the route's header changes come after each destination's own, as Envoy makes them; an authority
+ * that a destination sets counts unless the route sets one. Those of an only destination are the route's.
+ */
 function toDestinations({ route = [], headers }: HttpRule, resolve: ResolveDestination): RouteDestination[] {
-  const after = route.length > 1 ? compileHeaderChanges(headers) : null;
-  return route.map((entry) =>
-    toDestination(entry, chainHeaderChanges(compileHeaderChanges(entry.headers), after), resolve),
-  );
+  if (route.length <= 1) return route.map((entry) => toDestination(entry, null, resolve));
+  const after = compileHeaderChanges(headers);
+  return route.map((entry) => {
+    const changes = chainHeaderChanges(compileHeaderChanges(entry.headers), after);
+    return toDestination(entry, withAuthority(changes, authorityOf(entry.headers)), resolve);
+  });
+}
+
+function withAuthority(changes: HeaderChanges | null, authority: string | undefined): HeaderChanges | null {
+  if (authority === undefined) return changes;
+  const { remove = [], set = [], add = [] } = changes?.request ?? {};
+  return { ...changes, request: { remove, set: [...set, ['host', authority]], add } };
 }
 
 function toDestination(

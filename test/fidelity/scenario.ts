@@ -42,6 +42,8 @@ export interface Scenario {
   readonly yaml: string;
   /** Versions the service has, an endpoint each; default v1 and v2. */
   readonly versions?: readonly string[];
+  /** The endpoint is drawn at random, so which version answers may differ; default false. */
+  readonly draws?: boolean;
   readonly asks: readonly Ask[];
 }
 

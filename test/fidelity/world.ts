@@ -7,6 +7,7 @@ export interface PlacedScenario {
   readonly name: string;
   readonly host: string;
   readonly versions: readonly string[];
+  readonly draws: boolean;
   readonly yaml: string;
   readonly asks: readonly Ask[];
 }
@@ -18,9 +19,16 @@ export interface World {
 /** Gives every scenario a service of its own. @param prefix makes the names differ from those of other worlds */
 export function toWorld(scenarios: readonly Scenario[], prefix: string): World {
   return {
-    scenarios: scenarios.map(({ name, yaml, versions = defaultVersions, asks }, index) => {
+    scenarios: scenarios.map(({ name, yaml, versions = defaultVersions, draws = false, asks }, index) => {
       const host = `${prefix}${index}`;
-      return { name, host, versions, asks, yaml: yaml === '' ? '' : `---\n${yaml.replaceAll('{host}', host)}\n` };
+      return {
+        name,
+        host,
+        versions,
+        draws,
+        asks,
+        yaml: yaml === '' ? '' : `---\n${yaml.replaceAll('{host}', host)}\n`,
+      };
     }),
   };
 }

@@ -23,17 +23,46 @@ export function editHead(
   operations: readonly HeaderOperations[],
   fillIn: (value: string) => string,
 ): Buffer {
-  let lines = readLines(bytes, head);
-  for (const { remove, set, add } of operations) {
-    const gone = new Set([...remove, ...set.map(([name]) => name)].filter((name) => !untouchable.has(name)));
-    if (gone.size > 0) lines = lines.filter(({ name }) => !gone.has(name));
-    for (const [name, text] of [...set, ...add]) {
-      const value = fillIn(text);
-      if (value === '' || untouchable.has(name)) continue;
-      lines.push({ name, bytes: Buffer.from(`${name}: ${value}\r\n`, 'latin1') });
-    }
-  }
+  const lines = applyOperations(readLines(bytes, head), operations, fillIn, (name, value) => ({
+    name,
+    bytes: Buffer.from(`${name}: ${value}\r\n`, 'latin1'),
+  }));
   return Buffer.concat([bytes.subarray(head.start, head.fieldsStart), ...lines.map((line) => line.bytes), lineEnd]);
+}
+
+type Pair = readonly [name: string, value: string];
+
+/** The same for headers of an answer that is still to be written; lower-case names. */
+export function editPairs(
+  headers: readonly Pair[],
+  operations: readonly HeaderOperations[],
+  fillIn: (value: string) => string,
+): readonly Pair[] {
+  const lines = headers.map(([name, value]) => ({ name, value }));
+  const edited = applyOperations(lines, operations, fillIn, (name, value) => ({ name, value }));
+  return edited.map(({ name, value }) => [name, value] as const);
+}
+
+/**
+ * Envoy's HeaderParser: what is removed goes first; then values are worked out, all from what is there now; one that comes to
+ * nothing changes nothing. Replacements come before additions.
+ */
+function applyOperations<T extends { readonly name: string }>(
+  before: readonly T[],
+  operations: readonly HeaderOperations[],
+  fillIn: (value: string) => string,
+  toLine: (name: string, value: string) => T,
+): readonly T[] {
+  let lines = before;
+  for (const { remove, set, add } of operations) {
+    const isMeant = ([name, value]: Pair) => value !== '' && !untouchable.has(name);
+    const work = (pairs: readonly Pair[]) => pairs.map(([name, text]): Pair => [name, fillIn(text)]).filter(isMeant);
+    const [replaced, added] = [new Map(work(set)), work(add)];
+    const gone = new Set([...remove.filter((name) => !untouchable.has(name)), ...replaced.keys()]);
+    if (gone.size > 0) lines = lines.filter(({ name }) => !gone.has(name));
+    lines = [...lines, ...[...replaced, ...added].map(([name, value]) => toLine(name, value))];
+  }
+  return lines;
 }
 
 function readLines(bytes: Buffer, head: HeadFields): Line[] {

@@ -121,6 +121,8 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
       this.#tries.begin(routing, this.#router.request, this.#options.context.remote.host);
       this.#work.begin(routing.actions, this.#tries.setCookie);
       this.#timeoutMs = limitTime(this.head, routing.timeoutMs, this.#tries.plan.perTryTimeoutMs, this.#parts.codec);
+    } else {
+      this.#work.begin(routing.actions ?? null, null);
     }
     const { looksAtAnswers, conditions } = this.#tries.plan;
     // A server of HTTP/2 ends connections while requests are on their way, and says which of them it has not looked at.
@@ -159,13 +161,13 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
         return;
       }
     }
-    if (routing.kind === 'answer') {
-      this.#answer(routing.status, routing.flag, routing.body, routing.headers);
-      return;
-    }
-    const preflight = this.#work.answerPreflight(routing.actions);
+    const preflight = this.#work.answerPreflight(routing.actions ?? null);
     if (preflight !== null) {
       this.#answer(preflight.status, preflight.flag, preflight.body, preflight.headers);
+      return;
+    }
+    if (routing.kind === 'answer') {
+      this.#answer(routing.status, routing.flag, routing.body, routing.headers);
       return;
     }
     if (isLast && routing.actions !== null) this.#mirror(Buffer.from(bytes.subarray(bodyStart, bodyEnd)));
@@ -481,7 +483,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     }
     if (flag !== '') this.#record.flag(flag);
     if (this.#exhausted) this.#record.flag('URX');
-    this.#client.answer({ status, flag, body, headers });
+    this.#client.answer({ status, flag, body, headers: this.#work.answerHeaders(status, body, headers) });
     this.#finish(status, this.requestDone && flag !== 'DPE');
   }
 

@@ -24,11 +24,15 @@ export interface RouteActions {
   readonly mirrors: readonly MirrorConfig[];
 }
 
-/** `null`: nothing; then it costs nothing. @param askedPort where mirrors go that name no port */
+/**
+ * `null`: nothing; then it costs nothing.
+ * @param destination absent: the route answers by itself
+ * @param askedPort where mirrors go that name no port
+ */
 export function compileActions(
   { route, block }: RouteMatch,
-  destination: RouteDestination,
-  askedPort: number,
+  destination: Pick<RouteDestination, 'headers'> = {},
+  askedPort = 0,
 ): RouteActions | null {
   const { rewrite, headers, cors, mirrors = [] } = route;
   const request = [headers?.request, destination.headers?.request].filter((set) => set !== undefined);

@@ -3,7 +3,7 @@ import { decideCors } from '../../policy/cors.ts';
 import { formatHeaderValue } from '../../policy/header-values.ts';
 import type { Address } from '../connection.ts';
 import type { HttpCodec, ResponseHead } from './codec.ts';
-import { editHead } from './edit-head.ts';
+import { editHead, editPairs } from './edit-head.ts';
 import type { KeptHead } from './kept-head.ts';
 import type { RequestReader } from './parsed-request.ts';
 import type { RouteActions } from './route-actions.ts';
@@ -42,6 +42,17 @@ export class RouteWork {
     if (this.#codec.parseRequest(edited, 0, edited.length) === 'complete') head.keep(edited, this.#codec.request);
   }
 
+  /**
+   * Headers of an answer of the mesh's own, a content type among them: changed as the route says, like those of any other
+   * answer (Envoy, finalizeResponseHeaders of local replies).
+   */
+  answerHeaders(status: number, body: string, headers: MeshAnswer['headers'] = []): MeshAnswer['headers'] {
+    const edits = this.#edits;
+    if (edits === null) return headers;
+    const typed = body === '' ? headers : [['content-type', 'text/plain; charset=utf-8'] as const, ...headers];
+    return editPairs(typed, edits, (value) => this.#fillIn(value, status));
+  }
+
   /** The answer to a preflight; `null` when this is none, or one for the upstream. */
   answerPreflight(actions: RouteActions | null): MeshAnswer | null {
     const cors = actions?.cors ?? null;
@@ -49,7 +60,11 @@ export class RouteWork {
     const request = this.#request;
     const requestedMethod = request.header('access-control-request-method');
     const decision = decideCors(cors, { method: request.method, origin: request.header('origin'), requestedMethod });
-    if (decision.kind === 'preflight') return { status: 200, flag: '', body: '', headers: decision.headers };
+    if (decision.kind === 'preflight') {
+      // It never comes to the route, whose changes it does not get.
+      this.#edits = null;
+      return { status: 200, flag: '', body: '', headers: decision.headers };
+    }
     if (decision.kind === 'allow') {
       this.#editAnswer({ remove: [], set: decision.headers.map(([name, value]) => [name, value]), add: [] });
     }

@@ -7,7 +7,7 @@
  *   routing   the decision for one request
  */
 import { isIP } from 'node:net';
-import type { HttpRoute, RouteDestination } from '../../model/sidecar-config.ts';
+import type { RouteDestination } from '../../model/sidecar-config.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
 import { type ClusterPolicy, policyOf } from '../../model/traffic-config.ts';
 import { toServiceKey } from '../../model/workload.ts';
@@ -35,6 +35,8 @@ export interface LocalAnswer {
   readonly edge: EdgeKey;
   readonly service: string | null;
   readonly route: string | null;
+  /** What else the route does; absent: nothing. */
+  readonly actions?: RouteActions | null;
   /** Headers that decided, for the record; absent: none. */
   readonly reads?: readonly string[];
 }
@@ -158,12 +160,13 @@ function planService(service: CompiledService, asked: Address, rewrite: Rewrite,
   const { reads } = service;
   const unmatched: Routing = { kind: 'answer', status: 404, flag: 'NR', body, edge, service: key, route: null, reads };
   const known = new Map<RouteMatch, Map<RouteDestination, Routing>>();
+  const answers = new Map<RouteMatch, (request: RequestView) => LocalAnswer>();
   const toDestination = (match: RouteMatch, destination: RouteDestination): Routing => {
     const { route } = match;
     const target = config.serviceByKey(destination.service);
     const port = destination.port ?? asked.port;
+    // None: still a route, with its faults and header changes, that ends with "no healthy upstream".
     const candidates = target?.endpoints(destination.subset, port) ?? [];
-    if (candidates.length === 0) return noHealthyUpstream(key, edge);
     const { name, timeoutMs } = route;
     const retry = route.retries === undefined ? defaultRetryPlan : compileRetryPlan(route.retries, timeoutMs);
     const actions = compileActions(match, destination, asked.port);
@@ -175,8 +178,12 @@ function planService(service: CompiledService, asked: Address, rewrite: Rewrite,
   const choose = (request: RequestView, random: Random): Routing => {
     const match = matchRoute(request);
     if (match === null) return unmatched;
-    const local = answerOf(match, request, key, edge);
-    if (local !== null) return local;
+    const { redirect, directResponse } = match.route;
+    if (redirect !== undefined || directResponse !== undefined) {
+      const answer = answers.get(match) ?? compileAnswer(match, key, edge);
+      answers.set(match, answer);
+      return answer(request);
+    }
     const destination = pickDestination(match.route.destinations, random);
     if (destination === null) return noHealthyUpstream(key, edge);
     let routings = known.get(match);
@@ -193,24 +200,19 @@ function planService(service: CompiledService, asked: Address, rewrite: Rewrite,
   return { always: null, choose };
 }
 
-/** A redirect or a direct response; `null`: the route sends the request somewhere. */
-function answerOf({ route, block }: RouteMatch, request: RequestView, service: string, edge: EdgeKey): Routing | null {
-  const { redirect, directResponse, name } = route;
+/** What a redirect or a direct response is, for each request. */
+function compileAnswer(match: RouteMatch, service: string, edge: EdgeKey): (request: RequestView) => LocalAnswer {
+  const { redirect, directResponse, name } = match.route;
+  const common = { kind: 'answer', flag: '', edge, service, route: name, actions: compileActions(match) } as const;
   if (redirect !== undefined) {
-    const location = locationOf(redirect, block, request);
-    const { status } = redirect;
-    const headers = [['location', location], ...addedHeaders(route)] as const;
-    return { kind: 'answer', status, flag: '', body: '', headers, edge, service, route: name };
+    return (request) => {
+      const location = locationOf(redirect, match.block, request);
+      return { ...common, status: redirect.status, body: '', headers: [['location', location]] };
+    };
   }
-  if (directResponse === undefined) return null;
-  const { status, body } = directResponse;
-  const text = Buffer.from(body, 'base64').toString('latin1');
-  return { kind: 'answer', status, flag: '', body: text, headers: addedHeaders(route), edge, service, route: name };
-}
-
-function addedHeaders(route: HttpRoute): readonly (readonly [string, string])[] {
-  const { set = [], add = [] } = route.headers?.response ?? {};
-  return [...set, ...add];
+  const { status = 200, body = '' } = directResponse ?? {};
+  const answer: LocalAnswer = { ...common, status, body: Buffer.from(body, 'base64').toString('latin1') };
+  return () => answer;
 }
 
 function clusterOf(service: CompiledService, subset: string | null, port: number): ClusterRef | null {

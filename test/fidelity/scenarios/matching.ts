@@ -136,6 +136,7 @@ export const matching: readonly Scenario[] = [
   {
     name: 'VirtualService.http: nothing matches',
     yaml: virtualService('- match: [{ uri: { exact: /only } }]\n  route: [{ destination: { host: "{host}" } }]'),
+    versions: ['v1'],
     asks: paths('/', '/only'),
   },
 ];

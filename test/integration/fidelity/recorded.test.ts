@@ -47,7 +47,7 @@ describe.concurrent('like Istio', () => {
       const istio = recording.answers[name]?.[index];
       if (istio === undefined) throw new Error(`no answer was recorded for ask ${index}`);
       const ours = await askSide(meshdesk, upstreams, scenario.host, ask);
-      const found = compareAnswered(istio, ours, scenario.versions.length > 1);
+      const found = compareAnswered(istio, ours, scenario.draws);
       const told = found.map((difference) => ({ ...difference, scenario: name, ask, yaml: scenario.yaml }));
       unexplained.push(...told.filter((difference) => explain(difference, explanations) === null));
     }

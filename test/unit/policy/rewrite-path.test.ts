@@ -40,6 +40,9 @@ describe('where a redirect leads', () => {
     [{ port: 8443 }, {}, 'http://shop.example:8443/a/x?q=1'],
     [{ port: 'default' }, { authority: 'shop.example:8080', port: 8080 }, 'http://shop.example/a/x?q=1'],
     [{ port: 'request' }, { port: 8080 }, 'http://shop.example:8080/a/x?q=1'],
+    [{ port: 80 }, { authority: 'shop.example:8080', port: 8080 }, 'http://shop.example:8080/a/x?q=1'],
+    [{ port: 443, scheme: 'https' }, {}, 'https://shop.example/a/x?q=1'],
+    [{ port: 443 }, { authority: 'shop.example:8080' }, 'http://shop.example:443/a/x?q=1'],
     [{ port: 'request' }, {}, 'http://shop.example/a/x?q=1'],
     [{ path: { kind: 'prefix', length: 2, by: '/b' } }, { query: '' }, 'http://shop.example/b/x'],
   ] as const)('%j of %j is %s', (changes, asked, location) => {

@@ -52,8 +52,10 @@ describe('actions of a rule', () => {
       route: [{ destination: { host: payments }, headers: { response: { add: { x-c: "2" } } } }]`;
     expect(first(rule)).toMatchObject({
       rewrite: { uri: '/b', authority: 'other' },
-      headers: { request: { set: [['x-a', '1']], add: [], remove: ['x-b'] } },
-      destinations: [{ headers: { response: { set: [], add: [['x-c', '2']], remove: [] } } }],
+      headers: {
+        request: { set: [['x-a', '1']], add: [], remove: ['x-b'] },
+        response: { set: [], add: [['x-c', '2']], remove: [] },
+      },
     });
   });
 

@@ -8,17 +8,29 @@ const destination =
   'destination: { host: payments }, headers: { request: { set: { x-a: dst }, add: { x-c: dst }, remove: [x-b] } }';
 
 describe('header changes', () => {
-  it("are the route's, then the destination's, when there is one destination", () => {
+  it('of a route and its only destination are one list', () => {
     const route = first(`${ofRoute}, route: [{ ${destination} }]`);
-    expect(route?.headers?.request?.set).toEqual([
-      ['x-a', 'route'],
-      ['x-b', 'route'],
-    ]);
-    expect(route?.destinations[0]?.headers?.request).toEqual({
+    expect(route?.headers?.request).toEqual({
       remove: ['x-b'],
-      set: [['x-a', 'dst']],
-      add: [['x-c', 'dst']],
+      set: [
+        ['x-a', 'route'],
+        ['x-b', 'route'],
+        ['x-a', 'dst'],
+      ],
+      add: [
+        ['x-c', 'route'],
+        ['x-c', 'dst'],
+      ],
     });
+    expect(route?.destinations[0]?.headers).toBeUndefined();
+  });
+
+  it('of a destination set the authority where the route does not', () => {
+    const other = '{ destination: { host: payments }, weight: 1, headers: { request: { set: { host: other } } } }';
+    const plain = '{ destination: { host: payments }, weight: 1 }';
+    const several = first(`route: [${other}, ${plain}]`);
+    expect(several?.destinations.map(({ headers }) => headers?.request?.set)).toEqual([[['host', 'other']], undefined]);
+    expect(first(`route: [${other}]`)?.rewrite).toEqual({ authority: 'other' });
   });
 
   it("are the destination's, then the route's, when there are several (asked of Envoy 1.40)", () => {
