@@ -123,6 +123,8 @@ export const Explanation = z.strictObject({
   timeoutMs: z.number().nullable(),
   retries: RetryConfig.nullable(),
   rateLimits: z.array(RateLimitConfig),
+  /** What the route draws from, with percent; one of it is the destination. */
+  draw: z.array(z.strictObject({ service: z.string(), subset: z.string().nullable(), share: z.number() })),
   mirrors: z.array(z.string()),
   faults: z.array(z.strictObject({ id: z.string(), kind: z.string(), percent: z.number() })),
   /** What the sidecar told of this request; `null` for a given one. */

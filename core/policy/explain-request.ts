@@ -22,7 +22,7 @@ import { compileRouteMatches, type RouteMatch } from './match-route.ts';
 import { pickDestination } from './pick-destination.ts';
 import type { RequestView } from './request-view.ts';
 import { redirectLocation, rewritePath, toPathRewrite } from './rewrite-path.ts';
-import { preferPort } from './select-endpoints.ts';
+import { endpointsOfSubset, preferPort } from './select-endpoints.ts';
 
 /** What becomes of the request, as far as the sidecar alone decides. */
 export type ExplainedOutcome =
@@ -54,20 +54,29 @@ export interface RequestExplanation {
   /** In force, Istio's default policy where the route has none; `null`: nothing is sent anywhere. */
   readonly retries: RetryConfig | null;
   readonly rateLimits: readonly RateLimitConfig[];
+  /** What the route draws from. */
+  readonly draw: readonly { readonly service: string; readonly subset: string | null; readonly share: number }[];
   readonly mirrors: readonly string[];
   /** Faults in scope, with their percentage. */
   readonly faults: readonly { readonly id: string; readonly kind: string; readonly percent: number }[];
 }
 
-/** @param asked key of the service that the listener stands for, whatever the host says; `null`: the host decides */
+/** What is known besides the request itself. */
+export interface ExplainHints {
+  /** Key of the service that the listener stands for, whatever the host says; absent: the host decides. */
+  readonly service?: string;
+  /** Id of the endpoint that it went to: the destination is that one instead of a draw. */
+  readonly endpoint?: string;
+}
+
 export function explainRequest(
   config: SidecarConfig,
   request: RequestView,
   random: Random,
-  asked: string | null = null,
+  hints: ExplainHints = {},
 ): RequestExplanation {
   const named = config.services.filter(({ key, hosts }) =>
-    asked === null ? hosts.includes(request.host) : key === asked,
+    hints.service === undefined ? hosts.includes(request.host) : key === hints.service,
   );
   const service = preferPort(named, ({ ports }) => ports, request.port);
   const authority = request.header('host') ?? request.host;
@@ -79,11 +88,11 @@ export function explainRequest(
     timeoutMs: null,
     retries: null,
     rateLimits: [],
+    draw: [],
     mirrors: [],
     faults: [],
   };
-  if (service === null)
-    return { ...nothing, service: null, outcome: { kind: 'outside', allowed: config.outbound !== 'registry-only' } };
+  if (service === null) return { ...nothing, service: null, outcome: explainOutside(config, request) };
   if (request.scheme === 'https')
     return { ...nothing, service: service.key, outcome: explainConnection(config, service, request, random) };
   const explained = explainRoutes(service.routes, request);
@@ -96,13 +105,17 @@ export function explainRequest(
   };
   if (service.routes.length === 0) {
     const all: RouteDestination = { service: service.key, subset: null, port: null, weight: 1 };
-    return { ...common, retries: defaultRetries, outcome: toForward(config, all, 100, request, true, random) };
+    return {
+      ...common,
+      retries: defaultRetries,
+      outcome: toForward(config, all, 100, request, true, random, hints.endpoint),
+    };
   }
   if (found === null) {
     const why = `no route of ${service.key} matches`;
     return { ...common, outcome: { kind: 'answer', status: 404, flag: 'NR', why, location: null } };
   }
-  return { ...common, ...explainRoute(config, found, request, authority, random) };
+  return { ...common, ...explainRoute(config, found, request, authority, random, hints.endpoint) };
 }
 
 /** TLS of the application's own is passed on as it is: rules of `tls`, by server name and port; else by its host name. */
@@ -127,9 +140,10 @@ function explainRoute(
   request: RequestView,
   authority: string,
   random: Random,
+  endpoint: string | undefined,
 ) {
   const { route } = found;
-  const outcome = ownAnswer(found, request, authority) ?? explainDraw(config, route, request, random);
+  const outcome = ownAnswer(found, request, authority) ?? explainDraw(config, route, request, random, endpoint);
   return {
     route: route.name,
     outcome,
@@ -138,6 +152,11 @@ function explainRoute(
     timeoutMs: route.timeoutMs,
     retries: outcome.kind === 'answer' ? null : (route.retries ?? defaultRetries),
     rateLimits: route.rateLimits ?? [],
+    draw: route.destinations.map((one) => ({
+      service: one.service,
+      subset: one.subset,
+      share: shareOf(route.destinations, one),
+    })),
     mirrors: (route.mirrors ?? []).map(
       ({ service, subset, percent }) => `${percent} % to ${service}${subset === null ? '' : ` (${subset})`}`,
     ),
@@ -178,8 +197,16 @@ function rewrittenPath({ route, block }: RouteMatch, path: string): string {
   return uri === undefined ? path : rewritePath(path, toPathRewrite(uri, block?.uri));
 }
 
-function explainDraw(config: SidecarConfig, route: HttpRoute, request: RequestView, random: Random): ExplainedOutcome {
-  const drawn = pickDestination(route.destinations, random);
+function explainDraw(
+  config: SidecarConfig,
+  route: HttpRoute,
+  request: RequestView,
+  random: Random,
+  endpoint: string | undefined,
+): ExplainedOutcome {
+  const drawn =
+    route.destinations.find((one) => endpoint !== undefined && leadsTo(config, one, endpoint)) ??
+    pickDestination(route.destinations, random);
   if (drawn === null)
     return {
       kind: 'answer',
@@ -188,7 +215,7 @@ function explainDraw(config: SidecarConfig, route: HttpRoute, request: RequestVi
       why: `route "${route.name}" has no destination with a weight`,
       location: null,
     };
-  return toForward(config, drawn, shareOf(route.destinations, drawn), request, false, random);
+  return toForward(config, drawn, shareOf(route.destinations, drawn), request, false, random, endpoint);
 }
 
 /** Percent of a route's traffic; a single destination takes all of it, whatever its weight. */
@@ -204,9 +231,23 @@ function toForward(
   request: RequestView,
   byHost: boolean,
   random: Random,
+  endpoint: string | undefined,
 ): ExplainedOutcome {
   const destination = explainDestination(config, drawn, share, request, byHost, random);
-  return destination === null ? noEndpoint(drawn.service, drawn.subset) : { kind: 'forward', destination };
+  if (destination === null) return noEndpoint(drawn.service, drawn.subset);
+  const isThere = endpoint !== undefined && destination.endpoints.some(({ id }) => id === endpoint);
+  return { kind: 'forward', destination: isThere ? { ...destination, chosen: endpoint } : destination };
+}
+
+function leadsTo(config: SidecarConfig, { service: key, subset }: RouteDestination, endpoint: string): boolean {
+  const service = config.services.find((candidate) => candidate.key === key);
+  return service !== undefined && endpointsOfSubset(service, subset).some(({ id }) => id === endpoint);
+}
+
+/** Redirected traffic goes where it was going; a sidecar that was asked by name knows of nowhere to go. */
+function explainOutside({ listeners, outbound }: SidecarConfig, { host }: RequestView): ExplainedOutcome {
+  if (listeners.kind === 'transparent') return { kind: 'outside', allowed: outbound !== 'registry-only' };
+  return { kind: 'answer', status: 404, flag: 'NR', why: `no service of the mesh is called ${host}`, location: null };
 }
 
 function noEndpoint(service: string, subset: string | null): ExplainedOutcome {

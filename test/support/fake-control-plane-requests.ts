@@ -97,6 +97,12 @@ function explain(
       avoidPreviousHosts: true,
     },
     rateLimits: [],
+    draw: canary
+      ? [{ service: 'payments.shop', subset: 'v2', share: 100 }]
+      : [
+          { service: 'payments.shop', subset: 'v1', share: 90 },
+          { service: 'payments.shop', subset: 'v2', share: 10 },
+        ],
     mirrors: [],
     faults: [],
     recorded,

@@ -8,6 +8,12 @@ import { runProgram } from './program.ts';
 const distDir = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { version } = JSON.parse(readFileSync(join(distDir, '..', 'package.json'), 'utf8')) as { version: string };
 
+// Whoever reads the output may stop reading (`| head`): nothing more is said then.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 process.exitCode = await runProgram(process.argv.slice(2), {
   streams: { stdout: process.stdout, stderr: process.stderr },
   cwd: process.cwd(),

@@ -83,6 +83,11 @@ function printExplanation(output: Output, explanation: Explanation): void {
   }
   if (explanation.service !== null && explanation.routes.length === 0 && explanation.outcome.kind === 'forward')
     line('routes', 'none: the host name decides');
+  if (explanation.draw.length > 1)
+    line(
+      'draws from',
+      explanation.draw.map(({ service, subset, share }) => `${subset ?? service} ${figure(share, ' %')}`).join(', '),
+    );
   printOutcome(output, explanation, line);
   if (explanation.outcome.kind === 'forward') {
     if (explanation.path !== request.path) line('path', `becomes ${explanation.path}`);
@@ -118,7 +123,7 @@ function describeRetries({
 
 function describeRecorded({ status, flags, route, endpoint, attempts, durationMs }: RecentRequest): string {
   const answer = `${status || 'no answer'}${flags === '' ? '' : ` ${flags}`}`;
-  return `${answer} by ${endpoint ?? 'the sidecar'}, route ${route ?? '-'}, sent ${attempts ?? '?'} times, ${figure(durationMs, ' ms')}`;
+  return `${answer} by ${endpoint ?? 'the sidecar'}, route ${route ?? '-'}, sent ${attempts === 1 ? 'once' : `${attempts ?? '?'} times`}, ${figure(durationMs, ' ms')}`;
 }
 
 function printOutcome(output: Output, { outcome }: Explanation, line: (name: string, text: string) => void): void {

@@ -41,7 +41,7 @@ export class Explanations {
     if (!('id' in input)) {
       const caller = this.#parts.registry.find(input.from);
       const { method, url, headers } = input;
-      return this.#explain(caller, toAsked(method, url, headers), null, null);
+      return this.#explain(caller, toAsked(method, url, headers), null, null, null);
     }
     const recorded = this.#parts.telemetry.request(input.id);
     if (recorded === null)
@@ -56,20 +56,30 @@ export class Explanations {
         `Request ${input.id} came from ${recorded.from}, which has no sidecar: rules are applied by the caller's sidecar.`,
       );
     const service = recorded.to?.startsWith('outside:') === true ? null : recorded.to;
-    return this.#explain(caller, toRecordedAsked(recorded, service), service, this.#withNames(recorded));
+    return this.#explain(
+      caller,
+      toRecordedAsked(recorded, service),
+      service,
+      recorded.endpoint,
+      this.#withNames(recorded),
+    );
   }
 
   #explain(
     caller: DiscoveredWorkload,
     request: Asked,
     service: string | null,
+    endpoint: string | null,
     recorded: RecentRequest | null,
   ): Explanation {
     const { snapshot, attachments, random } = this.#parts;
     const link = attachments.get(caller.id)?.link ?? null;
     const config = link?.connection?.inForce ?? link?.wanted ?? previewConfig(snapshot(), caller.id);
     const view = toView(request);
-    const explained = explainRequest(config, view, random, service);
+    const explained = explainRequest(config, view, random, {
+      ...(service === null ? {} : { service }),
+      ...(endpoint === null ? {} : { endpoint }),
+    });
     const ackedRevision = link?.ackedRevision ?? null;
     return {
       caller: { id: caller.id, name: caller.name, service: toServiceKey(caller.service, caller.namespace) },
@@ -84,6 +94,7 @@ export class Explanations {
       routes: explained.routes.map(({ route, outcome, reasons }) => ({ route, outcome, reasons: [...reasons] })),
       outcome: explained.outcome as Explanation['outcome'],
       rateLimits: [...explained.rateLimits],
+      draw: [...explained.draw],
       mirrors: [...explained.mirrors],
       faults: [...explained.faults],
       recorded,

@@ -24,6 +24,14 @@ export function ExplanationView({ explanation }: { explanation: Explanation }) {
         <Row name="Service">{explanation.service ?? `none of the mesh is called ${request.host}`}</Row>
       </dl>
       {explanation.routes.length > 0 && <Routes routes={explanation.routes} />}
+      {explanation.draw.length > 1 && (
+        <p className="hint">
+          Draws between{' '}
+          {explanation.draw
+            .map(({ service, subset, share }) => `${subset ?? service} ${formatPercent(share)}`)
+            .join(', ')}
+        </p>
+      )}
       <Outcome outcome={outcome} />
       {outcome.kind === 'forward' && <InForce explanation={explanation} />}
       {explanation.faults.map(({ id, kind, percent }) => (

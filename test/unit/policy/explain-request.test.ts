@@ -101,6 +101,20 @@ describe('the explanation of a request', () => {
     expect(of()?.chosenBy).toBe('hash: the request has no header x-user, so any one');
   });
 
+  it('of a request that happened is of the endpoint that it went to, whatever a draw would say', () => {
+    const rules =
+      '[{ route: [{ destination: { host: payments, subset: v1 }, weight: 99 }, { destination: { host: payments, subset: v2 }, weight: 1 }] }]';
+    const hints = { service: 'payments.shop', endpoint: 'payments-v2' };
+    const explained = explainRequest(config(rules), request({ host: '127.0.0.1' }), createSeededRandom(1), hints);
+    expect(explained).toMatchObject({
+      outcome: { kind: 'forward', destination: { subset: 'v2', share: 1, chosen: 'payments-v2' } },
+      draw: [
+        { subset: 'v1', share: 99 },
+        { subset: 'v2', share: 1 },
+      ],
+    });
+  });
+
   it('of the application’s own TLS is the connection as a whole, which no rule of http touches', () => {
     const explained = explain(`[{ directResponse: { status: 418 } }]`, { scheme: 'https', port: 443 });
     expect(explained).toMatchObject({
