@@ -30,6 +30,7 @@ import { MeshTerminator } from './tls/mesh-terminator.ts';
 import { createUpstreamConnector } from './tls/upstream-connector.ts';
 import { WorkloadIdentity } from './tls/workload-identity.ts';
 import { UdpCounter } from './udp/udp-counter.ts';
+import { ToxicDesk } from './toxics/toxic-desk.ts';
 import { chooseWires } from './wire/open-wire.ts';
 
 export interface SidecarOptions {
@@ -77,7 +78,9 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const faultsAllowed = () => lease.isValid;
   const parts = { config, connector, telemetry, clock, random, faultsAllowed, admission: overload };
   const requests = createRequestHandlers(parts, logger);
-  const tcp = new TcpHandler({ config, connector, edge, random, logger });
+  const injections = () => configuration.compiled.injections;
+  const toxics = new ToxicDesk({ injections, nowMs: () => clock.nowMs(), faultsAllowed, telemetry });
+  const tcp = new TcpHandler({ config, connector, edge, toxics, random, logger });
   const terminator = new MeshTerminator(identity, () => configuration.compiled.source.trustDomain);
   const { http, mux } = requests;
   const intake = new Intake({ config, http, http2: requests.http2, mux, tcp, terminator, edge, logger });
@@ -111,7 +114,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     void save();
   };
 
-  const traffic = { configuration, requests, listeners, dns, drain };
+  const traffic = { configuration, requests, listeners, dns, drain, toxics };
   const effects = { clock, lease, identity, ...traffic, telemetry, unseen, udp, logger, save };
   const control = new ControlServer(toEffects(options.program, effects), logger);
   forwardLog = (level, message) => control.log(level, message);
@@ -133,6 +136,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   };
 }
 
+      toxics.close();
 interface Parts {
   readonly clock: MeshClock;
   readonly lease: FaultLease;
@@ -148,6 +152,7 @@ interface Parts {
   readonly logger: Logger;
   readonly save: () => Promise<void>;
 }
+  readonly toxics: ToxicDesk;
 
 interface FigureSources {
   readonly figures: ProcessFigures;
@@ -179,6 +184,7 @@ function toEffects(program: string, parts: Parts): ControlEffects {
     logger,
     save,
   } = parts;
+    toxics,
   return {
     program,
     revision: () => configuration.revision,
@@ -202,6 +208,7 @@ function toEffects(program: string, parts: Parts): ControlEffects {
     installCertificate: (id, chainPem, bundlePem) => identity.install(id, chainPem, bundlePem),
     trust: (bundlePem) => identity.trust(bundlePem),
     drain: (request) => {
+      toxics.configured();
       listeners.closeOutbound();
       drain.begin(request);
     },

@@ -4,7 +4,7 @@
  *
  *   tcp-routing       where a connection goes
  *   quiet-connection  a client that is silent: whoever speaks first decides
- *   splice            two wires joined, with half-close, back-pressure, byte counts
+ *   splice            two wires joined, with half-close, back-pressure, byte counts, and toxics when there are any
  *
  * Draining leaves connections alone (a database pool must live on until it ends or the deadline); `closeAll` ends them.
  * It must not look into what is sent.
@@ -21,6 +21,7 @@ import { toProxyHeader } from '../listener/proxy-protocol.ts';
 import type { Logger } from '../logger.ts';
 import { toMessage } from '../logger.ts';
 import { resetConnection } from '../reset-connection.ts';
+import type { ToxicDesk, ToxicSeat } from '../toxics/toxic-desk.ts';
 import { openWire } from '../wire/open-wire.ts';
 import { QuietConnection } from './quiet-connection.ts';
 import { Splice } from './splice.ts';
@@ -36,11 +37,15 @@ export interface TcpHandlerOptions {
   readonly config: () => CompiledConfig;
   readonly connector: UpstreamConnector;
   readonly edge: (key: EdgeKey) => ConnectionRecorder;
+  /** Faults of connections to services. */
+  readonly toxics: ToxicDesk;
   readonly random: Random;
   readonly logger: Logger;
 }
 
 interface Upstream extends TcpUpstream {
+  /** `null`: it leads to no service of the mesh. */
+  readonly seat: ToxicSeat | null;
   /** What the application reads before anything of the client's; empty: nothing. */
   readonly prologue: Buffer;
 }
@@ -66,7 +71,7 @@ export class TcpHandler implements ConnectionHandler {
   /** Sent by one side, not taken by the other yet. */
   get bufferedBytes(): number {
     let sum = 0;
-    for (const { client, server } of this.#joined) sum += client.queuedBytes + server.queuedBytes;
+    for (const { bufferedBytes } of this.#joined) sum += bufferedBytes;
     return sum;
   }
 
@@ -90,6 +95,7 @@ export class TcpHandler implements ConnectionHandler {
       connecting: this.#connect(client, upstream, cancel),
       abort: () => {
         this.#waiting.delete(client);
+        upstream.seat?.leave();
         cancel.abort();
       },
       serverSpoke: stopReading,
@@ -111,8 +117,11 @@ export class TcpHandler implements ConnectionHandler {
   }
 
   #adopt(client: Socket, context: DownstreamContext): Upstream | null {
+    let seat: ToxicSeat | null = null;
     this.#waiting.add(client);
-    client.once('close', () => this.#waiting.delete(client));
+    client.once('close', () => {
+      if (this.#waiting.delete(client)) seat?.leave();
+    });
     // The wire hears of errors too; this one keeps those before it from being fatal.
     client.on('error', () => client.destroy());
     const config = this.#options.config();
@@ -122,7 +131,16 @@ export class TcpHandler implements ConnectionHandler {
       resetConnection(client);
       return null;
     }
-    return { ...upstream, prologue: toPrologue(proxyProtocolOf(config.source, context), context, upstream) };
+    const { peerService, port } = upstream.key;
+    if (context.direction === 'outbound' && peerService !== null) {
+      seat = this.#options.toxics.seat({ service: peerService, port });
+      if (seat.isRefused) {
+        this.#options.edge(upstream.key).flag('FI');
+        resetConnection(client);
+        return null;
+      }
+    }
+    return { ...upstream, seat, prologue: toPrologue(proxyProtocolOf(config.source, context), context, upstream) };
   }
 
   /** `null` when it failed, and the client was told by a reset, or when `cancel` was used. */
@@ -147,7 +165,7 @@ export class TcpHandler implements ConnectionHandler {
     }
   }
 
-  #join(client: Socket, server: Socket, head: Buffer, { key, endpointId }: Upstream): void {
+  #join(client: Socket, server: Socket, head: Buffer, { key, endpointId, seat }: Upstream): void {
     if (client.destroyed || server.destroyed) {
       resetConnection(client);
       resetConnection(server);
@@ -163,16 +181,21 @@ export class TcpHandler implements ConnectionHandler {
     const splice = new Splice(
       (owner) => openWire(client, owner),
       (owner) => openWire(server, owner),
-      head,
       meter,
       () => {
         this.#joined.delete(splice);
+        seat?.leave();
         edge.connectionClosed();
         this.#count(endpointId, -1);
       },
     );
     this.#joined.add(splice);
     this.#waiting.delete(client);
+    seat?.occupy({
+      setToxics: (upstream, downstream) => splice.setToxics(upstream, downstream),
+      refuse: () => splice.breakOff(),
+    });
+    splice.begin(head);
   }
 
   #count(endpointId: string | null, change: 1 | -1): void {
