@@ -5,7 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { findPart, root } from './support/parts.ts';
 import { call, type Product, startInBrowser } from './support/product.ts';
@@ -52,6 +52,11 @@ describe.skipIf(browser === null)('the project in the editor', () => {
       ],
     });
   });
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== 'fail') return;
+    const shown = await page().locator('main').innerText();
+    process.stderr.write(`${task.name}: the page shows\n${shown}\n${product.pageErrors.join('\n')}\n`);
+  });
   afterAll(async () => {
     await product?.close();
   });
@@ -66,6 +71,20 @@ describe.skipIf(browser === null)('the project in the editor', () => {
       .waitFor();
     await page().getByText('no errors, no warnings').waitFor();
     expect(await onDisk()).toContain('weight: 90');
+  });
+
+  it('offers the fields of the place, and says what one is for', async () => {
+    await page().locator('.cm-line', { hasText: 'weight: 90' }).getByText('weight').hover();
+    await page().locator('.cm-field-help').getByText('Share of the traffic').waitFor();
+    await page().locator('.cm-line', { hasText: 'weight: 90' }).click();
+    await page().keyboard.press('End');
+    await page().keyboard.press('Enter');
+    await page().keyboard.press('Control+Space');
+    await page().locator('.cm-tooltip-autocomplete').getByText('headers').waitFor();
+    await picture('completion');
+    await page().keyboard.press('Escape');
+    await page().keyboard.press('Control+z');
+    await page().getByText('unsaved', { exact: true }).waitFor({ state: 'hidden' });
   });
 
   it('moves traffic by an edit of the file', async () => {

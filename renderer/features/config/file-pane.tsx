@@ -1,16 +1,13 @@
 import { FileText, History, RotateCcw, Save, Trash2, X } from 'lucide-react';
-import { lazy, Suspense } from 'react';
 import type { HistoryEntry } from '../../../core/contract/config-shapes.ts';
 import { Button, IconButton } from '../../ui/button.tsx';
 import { Chip } from '../../ui/chip.tsx';
-import { Loading } from '../../ui/panels.tsx';
+import { ErrorState, Loading } from '../../ui/panels.tsx';
 import { DiffView } from './diff-view.tsx';
 import { dropDraft, editDraft, setDraftFindings } from './drafts.ts';
 import type { EditedFile } from './edited-files.ts';
 import type { EditorPlace } from './editor.tsx';
-
-/** The editor is as large as the rest of the page: it comes when it is needed. */
-const Editor = lazy(() => import('./editor.tsx'));
+import { useEditor } from './use-editor.ts';
 
 export interface FilePaneProps {
   readonly file: EditedFile;
@@ -24,6 +21,7 @@ export interface FilePaneProps {
 /** One file: what state it is in, and its text. */
 export function FilePane({ file, busy, saveKey, goTo, onSave, onRemove }: FilePaneProps) {
   const { path, text, saved, isUnsaved, isConflicting, isBehind, findings } = file;
+  const { Editor, error, retry } = useEditor();
   return (
     <section className="card clip config-file" aria-label={path}>
       <header className="file-head">
@@ -58,7 +56,7 @@ export function FilePane({ file, busy, saveKey, goTo, onSave, onRemove }: FilePa
           Save
         </Button>
       </header>
-      <Suspense fallback={<Loading label="Opening the editor" lines={8} />}>
+      {Editor && (
         <Editor
           key={path}
           path={path}
@@ -68,7 +66,9 @@ export function FilePane({ file, busy, saveKey, goTo, onSave, onRemove }: FilePa
           onChange={(next) => editDraft(path, next, saved)}
           onFindings={(checked, found) => setDraftFindings(path, checked, found)}
         />
-      </Suspense>
+      )}
+      {!Editor && error === null && <Loading label="Opening the editor" lines={8} />}
+      {!Editor && error !== null && <ErrorState title="The editor could not be loaded" error={error} onRetry={retry} />}
     </section>
   );
 }

@@ -58,9 +58,10 @@ function StartSample() {
   const [busy, setBusy] = useState(false);
   const start = async () => {
     setBusy(true);
-    const done = await attempt('The sample shop did not start', () => client.call('sample.start', {}));
+    // Now, not at the end: by then the first services are there, and somebody may be looking at another view.
+    navigate('topology');
+    await attempt('The sample shop did not start', () => client.call('sample.start', {}));
     setBusy(false);
-    if (done) navigate('topology');
   };
   const running = busy || starting;
   return (
