@@ -1,5 +1,5 @@
 import type { ConnectionHandler } from './connection.ts';
-import { inboundEdge, portOf } from './http/edges.ts';
+import { countsCaller, inboundEdge, portOf } from './http/edges.ts';
 import { createHttpHandler, type HttpHandlerOptions } from './http/http-handler.ts';
 import { Http2Handler } from './http2/http2-handler.ts';
 import { createHttp2Carrier } from './http2/upstream-carrier.ts';
@@ -27,7 +27,7 @@ export function createRequestHandlers(
     server: http.requests,
     monotonicMs: () => clock.monotonicMs(),
     recorderOf: (context, protocol) =>
-      context.direction === 'inbound' ? telemetry.edge(inboundEdge(context, portOf(context), protocol)) : null,
+      countsCaller(context) ? telemetry.edge(inboundEdge(context, portOf(context), protocol)) : null,
   });
   const mux = new MuxHandler({
     server: http.requests,

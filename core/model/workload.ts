@@ -44,7 +44,8 @@ export const DiscoveredWorkload = z.strictObject({
   /** Changes when the network namespace does (restart of the container): the engine's `StartedAt`, or the pid. */
   incarnation: z.string(),
   name: z.string().min(1),
-  runtime: z.enum(['docker', 'process']),
+  /** `gateway`: a proxy of ours that takes traffic from outside; it is workload and sidecar in one. */
+  runtime: z.enum(['docker', 'process', 'gateway']),
   service: z.string().min(1),
   namespace: z.string().min(1),
   version: z.string().nullable(),

@@ -5,7 +5,7 @@ import type { Finding } from '../model/finding.ts';
 import { describeResource, isIstioGateway, type MeshResources, namespaceOf, ofKind } from '../model/resource.ts';
 import type { HttpRule, VirtualService } from '../model/virtual-service.ts';
 import { createDelegateFinder } from './delegates.ts';
-import { isGranted } from './gateway-routes.ts';
+import { isGranted } from './gateway-grants.ts';
 import { resolveHost } from './host-names.ts';
 import type { SnapshotService } from './snapshot.ts';
 

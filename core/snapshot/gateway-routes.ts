@@ -4,7 +4,7 @@
  * route, name, place in its list. Source: Gateway API httproute_types.go.
  */
 import { parseDuration } from '../model/duration.ts';
-import type { BackendObjectRef, ParentRef } from '../model/gateway-api-fields.ts';
+import type { ParentRef } from '../model/gateway-api-fields.ts';
 import type { GRPCRoute } from '../model/grpc-route.ts';
 import type { HTTPRoute, HttpRouteMatch, HttpRouteRule } from '../model/http-route.ts';
 import type { ReferenceGrant } from '../model/k8s-gateway.ts';
@@ -12,6 +12,7 @@ import { compareText, namespaceOf } from '../model/resource.ts';
 import type { HttpMatch, HttpRoute, RouteDestination } from '../model/sidecar-config.ts';
 import { toServiceKey } from '../model/workload.ts';
 import { toCors, toHeaders, toMirrors, toRedirect, toRewrite } from './gateway-filters.ts';
+import { isGranted } from './gateway-grants.ts';
 import { grpcToHttp } from './grpc-routes.ts';
 import { compileRetries } from './route-actions.ts';
 
@@ -34,6 +35,15 @@ export function compileGatewayRoutes(
   input: GatewayRoutesInput,
 ): readonly HttpRoute[] {
   const bound = [...input.httpRoutes, ...input.grpcRoutes.map(grpcToHttp)].filter((route) => isBoundTo(route, service));
+  return orderRoutes(bound, input.grants, (block, route) => withParentPort(block, route, service));
+}
+
+/** Routes that are bound to one host, in the order of their precedence. */
+export function orderRoutes(
+  bound: readonly HTTPRoute[],
+  grants: readonly ReferenceGrant[],
+  adapt: (block: HttpMatch, route: HTTPRoute) => HttpMatch = (block) => block,
+): readonly HttpRoute[] {
   const entries = bound.flatMap((route) =>
     (route.spec.rules ?? [{}]).flatMap((rule, place) =>
       (rule.matches ?? [{}]).map((match): Entry => ({ route, rule, match, place })),
@@ -42,13 +52,13 @@ export function compileGatewayRoutes(
   const names = new Map<string, number>();
   return entries.sort(byPrecedence).flatMap(({ route, rule, match, place }) => {
     const base = `${route.metadata.name}-${rule.name ?? place + 1}`;
-    return toRoutes(rule, match, namespaceOf(route), input.grants).map((made) => {
+    return toRoutes(rule, match, namespaceOf(route), grants).map((made) => {
       const count = (names.get(base) ?? 0) + 1;
       names.set(base, count);
       return {
         ...made,
         name: count === 1 ? base : `${base}-${count}`,
-        match: made.match.map((block) => withParentPort(block, route, service)),
+        match: made.match.map((block) => adapt(block, route)),
       };
     });
   });
@@ -186,14 +196,11 @@ function toDestinations(
   grants: readonly ReferenceGrant[],
 ): RouteDestination[] {
   return backendRefs
-    .filter((ref) => (ref.group ?? '') === '' && (ref.kind ?? 'Service') === 'Service')
+    .filter((ref) => isServiceBackend(ref) || isHostBackend(ref))
     .map((ref) => {
       const headers = toHeaders(ref.filters ?? []).headers;
-      const granted = isGranted(ref, namespace, grants);
       return {
-        service: granted
-          ? toServiceKey(ref.name, ref.namespace ?? namespace)
-          : `not-granted.${ref.name}.${ref.namespace}`,
+        service: backendService(ref, namespace, grants),
         subset: null,
         port: ref.port ?? null,
         weight: ref.weight ?? 1,
@@ -202,27 +209,22 @@ function toDestinations(
     });
 }
 
-/** Whether a route of `namespace` may refer to a service. */
-export function isGranted(
-  ref: Pick<BackendObjectRef, 'name' | 'namespace'>,
-  namespace: string,
-  grants: readonly ReferenceGrant[],
-): boolean {
-  const target = ref.namespace ?? namespace;
-  if (target === namespace) return true;
-  return grants.some(
-    (grant) =>
-      namespaceOf(grant) === target &&
-      grant.spec.from.some(
-        (from) =>
-          from.group === 'gateway.networking.k8s.io' &&
-          (from.kind === 'HTTPRoute' || from.kind === 'GRPCRoute') &&
-          from.namespace === namespace,
-      ) &&
-      grant.spec.to.some(
-        (to) => to.group === '' && to.kind === 'Service' && (to.name === undefined || to.name === ref.name),
-      ),
-  );
+interface Backend {
+  readonly name: string;
+  readonly namespace?: string | undefined;
+  readonly group?: string | undefined;
+  readonly kind?: string | undefined;
+}
+
+const isServiceBackend = ({ group = '', kind = 'Service' }: Backend) => group === '' && kind === 'Service';
+/** Istio's way to name the host of a ServiceEntry. */
+const isHostBackend = ({ group, kind }: Backend) => group === 'networking.istio.io' && kind === 'Hostname';
+
+/** Key of the service that a backendRef names; one that nobody has where it may not be named. */
+export function backendService(ref: Backend, namespace: string, grants: readonly ReferenceGrant[]): string {
+  if (isHostBackend(ref)) return ref.name.toLowerCase();
+  if (!isGranted(ref, namespace, grants)) return `not-granted.${ref.name}.${ref.namespace}`;
+  return toServiceKey(ref.name, ref.namespace ?? namespace);
 }
 
 function toRetries({ retry, timeouts }: HttpRouteRule): Pick<HttpRoute, 'retries'> {

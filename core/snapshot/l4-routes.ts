@@ -31,10 +31,11 @@ export function compileL4Routes(
     .filter(({ fit, resource }) => fit >= 0 && isForSource({ gateways: resource.spec.gateways }, source))
     .sort((a, b) => b.fit - a.fit);
   const [first] = fitting;
-  return first === undefined ? [] : toRoutes(first.resource, source, services);
+  return first === undefined ? [] : toL4Routes(first.resource, source, services);
 }
 
-function toRoutes(
+/** All such rules of one resource that are for this source. */
+export function toL4Routes(
   { spec, metadata }: VirtualService,
   source: RouteSource,
   services: MeshSnapshot['services'],

@@ -15,6 +15,14 @@ export interface SidecarScope {
   seesHost(host: string, namespace: string): boolean;
 }
 
+/** Of gateways: Sidecar resources are not for them. */
+export const everything: SidecarScope = {
+  id: 'gateway',
+  outbound: 'allow-any',
+  sees: () => true,
+  seesHost: () => true,
+};
+
 /**
  * The Sidecar for a workload: of its namespace one that selects it, else the one without a selector, else the root
  * namespace's one without a selector. The oldest of equals. Without any, everything is seen.

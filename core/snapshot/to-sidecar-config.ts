@@ -1,7 +1,8 @@
 import { compareText } from '../model/resource.ts';
 import type { FaultConfig, SidecarConfig } from '../model/sidecar-config.ts';
+import { compileGatewayConfig } from './gateway-config.ts';
 import { localityOf } from './localities.ts';
-import { sidecarScope } from './sidecar-scope.ts';
+import { everything, sidecarScope } from './sidecar-scope.ts';
 import type { MeshSnapshot, SnapshotWorkload } from './snapshot.ts';
 import { selectsByLabels } from './virtual-services.ts';
 import { compileInbound, compileVisibleServices, type SourceGroup, type VisibleServices } from './visible-services.ts';
@@ -33,6 +34,8 @@ export function toSidecarConfig(snapshot: MeshSnapshot, workloadId: string): Sid
   if (workload === undefined || workload.listeners === null) return null;
   const { discovered, listeners } = workload;
   const visible = visibleServices(snapshot, workload);
+  const gateway = discovered.runtime === 'gateway' ? compileGatewayConfig(snapshot, discovered, visible) : null;
+  const faults = compileFaults(snapshot, workload, gateway === null ? visible : { ...visible, faults: gateway.faults });
   return {
     formatVersion: 1,
     revision: snapshot.revision,
@@ -47,9 +50,10 @@ export function toSidecarConfig(snapshot: MeshSnapshot, workloadId: string): Sid
     trustDomain: snapshot.trustDomain,
     listeners,
     inbound: compileInbound(snapshot, workload),
-    services: visible.services as SidecarConfig['services'],
-    faults: compileFaults(snapshot, workload, visible),
+    services: gateway?.services ?? (visible.services as SidecarConfig['services']),
+    faults,
     ...compileBeyond(snapshot, workload, visible),
+    ...(gateway === null ? {} : { gateway: gateway.gateway }),
   };
 }
 
@@ -101,12 +105,10 @@ function isSameService(a: VisibleServices['services'][number], b: VisibleService
 }
 
 function toGroup(snapshot: MeshSnapshot, { discovered, listeners }: SnapshotWorkload, byLabels: boolean): SourceGroup {
+  const own = { namespace: discovered.namespace, labels: labelsOf(discovered) };
   return {
-    scope: sidecarScope(
-      snapshot.resources,
-      { namespace: discovered.namespace, labels: labelsOf(discovered) },
-      snapshot.rootNamespace,
-    ),
+    scope:
+      discovered.runtime === 'gateway' ? everything : sidecarScope(snapshot.resources, own, snapshot.rootNamespace),
     place: discovered,
     namespace: discovered.namespace,
     labels: byLabels ? labelsOf(discovered) : {},

@@ -38,6 +38,8 @@ export interface AttemptedRequest {
   readonly head: KeptHead;
   readonly edit: RequestEdit;
   readonly form: BodyForm;
+  /** What a server is spoken to in that may be spoken to in either. */
+  readonly protocol: ClientStream['protocol'];
   readonly replay: ReplayBuffer;
   readonly requestDone: boolean;
 }
@@ -55,7 +57,6 @@ export class Attempt implements ResponseSink, SessionWaiter {
   readonly #owner: AttemptOwner;
   readonly #upstreams: Upstreams;
   readonly #client: ClientStream;
-  readonly #protocol: ClientStream['protocol'];
   readonly #request: AttemptedRequest;
   #waiting = false;
   #tunnel = false;
@@ -64,13 +65,12 @@ export class Attempt implements ResponseSink, SessionWaiter {
     this.#owner = owner;
     this.#request = request;
     this.#upstreams = upstreams;
-    this.#protocol = client.protocol;
     this.#client = client;
   }
 
   /** `body[bodyStart, bodyEnd)` follows what the replay buffer holds. It is kept there when it cannot be sent now. */
   begin(endpoint: HttpEndpoint, fresh: boolean, body: Buffer, bodyStart: number, bodyEnd: number): void {
-    const state = this.#upstreams.stateOf(endpoint, this.#protocol);
+    const state = this.#upstreams.stateOf(endpoint, this.#request.protocol);
     this.#choose(state);
     this.#owner.attemptChosen(state);
     this.fresh = fresh;
@@ -110,7 +110,7 @@ export class Attempt implements ResponseSink, SessionWaiter {
   sessionReady(session: UpstreamSession): void {
     const { state } = this;
     if (!this.#waiting || state === null) return;
-    const stream = session.open(this, this.#protocol);
+    const stream = session.open(this, this.#request.protocol);
     if (stream === null) {
       this.#upstreams.wait(state, this);
       return;
@@ -170,7 +170,7 @@ export class Attempt implements ResponseSink, SessionWaiter {
 
   #take(state: EndpointState): ServerStream | null {
     for (let session = this.#upstreams.take(state); session !== null; session = this.#upstreams.take(state)) {
-      const stream = session.open(this, this.#protocol);
+      const stream = session.open(this, this.#request.protocol);
       if (stream !== null) return stream;
     }
     return null;

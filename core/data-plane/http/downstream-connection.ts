@@ -7,7 +7,7 @@ import { ClientResponse } from './client-response.ts';
 import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import type { DownstreamParts } from './downstream-parts.ts';
-import { inboundEdge, portOf, unroutedEdge } from './edges.ts';
+import { countsCaller, inboundEdge, portOf, unroutedEdge } from './edges.ts';
 import { bodyStallMs, headTimeoutMs, idleClientMs, maxPipelinedBytes, quietClientMs } from './limits.ts';
 import { writeAnswer, writeRefusal } from './local-answer.ts';
 import { PartialBytes } from './partial-bytes.ts';
@@ -55,8 +55,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     this.#parts = parts;
     this.#onClosed = onClosed;
     this.#idleSinceMs = parts.clock.monotonicMs();
-    const inbound = context.direction === 'inbound';
-    this.#recorder = inbound ? parts.telemetry.edge(inboundEdge(context, portOf(context))) : null;
+    this.#recorder = countsCaller(context) ? parts.telemetry.edge(inboundEdge(context, portOf(context))) : null;
     this.#recorder?.connectionOpened();
     socket.setNoDelay(true);
     this.#wire = openWire(socket, this);

@@ -6,7 +6,12 @@ import type { DownstreamContext } from '../connection.ts';
 /** Port of the service that the connection itself names; the forward proxy's requests name it themselves. */
 export function portOf(context: DownstreamContext): number {
   if (context.direction === 'inbound') return context.target?.servicePort ?? context.originalDestination?.port ?? 0;
-  return context.service?.port ?? context.originalDestination?.port ?? 0;
+  return context.gateway?.port ?? context.service?.port ?? context.originalDestination?.port ?? 0;
+}
+
+/** Whether the one who connects counts on an edge of its own: at the application's side, and at a gateway. */
+export function countsCaller(context: DownstreamContext): boolean {
+  return context.direction === 'inbound' || context.gateway !== undefined;
 }
 
 export function inboundEdge(context: DownstreamContext, port: number, protocol: SeenProtocol = 'http/1.1'): EdgeKey {

@@ -31,6 +31,8 @@ export interface ExchangeOptions {
   readonly context: DownstreamContext;
   /** Recorder of the client's requests on inbound edges; `null`: the edge of the endpoint counts. */
   readonly recorder: ((protocol: SeenProtocol) => EdgeRecorder) | null;
+  /** At a gateway: recorder of its clients' requests, besides the endpoint's edge. */
+  readonly front?: ((protocol: SeenProtocol) => EdgeRecorder) | null;
   /** The exchange is over and can take the next request. `complete`: the whole answer was sent, the request read to its end. */
   readonly finished: (complete: boolean) => void;
 }

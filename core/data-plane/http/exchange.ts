@@ -1,6 +1,7 @@
 import type { MirrorConfig } from '../../model/traffic-config.ts';
 import type { AttemptOutcome } from '../../policy/retry-conditions.ts';
 import type { UpstreamError } from '../connection.ts';
+import { ForwardedHead } from '../gateway/forwarded-head.ts';
 import { Attempt, type AttemptedRequest, type AttemptOwner } from './attempt.ts';
 import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
@@ -45,6 +46,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   readonly head = new KeptHead();
   readonly replay = new ReplayBuffer();
   form: BodyForm = 'none';
+  protocol: ClientStream['protocol'];
   requestDone = false;
   next: WheelEntry | null = null;
   previous: WheelEntry | null = null;
@@ -68,6 +70,8 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     onTimeout: () => this.#tryTimedOut(),
   };
   readonly #work: RouteWork;
+  /** At a gateway: what a request from outside becomes. */
+  readonly #forwarded: ForwardedHead | null;
   #cancelWait: (() => void) | null = null;
   /** It would have been tried again, had there been tries left. */
   #exhausted = false;
@@ -82,15 +86,18 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   #heldAnswer: (() => void) | null = null;
 
   constructor(parts: ExchangeParts, options: ExchangeOptions) {
-    const { client, context, recorder } = options;
+    const { client, context, recorder, front = null } = options;
     this.#parts = parts;
     this.#options = options;
     this.#client = client;
+    this.protocol = client.protocol;
     this.#router = new RequestRouter(this.head, context, parts);
     const sampled = context.direction === 'outbound' || context.peerSpiffeId === null;
-    this.#record = new ExchangeRecord(parts.telemetry, recorder, sampled);
+    this.#record = new ExchangeRecord(parts.telemetry, recorder, sampled, front);
+    const entrance = front === null ? undefined : context.gateway;
+    this.#forwarded = entrance === undefined ? null : new ForwardedHead(parts.codec, context, entrance);
     this.#attempt = new Attempt(this, this, parts.upstreams, client);
-    this.#tries = new Tries(parts, client.protocol);
+    this.#tries = new Tries(parts, this);
     this.#work = new RouteWork(parts.codec, this.head, this.#router.request, context.remote);
   }
 
@@ -105,13 +112,17 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     this.busy = true;
     this.form = form;
     this.head.keep(bytes, head);
+    this.#forwarded?.apply(this.head);
     this.requestDone = false;
     this.#repeats = 0;
     this.#interim = false;
     this.#status = 0;
     this.#exhausted = false;
     this.#tunnel = false;
-    this.#record.begin(arrivedAtMs, this.#client.protocol === 'http/2' ? http2Protocol(this.head) : 'http/1.1');
+    const spoken = this.#client.protocol === 'http/2' ? http2Protocol(this.head) : 'http/1.1';
+    // Browsers choose HTTP/2 for the gateway's sake: servers that declare nothing get HTTP/1.1, as from Istio's.
+    if (this.#forwarded !== null) this.protocol = spoken === 'grpc' ? 'http/2' : 'http/1.1';
+    this.#record.begin(arrivedAtMs, spoken);
     this.#routing = this.#router.route(forced);
     this.takesChunked = true;
     if (form === 'chunked') this.#chooseForm();
@@ -126,7 +137,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     }
     const { looksAtAnswers, conditions } = this.#tries.plan;
     // A server of HTTP/2 ends connections while requests are on their way, and says which of them it has not looked at.
-    const mayBeRefused = this.#client.protocol === 'http/2';
+    const mayBeRefused = this.protocol === 'http/2';
     this.replay.begin(
       this.#idempotent || looksAtAnswers || conditions.resets || mayBeRefused || this.#mirrors(routing).length > 0,
     );
@@ -184,7 +195,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     const routing = this.#routing;
     if (routing?.kind !== 'forward') return;
     const { upstreams } = this.#parts;
-    this.takesChunked = routing.candidates.every((one) => upstreams.takesChunked(one, this.#client.protocol));
+    this.takesChunked = routing.candidates.every((one) => upstreams.takesChunked(one, this.protocol));
     if (!this.takesChunked) this.form = 'plain';
   }
 

@@ -32,7 +32,7 @@ const noConnect: RequestRefusal = { status: 405, reason: 'CONNECT is not support
  * that is, byte for byte, that of the request before is not read again.
  */
 export class RequestReader implements ParsedRequest {
-  readonly scheme = 'http';
+  scheme: 'http' | 'https' = 'http';
   port = 0;
   host = '';
   authority = '';

@@ -15,7 +15,8 @@ type Purpose =
   | { readonly kind: 'service'; readonly key: string; readonly port: number }
   | { readonly kind: 'application'; readonly target: Address & { readonly servicePort: number } }
   | { readonly kind: 'dns' }
-  | { readonly kind: 'proxy' };
+  | { readonly kind: 'proxy' }
+  | { readonly kind: 'gateway'; readonly port: number };
 
 interface Wanted {
   readonly address: Address;
@@ -283,6 +284,10 @@ export class ListenerSet {
         return { ...base, direction: 'inbound', target: purpose.target };
       case 'proxy':
         return { ...base, direction: 'outbound', forwardProxy: true };
+      case 'gateway': {
+        const gateway = { port: purpose.port, server: '', secure: false, clientCertificate: null };
+        return { ...base, direction: 'outbound', gateway };
+      }
     }
   }
 }
@@ -307,6 +312,10 @@ function toWanted(config: ListenerConfig): ReadonlyMap<string, Wanted> {
     add({ host: '::', port: config.outboundPort }, { kind: 'transparent', direction: 'outbound' });
     add({ host: '::', port: config.inboundPort }, { kind: 'transparent', direction: 'inbound' });
     if (config.dnsPort !== undefined) add({ host: '::', port: config.dnsPort }, { kind: 'dns' });
+    return wanted;
+  }
+  if (config.kind === 'gateway') {
+    for (const { listen, port } of config.ports) add(listen, { kind: 'gateway', port });
     return wanted;
   }
   for (const { listen, service, port } of config.outbound) add(listen, { kind: 'service', key: service, port });
