@@ -119,7 +119,7 @@ export const ServiceConfig = z.strictObject({
   /** Addresses and blocks by which it is dialled besides those of its endpoints: virtual ones. */
   addresses: z.array(z.string()).optional(),
   /** Names (`*.` before one: all below it) that no DNS server knows, with what the sidecar answers for them. */
-  dns: z.array(z.strictObject({ host: z.string(), addresses: z.array(z.string()) })).optional(),
+  dns: z.array(z.strictObject({ hosts: z.array(z.string()), addresses: z.array(z.string()) })).optional(),
   /** True: no endpoints of its own, traffic goes to the address that was dialled (ServiceEntry, resolution NONE). */
   originalDestination: z.boolean().optional(),
 export type ServiceConfig = z.infer<typeof ServiceConfig>;

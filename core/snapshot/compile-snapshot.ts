@@ -18,7 +18,9 @@ import { destinationPolicy } from './destination-rules.ts';
 import { resolveHost, toFqdn } from './host-names.ts';
 import { compileInjection } from './injections.ts';
 import { meshMtlsMode, peerAuthenticationFindings, workloadMtls } from './peer-mtls.ts';
+import { entryHosts, needsAddress } from './service-entries.ts';
 import type { MeshSnapshot, SnapshotInput, SnapshotService, SnapshotWorkload } from './snapshot.ts';
+import { allocateAddresses } from './virtual-addresses.ts';
 import { virtualServicesOf } from './virtual-services.ts';
 import { serviceKeyOf } from './workload-identity.ts';
 
@@ -28,7 +30,11 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
   const workloads = new Map(sorted.map((workload) => [workload.discovered.id, workload]));
   const services = compileServices(sorted);
   const resources = toMeshResources(input.resources);
-  const selection = selectVirtualServices(resources.virtualServices, services);
+  const entries = entryHosts(ofKind(resources.kept, 'ServiceEntry')).filter(
+    ({ service }) => !services.has(service.key),
+  );
+  const named = [...services.values(), ...entries.map(({ service }) => service)];
+  const selection = selectVirtualServices(resources.virtualServices, named, services);
   const { revision, trustDomain, rootNamespace } = input;
   return {
     revision,
@@ -37,6 +43,11 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
     resources,
     workloads,
     services,
+    entries,
+    virtualAddresses: allocateAddresses([
+      ...services.keys(),
+      ...entries.filter(needsAddress).map(({ service }) => service.key),
+    ]),
     virtualServices: selection.inForce,
     faults: [...input.faults].sort((a, b) => compareText(a.id, b.id)),
     files: input.files ?? new Map(),
@@ -151,11 +162,13 @@ interface Selection {
 /** One VirtualService per service; others with as good a claim are reported. */
 function selectVirtualServices(
   all: readonly VirtualService[],
+  named: readonly SnapshotService[],
   services: ReadonlyMap<string, SnapshotService>,
 ): Selection {
   const inForce = new Map<string, VirtualService>();
   const findings: Finding[] = [];
-  for (const service of services.values()) {
+  for (const service of named) {
+    if (inForce.has(service.key)) continue;
     const [first, ...others] = virtualServicesOf(all, service, services);
     if (first === undefined) continue;
     inForce.set(service.key, first.resource);

@@ -47,32 +47,6 @@ export function destinationPolicy(
 
 const nothing: DestinationPolicy = { subsets: [], plaintext: false, policies: [] };
 
-/** The same for a host that a ServiceEntry of `namespace` declares, lower-case. */
-export function destinationPolicyOfHost(
-  rules: readonly DestinationRule[],
-  host: string,
-  namespace: string,
-  clientNamespace: string,
-  rootNamespace: string,
-  files: TlsFiles,
-): DestinationPolicy {
-  const fitOf = ({ spec }: DestinationRule) => {
-    const pattern = spec.host.toLowerCase();
-    if (pattern === host) return Number.POSITIVE_INFINITY;
-    return pattern.startsWith('*') && host.endsWith(pattern.slice(1)) ? pattern.length : -1;
-  };
-  for (const own of new Set([clientNamespace, namespace, rootNamespace])) {
-    const fitting = rules.filter((rule) => namespaceOf(rule) === own && fitOf(rule) >= 0);
-    const best = Math.max(...fitting.map(fitOf));
-    if (fitting.length > 0)
-      return merge(
-        fitting.filter((rule) => fitOf(rule) === best),
-        files,
-      );
-  }
-  return nothing;
-}
-
 function merge(rules: readonly DestinationRule[], files: TlsFiles): DestinationPolicy {
   const subsets = new Map<string, Subset>();
   for (const rule of rules) {

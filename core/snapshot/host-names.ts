@@ -11,20 +11,32 @@ export interface ResolvedHost {
   readonly partial: boolean;
 }
 
-/** `payments.shop.svc.cluster.local` */
-export function toFqdn(service: { readonly name: string; readonly namespace: string }): string {
-  return `${service.name}.${service.namespace}.svc.${clusterDomain}`;
+/** `payments.shop.svc.cluster.local`; of a ServiceEntry its host. */
+export function toFqdn(service: NamedService): string {
+  return service.host ?? `${service.name}.${service.namespace}.svc.${clusterDomain}`;
 }
 
-/** All names of a service below its namespace, longest last. */
-export function qualifiedNames(service: { readonly name: string; readonly namespace: string }): readonly string[] {
-  const name = `${service.name}.${service.namespace}`.toLowerCase();
+export interface NamedService {
+  readonly name: string;
+  readonly namespace: string;
+  /** Of a ServiceEntry. */
+  readonly host?: string;
+}
+
+/** A host as the key of a service: without what Kubernetes puts behind `name.namespace`. */
+export function toHostKey(host: string): string {
+  return host.replace(serviceSuffix, '');
+}
+
+/** All names of a service below its namespace, longest last. @param key `name.namespace` */
+export function qualifiedNames(key: string): readonly string[] {
+  const name = key.toLowerCase();
   return [name, `${name}.svc`, `${name}.svc.${clusterDomain}`];
 }
 
 /** Service that a rule's host means; the rule stands in `namespace`. Source: Istio Destination.host. */
 export function resolveHost(host: string, namespace: string, services: ReadonlyMap<string, unknown>): ResolvedHost {
-  const bare = host.replace(serviceSuffix, '');
+  const bare = toHostKey(host);
   if (bare === host) {
     const short = `${host}.${namespace}`;
     if (services.has(short) || !host.includes('.')) return { key: short, known: services.has(short), partial: false };
@@ -43,7 +55,7 @@ export function resolveHost(host: string, namespace: string, services: ReadonlyM
 export function hostFit(
   host: string,
   ruleNamespace: string,
-  service: { readonly key: string; readonly name: string; readonly namespace: string },
+  service: NamedService & { readonly key: string },
   services: ReadonlyMap<string, unknown>,
 ): number {
   if (host === '*') return 0;

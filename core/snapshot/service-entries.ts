@@ -6,76 +6,109 @@ import { namespaceOf } from '../model/resource.ts';
 import type { ServiceEntry } from '../model/service-entry.ts';
 import type { Endpoint, ServiceConfig } from '../model/sidecar-config.ts';
 import type { WorkloadEntry, WorkloadEntrySpec } from '../model/workload-entry.ts';
+import { qualifiedNames, toHostKey } from './host-names.ts';
+import type { SnapshotService } from './snapshot.ts';
 import { matchesLabels } from './workload-identity.ts';
 
+/** One host of a ServiceEntry. */
+export interface EntryHost {
+  readonly entry: ServiceEntry;
+  /** Lower-case, perhaps with a wildcard. */
+  readonly host: string;
+  /** What rules see of it; its key is the host, without Kubernetes' suffix. */
+  readonly service: SnapshotService;
+}
+
+/** An endpoint with what is said of it. */
+export interface EntryMember {
+  readonly endpoint: Endpoint;
+  readonly spec: Pick<WorkloadEntrySpec, 'locality' | 'weight' | 'labels'>;
+}
+
+/** All hosts of all entries, in order. */
+export function entryHosts(entries: readonly ServiceEntry[]): readonly EntryHost[] {
+  return entries.flatMap((entry) =>
+    [...new Set(entry.spec.hosts.map((host) => host.toLowerCase()))].map((host) => {
+      const key = toHostKey(host);
+      const ports = portsOf(entry).map((port) => ({ ...port, publishedPort: null }));
+      const service = { key, name: key, namespace: namespaceOf(entry), workloads: [], versions: [], ports, host };
+      return { entry, host, service };
+    }),
+  );
+}
+
+export function isExportedTo({ spec, metadata }: ServiceEntry, namespace: string): boolean {
+  const { exportTo = ['*'] } = spec;
+  return exportTo.some(
+    (target) => target === '*' || (target === '.' ? namespaceOf({ metadata }) : target) === namespace,
+  );
+}
+
+/** True for entries whose traffic goes to the address that was dialled. */
+export function isOriginalDestination({ spec: { resolution = 'NONE' } }: ServiceEntry): boolean {
+  return resolution === 'NONE' || resolution === 'DYNAMIC_DNS';
+}
+
+/** True for hosts that get an address of their own, since nobody gave them one. */
+export function needsAddress({ entry, host }: EntryHost): boolean {
+  return !isOriginalDestination(entry) && (entry.spec.addresses ?? []).length === 0 && !host.includes('*');
+}
+
 /**
- * The services of a namespace's callers, one per host. Hosts with wildcards, and entries whose addresses are those that
- * were dialled (NONE), have no endpoints of their own and go straight on, so they are left out.
+ * The service of a host. Callers dial it by the addresses that the entry gives or, without any, by `virtualAddress`.
+ * @param virtualAddress `null`: there is none
  */
-export function compileServiceEntries(
-  entries: readonly ServiceEntry[],
-  workloadEntries: readonly WorkloadEntry[],
-  namespace: string,
-): readonly EntryService[] {
-  const services = new Map<string, EntryService>();
-  for (const entry of entries.filter((candidate) => isVisible(candidate, namespace))) {
-    for (const host of entry.spec.hosts) {
-      const key = host.toLowerCase();
-      if (host.includes('*') || services.has(key)) continue;
-      const specs = endpointsOf(entry, workloadEntries, key);
-      const members = specs.map((spec, index) => ({ endpoint: toEndpoint(entry, spec, index), spec }));
-      if (members.length > 0) services.set(key, { service: toService(entry, key, members), members });
-    }
-  }
-  return [...services.values()];
-}
-
-function isVisible(entry: ServiceEntry, namespace: string): boolean {
-  const { exportTo = ['*'] } = entry.spec;
-  return exportTo.some((target) => target === '*' || (target === '.' ? namespaceOf(entry) : target) === namespace);
-}
-
-/** A service with what its endpoints say of themselves. */
-export interface EntryService {
-  readonly service: ServiceConfig;
-  readonly members: readonly { readonly endpoint: Endpoint; readonly spec: WorkloadEntrySpec }[];
-}
-
-function toService(entry: ServiceEntry, key: string, members: EntryService['members']): ServiceConfig {
-  const ports = entry.spec.ports ?? [];
+export function toEntryService(
+  { entry, host, service }: EntryHost,
+  members: readonly EntryMember[],
+  virtualAddress: string | null,
+): ServiceConfig {
+  const { key, namespace } = service;
+  const hosts = key === host ? [host] : qualifiedNames(key);
+  const given = entry.spec.addresses ?? [];
+  const addresses = given.length > 0 ? given : virtualAddress === null ? [] : [virtualAddress];
+  const answers = addresses.map((address) => address.replace(/\/(?:32|128)$/, '')).filter(isIpAddress);
   return {
     key,
     name: key,
-    namespace: namespaceOf(entry),
-    hosts: [key],
-    ports: ports.map(({ number, protocol, name }) => ({ port: number, protocol: toPortProtocol(protocol || name) })),
+    namespace,
+    hosts: [...hosts],
+    ports: portsOf(entry),
     subsets: [],
     routes: [],
     endpoints: members.map(({ endpoint }) => endpoint),
+    ...(addresses.length === 0 ? {} : { addresses: [...addresses] }),
+    ...(answers.length === 0 ? {} : { dns: [{ hosts: [...hosts], addresses: answers }] }),
+    ...(isOriginalDestination(entry) ? { originalDestination: true } : {}),
   };
 }
 
-/** Given ones, selected ones, or with DNS and none given the host itself. */
-function endpointsOf(
-  entry: ServiceEntry,
+function portsOf({ spec }: ServiceEntry): ServiceConfig['ports'] {
+  return (spec.ports ?? []).map(({ number, protocol, name }) => ({
+    port: number,
+    protocol: toPortProtocol(protocol || name),
+  }));
+}
+
+/** Given ones, selected WorkloadEntries, or with DNS and none given the host itself. */
+export function entryMembers(
+  { entry, host }: EntryHost,
   workloadEntries: readonly WorkloadEntry[],
-  host: string,
-): readonly WorkloadEntrySpec[] {
-  const { resolution = 'NONE', endpoints = [], workloadSelector } = entry.spec;
-  if (resolution === 'NONE' || resolution === 'DYNAMIC_DNS') return [];
-  const selected =
-    workloadSelector === undefined
-      ? []
-      : workloadEntries
-          .filter(
-            (own) =>
-              namespaceOf(own) === namespaceOf(entry) && matchesLabels(workloadSelector.labels, own.spec.labels ?? {}),
-          )
-          .map(({ spec }) => spec);
-  const given = [...endpoints, ...selected].filter(
+): readonly EntryMember[] {
+  if (isOriginalDestination(entry)) return [];
+  const { resolution, endpoints = [], workloadSelector } = entry.spec;
+  const selected = workloadEntries.filter(
+    (own) =>
+      workloadSelector !== undefined &&
+      namespaceOf(own) === namespaceOf(entry) &&
+      matchesLabels(workloadSelector.labels, own.spec.labels ?? {}),
+  );
+  const given = [...endpoints, ...selected.map(({ spec }) => spec)].filter(
     ({ address = '' }) => address !== '' && !address.startsWith('unix://'),
   );
-  return given.length === 0 && resolution !== 'STATIC' && workloadSelector === undefined ? [{ address: host }] : given;
+  const isNamed = given.length === 0 && resolution !== 'STATIC' && workloadSelector === undefined;
+  const specs: readonly WorkloadEntrySpec[] = isNamed && !host.includes('*') ? [{ address: host }] : given;
+  return specs.map((spec, index) => ({ spec, endpoint: toEndpoint(entry, spec, index) }));
 }
 
 function toEndpoint(entry: ServiceEntry, spec: WorkloadEntrySpec, index: number): Endpoint {

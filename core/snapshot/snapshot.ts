@@ -13,6 +13,7 @@ import type { MeshResources, Resource } from '../model/resource.ts';
 import type { ListenerConfig } from '../model/sidecar-config.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import type { DiscoveredWorkload, WorkloadPort } from '../model/workload.ts';
+import type { EntryHost } from './service-entries.ts';
 import type { TlsFiles } from './upstream-tls.ts';
 
 export const defaultRootNamespace = 'istio-system';
@@ -72,6 +73,8 @@ export interface SnapshotService {
   /** Versions that its workloads have, sorted. */
   readonly versions: readonly string[];
   readonly ports: readonly WorkloadPort[];
+  /** Only hosts of ServiceEntries: the host, which is the full name. */
+  readonly host?: string;
 }
 
 export interface MeshSnapshot {
@@ -83,6 +86,10 @@ export interface MeshSnapshot {
   readonly workloads: ReadonlyMap<string, SnapshotWorkload>;
   /** By service key, sorted. */
   readonly services: ReadonlyMap<string, SnapshotService>;
+  /** Hosts of ServiceEntries, in order of the resources; those that a workload's service has already are left out. */
+  readonly entries: readonly EntryHost[];
+  /** 240.240.0.0/16: by service key, for services and for hosts of ServiceEntries that nobody gave an address. */
+  readonly virtualAddresses: ReadonlyMap<string, string>;
   /** The VirtualService in force for a service, by service key; services without one are not in it. */
   readonly virtualServices: ReadonlyMap<string, VirtualService>;
   readonly faults: readonly ActiveFault[];

@@ -3,21 +3,21 @@
  * the result is made once per such group and shared between their configs.
  */
 import type { MtlsMode } from '../model/identity.ts';
-import { compareText, namespaceOf, ofKind } from '../model/resource.ts';
-import type { FaultConfig, HttpRoute, ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
+import { compareText } from '../model/resource.ts';
+import type { Endpoint, FaultConfig, HttpRoute, ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
 import type { DiscoveredWorkload } from '../model/workload.ts';
-import { type DestinationPolicy, destinationPolicy, destinationPolicyOfHost } from './destination-rules.ts';
+import { type DestinationPolicy, destinationPolicy } from './destination-rules.ts';
 import { type Reached, toEndpoint } from './endpoints.ts';
 import { qualifiedNames } from './host-names.ts';
 import { compileL4Routes } from './l4-routes.ts';
 import { toPlacedMember, withShares } from './localities.ts';
 import { settingsOf } from './mesh-settings.ts';
 import { workloadMtls } from './peer-mtls.ts';
-import { compileServiceEntries, type EntryService } from './service-entries.ts';
 import { routesOf } from './service-routes.ts';
 import type { SidecarScope } from './sidecar-scope.ts';
 import type { MeshSnapshot, SnapshotService, SnapshotWorkload } from './snapshot.ts';
 import type { RouteSource } from './virtual-services.ts';
+import { compileVisibleEntries } from './visible-entries.ts';
 import { labelsOf, matchesLabels } from './workload-identity.ts';
 
 export interface VisibleServices {
@@ -46,6 +46,7 @@ export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGrou
   }
   const aliases = new Set([...reached.values()].flat().flatMap(aliasesOf));
   const hosts = claimHosts(snapshot, reached, aliases, group.namespace);
+  const { virtualAddresses } = snapshot;
   const services: ServiceConfig[] = [];
   const faults: FaultConfig[] = [];
   for (const [key, members] of reached) {
@@ -72,14 +73,14 @@ export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGrou
       ...(policies.length === 0 ? {} : { policies }),
       ...(l4Routes.length === 0 ? {} : { l4Routes: [...l4Routes] }),
       ...(shares.length === 0 ? {} : { shares }),
+      ...(group.explicit ? {} : compileNames(hosts.get(key) ?? [], endpoints, aliases, virtualAddresses.get(key))),
     });
   }
-  const { serviceEntries, workloadEntries } = entriesOf(snapshot, group);
-  const taken = new Set(services.flatMap((service) => service.hosts));
-  const outside = compileServiceEntries(serviceEntries, workloadEntries, group.namespace)
-    .filter(({ service }) => !taken.has(service.key))
-    .map((entry) => withRules(snapshot, entry, group));
-  return { services: withMissingDestinations([...services, ...outside]), faults };
+  const entries = compileVisibleEntries(snapshot, group, services);
+  return {
+    services: withMissingDestinations([...services, ...entries.services]),
+    faults: [...faults, ...entries.faults],
+  };
 }
 
 /** The policies, with who of the endpoints comes first for a source at this place. */
@@ -92,45 +93,6 @@ function placed(
 ): ReturnType<typeof withShares> {
   const members = reached.map(({ workload }) => toPlacedMember(workload.discovered));
   return withShares(policy.policies, { members, subsets }, place, settingsOf(resources).localityLbSetting);
-}
-
-/** A ServiceEntry's service with what destination rules say about its host. */
-function withRules(snapshot: MeshSnapshot, { service, members }: EntryService, group: SourceGroup): ServiceConfig {
-  const { resources, rootNamespace, files } = snapshot;
-  const { key, namespace } = service;
-  const rules = resources.destinationRules;
-  const policy = destinationPolicyOfHost(rules, key, namespace, group.namespace, rootNamespace, files);
-  const subsets = policy.subsets.map(({ name, labels }) => ({
-    name,
-    endpoints: members
-      .filter(({ spec }) => matchesLabels(labels, spec.labels ?? {}))
-      .map(({ endpoint }) => endpoint.id),
-  }));
-  const placedMembers = members.map(({ endpoint: { id }, spec: { locality = '', weight, labels = {} } }) => ({
-    id,
-    locality,
-    weight: weight || 1,
-    labels,
-  }));
-  const { policies, shares } = withShares(
-    policy.policies,
-    { members: placedMembers, subsets },
-    group.place,
-    settingsOf(resources).localityLbSetting,
-  );
-  return {
-    ...service,
-    subsets: subsets.sort((a, b) => compareText(a.name, b.name)),
-    ...(policies.length === 0 ? {} : { policies }),
-    ...(shares.length === 0 ? {} : { shares }),
-  };
-}
-
-function entriesOf({ resources }: MeshSnapshot, { scope }: SourceGroup) {
-  const serviceEntries = ofKind(resources.kept, 'ServiceEntry').filter((entry) =>
-    entry.spec.hosts.some((host) => scope.seesHost(host, namespaceOf(entry))),
-  );
-  return { serviceEntries, workloadEntries: resources.workloadEntries };
 }
 
 function policyFor(snapshot: MeshSnapshot, service: SnapshotService, group: SourceGroup): DestinationPolicy {
@@ -188,7 +150,7 @@ function claimHosts(
     const service = snapshot.services.get(key);
     if (service === undefined) continue;
     const own = service.namespace === namespace;
-    for (const name of qualifiedNames(service)) claim(name, key, 0);
+    for (const name of qualifiedNames(key)) claim(name, key, 0);
     const short = service.name.toLowerCase();
     if (own) claim(short, key, 0);
     else if (nameCounts.get(short) === 1) claim(short, key, 3);
@@ -201,6 +163,32 @@ function claimHosts(
   for (const [host, { key }] of owners) hosts.set(key, [...(hosts.get(key) ?? []), host]);
   for (const list of hosts.values()) list.sort(compareText);
   return hosts;
+}
+
+/**
+ * What the sidecar answers for names that the networks' own DNS does not know: a name of single endpoints their addresses,
+ * the service's names the address of its only endpoint, or with several a virtual one.
+ */
+function compileNames(
+  hosts: readonly string[],
+  endpoints: readonly Endpoint[],
+  aliases: ReadonlySet<string>,
+  virtualAddress: string | undefined,
+): Pick<ServiceConfig, 'addresses' | 'dns'> {
+  const only = endpoints.length === 1 ? endpoints[0]?.address : undefined;
+  const address = only ?? virtualAddress;
+  const byAddresses = new Map<string, string[]>();
+  for (const host of hosts) {
+    if (aliases.has(host)) continue;
+    const named = endpoints.filter((endpoint) => endpoint.hosts.includes(host)).map((endpoint) => endpoint.address);
+    const answers = (named.length > 0 ? [...new Set(named)] : [address ?? '']).join(' ');
+    if (answers !== '') byAddresses.set(answers, [...(byAddresses.get(answers) ?? []), host]);
+  }
+  const dns = [...byAddresses].map(([answers, names]) => ({ hosts: names, addresses: answers.split(' ') }));
+  return {
+    ...(virtualAddress === undefined ? {} : { addresses: [virtualAddress] }),
+    ...(dns.length === 0 ? {} : { dns }),
+  };
 }
 
 function countNames(snapshot: MeshSnapshot): ReadonlyMap<string, number> {

@@ -16,11 +16,14 @@ export function compileNames(services: readonly ServiceConfig[]): NameTable {
   const exact = new Map<string, NameAddresses>();
   const below = new Map<string, NameAddresses>();
   for (const { dns = [] } of services) {
-    for (const { host, addresses } of dns) {
-      const isWildcard = host.startsWith('*.');
-      const table = isWildcard ? below : exact;
-      const name = isWildcard ? host.slice(2) : host;
-      if (!table.has(name)) table.set(name, addresses.map(toAddressBytes));
+    for (const { hosts, addresses } of dns) {
+      const bytes = addresses.map(toAddressBytes);
+      for (const host of hosts) {
+        const isWildcard = host.startsWith('*.');
+        const table = isWildcard ? below : exact;
+        const name = isWildcard ? host.slice(2) : host;
+        if (!table.has(name)) table.set(name, bytes);
+      }
     }
   }
   return {

@@ -44,10 +44,10 @@ async function startServer(
   { fault = () => null, port }: { fault?: (name: string) => DnsFault | null; port?: number } = {},
 ) {
   const services = [
-    { ...serviceOf('a', 80, []), dns: [{ host: 'api.example.internal', addresses: ['240.240.0.7'] }] },
+    { ...serviceOf('a', 80, []), dns: [{ hosts: ['api.example.internal'], addresses: ['240.240.0.7'] }] },
     {
       ...serviceOf('b', 80, []),
-      dns: [{ host: 'many.example', addresses: Array.from({ length: 100 }, (_, index) => `10.0.0.${index}`) }],
+      dns: [{ hosts: ['many.example'], addresses: Array.from({ length: 100 }, (_, index) => `10.0.0.${index}`) }],
     },
   ];
   const names = compileNames(services);
@@ -227,10 +227,9 @@ describe('over TCP', () => {
   async function openStream(resolver: Server) {
     const { server } = await startServer([]);
     const { port } = resolver.address() as AddressInfo;
-    const front = createServer({ allowHalfOpen: true }, (socket) => server.acceptStream(socket, { host: '127.0.0.1', port })).listen(
-      0,
-      '127.0.0.1',
-    );
+    const front = createServer({ allowHalfOpen: true }, (socket) =>
+      server.acceptStream(socket, { host: '127.0.0.1', port }),
+    ).listen(0, '127.0.0.1');
     await once(front, 'listening');
     cleanUps.push(() => front.close());
     const client = connect((front.address() as AddressInfo).port, '127.0.0.1');

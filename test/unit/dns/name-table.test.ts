@@ -5,13 +5,13 @@ import { serviceOf } from '../../support/test-sidecar.ts';
 
 describe('the table of names', () => {
   const services = [
-    { ...serviceOf('a', 80, []), dns: [{ host: 'a.example', addresses: ['10.0.0.1', 'fd00::1'] }] },
+    { ...serviceOf('a', 80, []), dns: [{ hosts: ['a.example'], addresses: ['10.0.0.1', 'fd00::1'] }] },
     {
       ...serviceOf('b', 80, []),
       dns: [
-        { host: '*.example', addresses: ['10.0.0.2'] },
-        { host: '*.deep.example', addresses: ['10.0.0.3'] },
-        { host: 'a.example', addresses: ['10.0.0.9'] },
+        { hosts: ['*.example'], addresses: ['10.0.0.2'] },
+        { hosts: ['*.deep.example'], addresses: ['10.0.0.3'] },
+        { hosts: ['a.example'], addresses: ['10.0.0.9'] },
       ],
     },
     serviceOf('c', 80, []),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FaultInjection } from '../../../core/model/fault-injection.ts';
 import { continueFrom } from '../../../core/snapshot/to-sidecar-config.ts';
+import { allocateAddresses } from '../../../core/snapshot/virtual-addresses.ts';
 import { configOf, meshOf, resourcesOf, routes, serviceIn, shop, versions, workload } from './mesh-of.ts';
 
 const resource = (kind: string, spec: string, api = 'networking.istio.io/v1', name = 'x', namespace = 'shop') =>
@@ -39,9 +40,66 @@ describe('a ServiceEntry', () => {
     expect(fixed?.endpoints).toMatchObject([{ address: '10.9.9.9', ports: [{ port: 443, targetPort: 9_443 }] }]);
   });
 
-  it('is nothing where no endpoint is known, and for namespaces that it is not exported to', () => {
-    expect(service(`hosts: [api.example.com], resolution: NONE, ${port}`)).toBeUndefined();
-    expect(service(`hosts: ["*.example.com"], resolution: NONE, ${port}`, '*.example.com')).toBeUndefined();
+  it('without resolution leads to the address that was dialled, and asks nobody to answer for its name', () => {
+    for (const host of ['api.example.com', '*.example.com']) {
+      const none = service(`hosts: ["${host}"], resolution: NONE, ${port}`, host);
+      expect(none).toMatchObject({ hosts: [host], endpoints: [], originalDestination: true });
+      expect([none?.addresses, none?.dns]).toEqual([undefined, undefined]);
+    }
+  });
+
+  it('is dialled by the addresses that it gives, or else by a virtual one of its own', () => {
+    const given = 'addresses: [10.1.1.1/32, 10.2.0.0/16]';
+    expect(service(`hosts: [db.example.com], resolution: STATIC, ${given}, ${port}`, 'db.example.com')).toMatchObject({
+      addresses: ['10.1.1.1/32', '10.2.0.0/16'],
+      dns: [{ hosts: ['db.example.com'], addresses: ['10.1.1.1'] }],
+    });
+    const [own = ''] = service(`hosts: [api.example.com], resolution: DNS, ${port}`)?.addresses ?? [];
+    expect(own).toMatch(/^240\.240\.\d+\.\d+$/);
+    expect(service(`hosts: [api.example.com, www.example.com], resolution: DNS, ${port}`)?.dns).toEqual([
+      { hosts: ['api.example.com'], addresses: [own] },
+    ]);
+  });
+
+  it('may have a name of Kubernetes, by which rules and callers know it as any service', () => {
+    const yaml = `${entry(`hosts: [old.legacy.svc.cluster.local], resolution: STATIC, ${port}`)}---${routes('[{ route: [{ destination: { host: old.legacy.svc.cluster.local } }] }]')}`;
+    const config = web(yaml);
+    expect(serviceIn(config, 'old.legacy').hosts).toEqual([
+      'old.legacy',
+      'old.legacy.svc',
+      'old.legacy.svc.cluster.local',
+    ]);
+    expect(serviceIn(config, 'payments.shop').routes[0]?.destinations[0]?.service).toBe('old.legacy');
+  });
+
+  it('has the routes that VirtualServices give it, of HTTP and of other connections', () => {
+    const yaml = `${entry(`hosts: [api.example.com], resolution: DNS, ${port}`)}---${resource(
+      'VirtualService',
+      `hosts: [api.example.com]
+  , http: [{ timeout: 2s, route: [{ destination: { host: api.example.com } }] }]
+  , tls: [{ match: [{ sniHosts: [api.example.com] }], route: [{ destination: { host: payments } }] }]`.replaceAll(
+        '\n  ,',
+        ',',
+      ),
+    )}`;
+    const { routes: http, l4Routes } = serviceIn(web(yaml), 'api.example.com');
+    expect(http).toMatchObject([{ timeoutMs: 2_000, destinations: [{ service: 'api.example.com' }] }]);
+    expect(l4Routes).toMatchObject([
+      { match: [{ sniHosts: ['api.example.com'] }], destinations: [{ service: 'payments.shop' }] },
+    ]);
+  });
+
+  it('selects workloads of its namespace, to which callers speak as to any other', () => {
+    const select = 'workloadSelector: { labels: { app: payments } }';
+    const one = service(`hosts: [pay.example.com], resolution: STATIC, ${select}, ${port}`, 'pay.example.com');
+    const own = serviceIn(web(''), 'payments.shop').endpoints;
+    expect(one?.endpoints.map(({ id, address, mesh, spiffeId }) => ({ id, address, mesh, spiffeId }))).toEqual(
+      own.map(({ id, address, mesh, spiffeId }) => ({ id, address, mesh, spiffeId })),
+    );
+    expect(one?.endpoints[0]?.ports).toEqual([{ port: 443, targetPort: 8_443 }]);
+  });
+
+  it('is nothing for namespaces that it is not exported to', () => {
     expect(service(`hosts: [api.example.com], resolution: DNS, exportTo: [other], ${port}`)).toBeUndefined();
   });
 
@@ -50,6 +108,33 @@ describe('a ServiceEntry', () => {
     const config = web(yaml);
     expect(serviceIn(config, 'payments.shop').routes[0]?.destinations[0]?.service).toBe('api.example.com');
     expect(serviceIn(config, 'api.example.com').endpoints).toHaveLength(1);
+  });
+});
+
+describe('names that no DNS of the network knows', () => {
+  it('lead to the only endpoint of a service, or to its virtual address', () => {
+    const config = web('', [...shop(), workload({ name: 'orders' })]);
+    const [payments, orders] = ['payments.shop', 'orders.shop'].map((key) => serviceIn(config, key));
+    const [virtual = ''] = payments?.addresses ?? [];
+    expect(virtual).toMatch(/^240\.240\./);
+    const names = (key: string) => [key, `${key}.svc`, `${key}.svc.cluster.local`];
+    const answer = (service: typeof payments, name: string) =>
+      service?.dns?.find(({ hosts }) => hosts.includes(name))?.addresses;
+    for (const name of names('payments.shop')) expect(answer(payments, name)).toEqual([virtual]);
+    for (const name of names('orders.shop')) expect(answer(orders, name)).toEqual([orders?.endpoints[0]?.address]);
+    // The network's own DNS has the names of containers.
+    expect(answer(orders, 'orders')).toBeUndefined();
+  });
+
+  it('have the same address in every mesh, and none has that of another', () => {
+    const names = Array.from({ length: 3_000 }, (_, index) => `s${index}.shop`);
+    const all = allocateAddresses(names);
+    expect(new Set(all.values()).size).toBe(3_000);
+    expect([...allocateAddresses([...names].reverse())]).toEqual([...all]);
+    expect([...all.values()].every((address) => /^240\.240\.\d{1,3}\.(?!0$|255$)\d{1,3}$/.test(address))).toBe(true);
+    const moved = [...allocateAddresses(names.slice(1))].filter(([name, address]) => all.get(name) !== address);
+    expect(moved.length).toBeLessThan(5);
+    expect(allocateAddresses(Array.from({ length: 70_000 }, (_, index) => `${index}`)).size).toBe(256 * 254);
   });
 });
 
