@@ -14,11 +14,24 @@
  */
 import type { Socket } from 'node:net';
 import type { Endpoint } from '../model/sidecar-config.ts';
+import type { TcpKeepAliveConfig, TunnelConfig, UpstreamTlsConfig } from '../model/traffic-config.ts';
 import type { EdgeKey, RequestSample } from '../model/telemetry-report.ts';
 
 export interface Address {
   readonly host: string;
   readonly port: number;
+}
+
+/** The server of a gateway that a connection was taken by. */
+export interface GatewayEntrance {
+  /** Of the Gateway, not of this machine. */
+  readonly port: number;
+  /** '' until it is known. */
+  readonly server: string;
+  /** TLS ended here. */
+  readonly secure: boolean;
+  /** Value of `x-forwarded-client-cert`; `null` without a client certificate. */
+  readonly clientCertificate: string | null;
 }
 
 /** What is known about an accepted connection before its first request. */
@@ -35,6 +48,8 @@ export interface DownstreamContext {
   readonly forwardProxy: boolean;
   /** Set when the connection was mesh mTLS. */
   readonly peerSpiffeId: string | null;
+  /** Where it came in at a gateway; absent: this is none. `service` is set for connections that are no HTTP. */
+  readonly gateway?: GatewayEntrance;
   /** Server name of the application's own TLS that passes through (SNI, lower-case); absent: none was seen. */
   readonly serverName?: string;
 }
@@ -60,12 +75,36 @@ export interface MeshTls {
   readonly serverName: string;
 }
 
+/** TLS that a sidecar begins of its own accord, towards a server that is none of the mesh's sidecars. */
+export interface OriginatedTls {
+  readonly config: UpstreamTlsConfig;
+  /** Server name, and name that the certificate must have, unless the configuration says otherwise. */
+  readonly host: string;
+  readonly alpn: string | null;
+}
+
+/** How a connection is made, where that differs from the defaults. */
+export interface DialPolicy {
+  /** For TCP and the TLS handshake together. */
+  readonly timeoutMs?: number;
+  readonly keepAlive?: TcpKeepAliveConfig;
+  readonly originate?: OriginatedTls;
+  /** Sent first, before any TLS: says where the connection comes from. */
+  readonly proxyProtocol?: 'v1' | 'v2';
+  /** TCP only. */
+  readonly tunnel?: TunnelConfig;
+}
+
 /** Where to connect, and how. */
 export interface UpstreamTarget {
   readonly host: string;
   readonly port: number;
-  /** Mesh mTLS with this ALPN, accepting only this SPIFFE ID; `null`: plaintext. */
+  /** Mesh mTLS with this ALPN, accepting only this SPIFFE ID; `null`: none. */
   readonly tls: MeshTls | null;
+  /** Absent: as usual. */
+  readonly dial?: DialPolicy;
+  /** With `dial.proxyProtocol`: the connection that this one is made for. */
+  readonly onBehalfOf?: { readonly source: Address; readonly destination: Address | null };
   /** Source address to use (inbound to the application: 127.0.0.6 / ::6 as in Istio is not needed with uid exemption). */
   readonly localAddress?: string;
 }

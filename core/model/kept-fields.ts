@@ -3,16 +3,7 @@ import type { Resource } from './resource.ts';
 
 const gatewayRoute = ['filters', 'backendRefs.*.filters', 'sessionPersistence'].map((field) => `spec.rules.*.${field}`);
 
-const trafficPolicy = [
-  ...['loadBalancer.localityLbSetting', 'loadBalancer.zoneAwareLbSetting', 'tunnel', 'proxyProtocol'],
-  ...['connectTimeout', 'tcpKeepalive', 'maxConnectionDuration', 'idleTimeout'].map(
-    (field) => `connectionPool.tcp.${field}`,
-  ),
-  ...['maxRequestsPerConnection', 'idleTimeout', 'h2UpgradePolicy', 'useClientProtocol', 'maxConcurrentStreams'].map(
-    (field) => `connectionPool.http.${field}`,
-  ),
-  'connectionPool.http.http2KeepAlive',
-];
+const trafficPolicy = ['loadBalancer.zoneAwareLbSetting'];
 
 /** Fields that are valid in the API, kept in the file and exported, but not applied by this release. `*`: every item. */
 const keptPatterns: Readonly<Record<string, readonly string[]>> = {
@@ -20,10 +11,9 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
     'spec.tls',
     'spec.tcp',
     'spec.exportTo',
-    ...[
-      ...['fault.delay.exponentialDelay', 'fault.abort.grpcStatus', 'fault.abort.http2Error', 'match.*.statPrefix'],
-      'retries.retryRemoteLocalities',
-    ].map((field) => `spec.http.*.${field}`),
+    ...['fault.delay.exponentialDelay', 'fault.abort.grpcStatus', 'fault.abort.http2Error', 'match.*.statPrefix'].map(
+      (field) => `spec.http.*.${field}`,
+    ),
   ],
   DestinationRule: [
     'spec.exportTo',

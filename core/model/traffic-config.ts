@@ -55,6 +55,8 @@ export const RetryConfig = z.strictObject({
   backoffBaseMs: z.number().int().min(1),
   /** An attempt goes to an endpoint that has not been tried, if it can. */
   avoidPreviousHosts: z.boolean(),
+  /** Every second retry goes to a priority that has not been tried, if it can. */
+  remoteLocalities: z.boolean().optional(),
 });
 export type RetryConfig = z.infer<typeof RetryConfig>;
 

@@ -114,7 +114,9 @@ export function withShares(
     .concat(shares.length === 0 ? [] : unsaid(scopes, subsets))
     .map(({ subset, port, policy, groups }) => ({ subset, port, policy, shares: sharesOf(subset, groups) }));
   if (shares.length === 0 && others.every((entry) => entry.shares.length === 0)) return { policies: entries, shares };
-  const own = base === undefined ? [] : [{ subset: null, port: null, policy: base.policy }];
+  // A policy that says nothing, so that there is a cluster to which the shares belong.
+  const own =
+    base === undefined && shares.length === 0 ? [] : [{ subset: null, port: null, policy: base?.policy ?? {} }];
   return { policies: [...own, ...others], shares };
 }
 

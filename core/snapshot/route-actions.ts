@@ -140,6 +140,7 @@ export function compileRetries(retries: HttpRetry | undefined): RetryConfig {
     perTryTimeoutMs: durationMs(retries?.perTryTimeout),
     backoffBaseMs: durationMs(retries?.backoff) ?? defaultRetryBaseMs,
     avoidPreviousHosts: retries?.retryIgnorePreviousHosts ?? true,
+    ...(retries?.retryRemoteLocalities === true ? { remoteLocalities: true } : {}),
   };
 }
 

@@ -13,6 +13,8 @@ export interface RetryPlan {
   readonly perTryTimeoutMs: number | null;
   readonly backoffBaseMs: number;
   readonly avoidPreviousHosts: boolean;
+  /** Every second try goes to another priority, if it can. */
+  readonly remoteLocalities: boolean;
   /** An answer of the upstream may be a reason: the heads of answers are looked at. */
   readonly looksAtAnswers: boolean;
 }
@@ -28,6 +30,7 @@ export function compileRetryPlan(config: RetryConfig, timeoutMs: number | null):
     perTryTimeoutMs: effectiveTimeouts(timeoutMs, config.perTryTimeoutMs).perTryMs,
     backoffBaseMs: config.backoffBaseMs,
     avoidPreviousHosts: config.avoidPreviousHosts,
+    remoteLocalities: config.remoteLocalities === true,
     looksAtAnswers:
       config.attempts > 0 &&
       (serverErrors || gatewayErrors || retriable4xx || statusCodes.size > 0 || grpcStatuses.size > 0),

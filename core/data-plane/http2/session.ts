@@ -181,11 +181,11 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     }
   }
 
-  /** Asks whether the peer is still there; it has `answerTimeoutMs`. */
-  probe(): void {
+  /** Asks whether the peer is still there; it has `answerTimeoutMs`, or as long as said. */
+  probe(withinMs = answerTimeoutMs): void {
     if (this.#deadlines.awaitsPong || this.stopped) return;
     this.writer.ping(pingPayload, 0, false);
-    this.#deadlines.awaitPong(this.nowMs());
+    this.#deadlines.awaitPong(this.nowMs(), withinMs);
   }
 
   // --- wire --------------------------------------------------------------------------------------------------------

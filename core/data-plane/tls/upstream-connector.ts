@@ -1,10 +1,13 @@
 import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { type UpstreamConnector, UpstreamError, type UpstreamFailure, type UpstreamTarget } from '../connection.ts';
+import { toProxyHeader } from '../listener/proxy-protocol.ts';
 import { toMessage } from '../logger.ts';
 import { rememberTransport } from '../reset-connection.ts';
+import { toOriginatedOptions } from './originated-tls.ts';
 import { SessionTickets } from './session-tickets.ts';
 import { spiffeIdFromNames } from './spiffe.ts';
+import { tuneKeepAlive } from './tune-keep-alive.ts';
 import type { WorkloadIdentity } from './workload-identity.ts';
 
 /** Istio's `connectTimeout` default, for TCP and the TLS handshake together. */
@@ -31,15 +34,16 @@ interface MeshClient {
 function connect(
   mesh: MeshClient,
   target: UpstreamTarget,
-  timeoutMs: number,
+  usualTimeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const where = `${target.host}:${target.port}`;
     if (signal?.aborted) return reject(cancelled(where));
+    const timeoutMs = target.dial?.timeoutMs ?? usualTimeoutMs;
     let socket: Socket;
     try {
-      socket = target.tls === null ? connectTcp(toDialOptions(target)) : dialMesh(mesh, target, target.tls);
+      socket = dial(mesh, target);
     } catch (error) {
       return reject(toUpstreamError(error, where));
     }
@@ -67,7 +71,7 @@ function connect(
     signal?.addEventListener('abort', onAbort, { once: true });
     socket.on('error', onError);
     socket.on('close', onClose);
-    socket.once(target.tls === null ? 'connect' : 'secureConnect', () => {
+    socket.once(isSecure(target) ? 'secureConnect' : 'connect', () => {
       if (target.tls !== null) {
         const offers = toOffers(target.tls);
         if (!offers.includes((socket as TLSSocket).alpnProtocol || '')) {
@@ -81,6 +85,38 @@ function connect(
   });
 }
 
+function isSecure({ tls, dial: policy }: UpstreamTarget): boolean {
+  return tls !== null || policy?.originate !== undefined;
+}
+
+function dial(mesh: MeshClient, target: UpstreamTarget): Socket {
+  if (target.tls !== null) return dialMesh(mesh, target, target.tls);
+  const originate = target.dial?.originate;
+  if (originate === undefined) return dialTransport(target);
+  const options = toOriginatedOptions(originate);
+  return overTls(dialTransport(target), options);
+}
+
+/** The TCP connection, with what goes ahead of everything else on it. */
+function dialTransport(target: UpstreamTarget): Socket {
+  const transport = connectTcp(toDialOptions(target));
+  const { dial: policy, onBehalfOf } = target;
+  const probes = policy?.keepAlive;
+  if (probes !== undefined) transport.once('connect', () => tuneKeepAlive(transport, probes));
+  if (policy?.proxyProtocol !== undefined && onBehalfOf !== undefined) {
+    const { source, destination } = onBehalfOf;
+    // Queued until it is connected: before the first byte of TLS.
+    transport.write(toProxyHeader(policy.proxyProtocol, source, destination ?? target));
+  }
+  return transport;
+}
+
+function overTls(transport: Socket, options: ConnectionOptions): Socket {
+  const socket = connectTls({ ...options, socket: transport });
+  rememberTransport(socket, transport);
+  return socket;
+}
+
 function toDialOptions(target: UpstreamTarget) {
   return {
     host: target.host,
@@ -88,7 +124,7 @@ function toDialOptions(target: UpstreamTarget) {
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
-    keepAliveInitialDelay: keepAliveDelayMs,
+    keepAliveInitialDelay: target.dial?.keepAlive?.timeMs ?? keepAliveDelayMs,
     ...(target.localAddress === undefined ? {} : { localAddress: target.localAddress }),
   };
 }
@@ -105,7 +141,7 @@ function dialMesh(
   const offers = toOffers(tls);
   const peer = { host: target.host, port: target.port, spiffeId: tls.spiffeId, offers };
   const session = tickets.find(peer, generation, Date.now());
-  const transport = connectTcp(toDialOptions(target));
+  const transport = dialTransport(target);
   const socket = connectTls({
     socket: transport,
     secureContext: context,

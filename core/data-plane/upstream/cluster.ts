@@ -5,7 +5,7 @@
  *
  * It sends nothing and knows no protocol. Times are monotonic milliseconds and arguments.
  */
-import type { ClusterPolicy } from '../../model/traffic-config.ts';
+import type { ClusterPolicy, EndpointShare } from '../../model/traffic-config.ts';
 import {
   type Balancer,
   createLeastRequest,
@@ -16,13 +16,16 @@ import {
 import { admitRequest, type ConnectionLimits, unlimited } from '../../policy/connection-limits.ts';
 import { createHashRing, createMaglev, type HashTable } from '../../policy/consistent-hash.ts';
 import { type EndpointResult, OutlierDetector } from '../../policy/outlier-detection.ts';
-import { isPanic } from '../../policy/priority-load.ts';
+import { planPriorities } from '../../policy/priority-load.ts';
 import { mayRetry, type RetryLimit } from '../../policy/retry-budget.ts';
 import type { Random } from '../../shared/random.ts';
+import { LocalityLevels } from './locality-levels.ts';
 
 /** Equal keys are the same endpoint, from one configuration to the next. */
 export interface ClusterMember {
   readonly key: string;
+  /** By locality; absent: like all others. */
+  readonly share?: EndpointShare;
 }
 
 export interface PickRequest<T> {
@@ -30,6 +33,8 @@ export interface PickRequest<T> {
   readonly keyHash: number | null;
   /** Endpoints of earlier attempts, which are avoided as long as there are others. */
   readonly tried: readonly T[];
+  /** Where earlier attempts went: with every second one, others of their priorities are left out (Istio `retryRemoteLocalities`). */
+  readonly leaves?: readonly T[];
 }
 
 /** Envoy's `host_selection_retry_max_attempts` as Istio sets it: so often another draw avoids what was tried. */
@@ -40,13 +45,21 @@ export class Cluster<T extends ClusterMember> {
   readonly #limits: ConnectionLimits;
   readonly #retryLimit: RetryLimit;
   readonly #balancer: Balancer<T>;
+  readonly #createBalancer: (isWeighted: boolean) => Balancer<T>;
+  readonly #random: Random;
+  /** By the name of the locality group: each takes turns of its own. */
+  readonly #balancers = new Map<string, Balancer<T>>();
+  readonly #tables = new Map<string, HashTable>();
+  /** Set when shares by locality are in force. */
+  #levels: LocalityLevels<T> | null = null;
+  /** Keys of those that fail their health checks. */
+  readonly #failing = new Set<string>();
   readonly #outliers: OutlierDetector | null;
   readonly #active = new Map<string, number>();
   readonly #seenSinceMs = new Map<string, number>();
   #members: readonly T[] = [];
   #usable: readonly T[] = [];
   #ejectedCount = 0;
-  #table: HashTable | null = null;
   #sweptAtMs: number;
   #nowMs: number;
   #requests = 0;
@@ -65,13 +78,11 @@ export class Cluster<T extends ClusterMember> {
     };
     this.#retryLimit = toRetryLimit(policy);
     this.#outliers = outlier === undefined ? null : new OutlierDetector(outlier);
-    const weightOf = (member: T) => this.#warmUpOf(member);
-    const options = {
-      random,
-      activeRequests: (member: T) => this.activeOn(member),
-      ...(warmUp === undefined ? {} : { weightOf }),
-    };
-    this.#balancer = toBalancer<T>(policy, options);
+    this.#random = random;
+    const weightOf = (member: T) => this.#warmUpOf(member) * (member.share?.weight ?? 1);
+    const options = { random, activeRequests: (member: T) => this.activeOn(member) };
+    this.#createBalancer = (isWeighted) => toBalancer<T>(policy, isWeighted ? { ...options, weightOf } : options);
+    this.#balancer = this.#createBalancer(warmUp !== undefined);
   }
 
   get requests(): number {
@@ -93,21 +104,33 @@ export class Cluster<T extends ClusterMember> {
     const since = isFirst ? Number.NEGATIVE_INFINITY : nowMs;
     for (const key of keys) if (!this.#seenSinceMs.has(key)) this.#seenSinceMs.set(key, since);
     this.#outliers?.retain(keys);
+    for (const key of this.#failing) if (!keys.has(key)) this.#failing.delete(key);
+    const isShared = members.some(({ share }) => share !== undefined);
+    if (!isShared) this.#levels = null;
+    else this.#levels ??= new LocalityLevels<T>(this.policy.outlier?.minHealthPercent ?? 0);
+    this.#balancers.clear();
     this.#refresh();
   }
 
+  get members(): readonly T[] {
+    return this.#members;
+  }
+
+  /** What an active health check found. One that passes lets an ejected endpoint back in (Envoy's default). */
+  checked(member: T, isHealthy: boolean): void {
+    if (isHealthy) this.#outliers?.healthCheckPassed(member.key);
+    const changed = isHealthy ? this.#failing.delete(member.key) : !this.#failing.has(member.key);
+    if (!isHealthy) this.#failing.add(member.key);
+    if (changed || this.ejected !== this.#ejectedCount) this.#refresh();
+  }
+
   /** Who gets the next request; `null` when no endpoint may have it (503 `UH`). */
-  pick({ keyHash, tried }: PickRequest<T>, nowMs: number): T | null {
+  pick({ keyHash, tried, leaves }: PickRequest<T>, nowMs: number): T | null {
     this.#sweep(nowMs);
     const { loadBalancer } = this.policy;
     if (loadBalancer?.kind === 'hash' && keyHash !== null) return this.#pickByHash(keyHash);
-    let picked = this.#balancer.pick(this.#usable);
-    for (let draw = 1; draw < maxSelections && picked !== null && tried.includes(picked); draw += 1) {
-      const others = this.#usable.filter((member) => !tried.includes(member));
-      picked = this.#balancer.pick(others.length > 0 ? others : this.#usable);
-      if (others.length === 0) break;
-    }
-    return picked;
+    if (this.#levels !== null) return this.#pickByPlace(this.#levels, tried, leaves ?? []);
+    return pickUntried(this.#balancer, this.#usable, tried);
   }
 
   /** Whether one more request may go out; see policy/connection-limits.ts. */
@@ -164,17 +187,39 @@ export class Cluster<T extends ClusterMember> {
     return this.#outliers?.isEjected(member.key) ?? false;
   }
 
-  #pickByHash(keyHash: number): T | null {
-    this.#table ??= this.#createTable();
-    const index = this.#table(keyHash);
-    return index === null ? null : (this.#usable[index] ?? null);
+  #pickByPlace(levels: LocalityLevels<T>, tried: readonly T[], leaves: readonly T[]): T | null {
+    // Envoy's `update_frequency` as Istio sets it: 2.
+    const left = leaves.slice(0, leaves.length - (leaves.length % 2));
+    const excluded = left.length === 0 ? null : new Set(left.map((member) => levels.levelOf(member)));
+    const group = levels.pick(this.#random(), this.#random, excluded);
+    if (group === null) return null;
+    let balancer = this.#balancers.get(group.name);
+    if (balancer === undefined) {
+      balancer = this.#createBalancer(true);
+      this.#balancers.set(group.name, balancer);
+    }
+    return pickUntried(balancer, group.members, tried);
   }
 
-  #createTable(): HashTable {
+  #pickByHash(keyHash: number): T | null {
+    const all = this.#levels === null ? null : this.#levels.pickAll((keyHash % 100) / 100);
+    if (this.#levels !== null && all === null) return null;
+    const members = all?.members ?? this.#usable;
+    const name = all?.name ?? '';
+    let table = this.#tables.get(name);
+    if (table === undefined) {
+      table = this.#createTable(members);
+      this.#tables.set(name, table);
+    }
+    const index = table(keyHash);
+    return index === null ? null : (members[index] ?? null);
+  }
+
+  #createTable(members: readonly T[]): HashTable {
     const { loadBalancer } = this.policy;
     if (loadBalancer?.kind !== 'hash') return () => null;
     const create = loadBalancer.table === 'ring' ? createHashRing : createMaglev;
-    return create(this.#usable, loadBalancer.size);
+    return create(members, loadBalancer.size);
   }
 
   /** Instead of a timer: whoever asks first after an interval does the sweep. */
@@ -191,14 +236,20 @@ export class Cluster<T extends ClusterMember> {
   #refresh(): void {
     const outliers = this.#outliers;
     this.#ejectedCount = outliers?.ejectedCount ?? 0;
-    this.#table = null;
-    if (outliers === null || this.#ejectedCount === 0) {
+    this.#tables.clear();
+    const isHealthy = ({ key }: T) => !this.#failing.has(key) && outliers?.isEjected(key) !== true;
+    if (this.#levels !== null) {
+      this.#levels.update(this.#members, isHealthy);
+      return;
+    }
+    if (this.#ejectedCount + this.#failing.size === 0) {
       this.#usable = this.#members;
       return;
     }
-    const healthy = this.#members.filter(({ key }) => !outliers.isEjected(key));
+    const healthy = this.#members.filter(isHealthy);
     const health = { healthy: healthy.length, total: this.#members.length };
-    this.#usable = isPanic(health, this.policy.outlier?.minHealthPercent ?? 0) ? this.#members : healthy;
+    const { panic } = planPriorities([health], this.policy.outlier?.minHealthPercent ?? 0);
+    this.#usable = panic[0] === true ? this.#members : healthy;
   }
 
   #warmUpOf(member: T): number {
@@ -207,6 +258,17 @@ export class Cluster<T extends ClusterMember> {
     const ageMs = this.#nowMs - (this.#seenSinceMs.get(member.key) ?? Number.NEGATIVE_INFINITY);
     return warmUpShare(ageMs, warmUp.durationMs, warmUp.minimumPercent, warmUp.aggression);
   }
+}
+
+/** Another draw, as long as one that was tried comes up and there are others. */
+function pickUntried<T>(balancer: Balancer<T>, usable: readonly T[], tried: readonly T[]): T | null {
+  let picked = balancer.pick(usable);
+  for (let draw = 1; draw < maxSelections && picked !== null && tried.includes(picked); draw += 1) {
+    const others = usable.filter((member) => !tried.includes(member));
+    picked = balancer.pick(others.length > 0 ? others : usable);
+    if (others.length === 0) break;
+  }
+  return picked;
 }
 
 function toRetryLimit({ maxRetries, retryBudget }: ClusterPolicy): RetryLimit {

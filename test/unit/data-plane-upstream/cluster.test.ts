@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Cluster, type ClusterMember } from '../../../core/data-plane/upstream/cluster.ts';
 import { ClusterSet } from '../../../core/data-plane/upstream/cluster-set.ts';
-import type { ClusterPolicy } from '../../../core/model/traffic-config.ts';
+import type { ClusterPolicy, EndpointShare } from '../../../core/model/traffic-config.ts';
 import { hashText } from '../../../core/shared/hash.ts';
 import { createSeededRandom } from '../../../core/shared/random.ts';
 
@@ -147,3 +147,116 @@ describe('a set of clusters', () => {
     expect(set.get('pay.shop', 'v1', 80, {}, members('a'), 0)).not.toBe(get({}, members('a')));
   });
 });
+
+describe('places', () => {
+  const at = (key: string, priority: number, more: Partial<EndpointShare> = {}) => ({
+    key,
+    share: { endpoint: key, priority, weight: 1, ...more },
+  });
+  const eject = (cluster: Cluster<ClusterMember>, member: ClusterMember | undefined, nowMs = 0) => {
+    if (member === undefined) throw new Error('no member');
+    fail(cluster, member, 2, nowMs);
+  };
+
+  it('send everything to the first priority while it is healthy enough', () => {
+    const list = [at('near1', 0), at('near2', 0), at('near3', 0), at('near4', 0), at('far', 1)];
+    const cluster = create({ outlier }, list);
+    expect(picks(cluster, 400).far).toBeUndefined();
+    eject(cluster, list[0]);
+    // 3 of 4 with an overprovisioning of 1.4 is more than enough.
+    expect(picks(cluster, 400).far).toBeUndefined();
+    eject(cluster, list[1]);
+    // 2 of 4: 70 %.
+    const counts = picks(cluster, 2_000);
+    expect(counts.far ?? 0).toBeGreaterThan(480);
+    expect(counts.far ?? 0).toBeLessThan(720);
+    expect([counts.near1, counts.near2]).toEqual([undefined, undefined]);
+  });
+
+  it('pass over priorities that nobody is left in, and close the gaps', () => {
+    const cluster = create({ outlier }, [at('b', 3), at('c', 7)]);
+    expect(picks(cluster, 50)).toEqual({ b: 50 });
+    eject(cluster, { key: 'b' });
+    expect(picks(cluster, 50)).toEqual({ c: 50 });
+    eject(cluster, { key: 'c' });
+    expect(cluster.pick(anything, 0)).toBeNull();
+  });
+
+  it('in panic send to all, the failing ones too', () => {
+    const panicky = { ...outlier, minHealthPercent: 60 };
+    const cluster = create({ outlier: panicky }, [at('a', 0), at('b', 1)]);
+    eject(cluster, { key: 'a' });
+    // The other priority can take everything: no panic.
+    expect(picks(cluster, 50)).toEqual({ b: 50 });
+    eject(cluster, { key: 'b' });
+    expect(Object.keys(picks(cluster, 100)).sort()).toEqual(['a', 'b']);
+  });
+
+  it('share by the weights of localities, and within one by those of endpoints', () => {
+    const list = [
+      at('a1', 0, { locality: 'a', localityWeight: 80, weight: 3 }),
+      at('a2', 0, { locality: 'a', localityWeight: 80 }),
+      at('b', 0, { locality: 'b', localityWeight: 20 }),
+      at('never', 0, { weight: 0 }),
+    ];
+    const counts = picks(create({ loadBalancer: { kind: 'round-robin' } }, list), 2_000);
+    expect(counts.never).toBeUndefined();
+    expect(Math.abs((counts.b ?? 0) - 400)).toBeLessThan(80);
+    expect(Math.abs((counts.a1 ?? 0) / (counts.a2 ?? 1) - 3)).toBeLessThan(0.1);
+  });
+
+  it('take from a locality that lost endpoints what it cannot serve', () => {
+    const list = [
+      ...['a1', 'a2', 'a3'].map((key) => at(key, 0, { locality: 'a', localityWeight: 50 })),
+      at('b', 0, { locality: 'b', localityWeight: 50 }),
+    ];
+    const cluster = create({ outlier }, list);
+    eject(cluster, list[0]);
+    eject(cluster, list[1]);
+    // 1 of 3: 46 % of 50 beside 50.
+    const counts = picks(cluster, 2_000);
+    expect(Math.abs((counts.a3 ?? 0) / 2_000 - 23 / 73)).toBeLessThan(0.05);
+  });
+
+  it('leave the priorities of earlier tries out with every second retry', () => {
+    const list = [at('near', 0), at('far', 1)];
+    const cluster = create({}, list);
+    const [near] = list;
+    if (near === undefined) throw new Error('no member');
+    const after = (count: number) => {
+      const leaves = new Array<ClusterMember>(count).fill(near);
+      return picksOf(() => cluster.pick({ keyHash: null, tried: [], leaves }, 0)?.key);
+    };
+    expect([after(0), after(1), after(2), after(3)]).toEqual([['near'], ['near'], ['far'], ['far']]);
+  });
+
+  it('place keys among the endpoints of one priority', () => {
+    const hash = { kind: 'hash', key: { kind: 'header', name: 'x-user' }, table: 'maglev', size: 101 } as const;
+    const cluster = create({ loadBalancer: hash, outlier }, [at('near', 0), at('near2', 0), at('far', 1)]);
+    const keys = Array.from({ length: 50 }, (_, user) => hashText(`user ${user}`));
+    const placed = keys.map((keyHash) => cluster.pick({ keyHash, tried: [] }, 0)?.key);
+    expect(new Set(placed)).toEqual(new Set(['near', 'near2']));
+    expect(keys.map((keyHash) => cluster.pick({ keyHash, tried: [] }, 0)?.key)).toEqual(placed);
+  });
+});
+
+describe('health checks', () => {
+  it('leave endpoints out until they pass again, ejected ones too', () => {
+    const list = members('a', 'b');
+    const [a] = list;
+    if (a === undefined) throw new Error('no member');
+    const cluster = create({ outlier }, list);
+    cluster.checked(a, false);
+    expect(picks(cluster, 30)).toEqual({ b: 30 });
+    cluster.checked(a, true);
+    expect(Object.keys(picks(cluster, 60)).sort()).toEqual(['a', 'b']);
+    fail(cluster, a, 2, 0);
+    expect(cluster.isEjected(a)).toBe(true);
+    cluster.checked(a, true);
+    expect(Object.keys(picks(cluster, 60)).sort()).toEqual(['a', 'b']);
+  });
+});
+
+function picksOf(pick: () => string | undefined): string[] {
+  return [...new Set(Array.from({ length: 40 }, () => pick() ?? 'none'))];
+}

@@ -1,0 +1,91 @@
+/** TLS towards servers outside the mesh (Istio ClientTLSSettings SIMPLE and MUTUAL), as options of a connection. */
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import {
+  type ConnectionOptions,
+  checkServerIdentity,
+  createSecureContext,
+  type PeerCertificate,
+  rootCertificates,
+  type SecureContext,
+} from 'node:tls';
+import type { UpstreamTlsConfig } from '../../model/traffic-config.ts';
+import { type OriginatedTls, UpstreamError } from '../connection.ts';
+import { toMessage } from '../logger.ts';
+
+/** Where systems keep the roots that they trust; the first that is there counts (as Istio's agent looks for them). */
+const systemBundles = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+];
+
+/** A context is costly; one per rule and configuration. */
+const contexts = new WeakMap<UpstreamTlsConfig, SecureContext>();
+let systemRoots: string | readonly string[] | null = null;
+
+/** Throws an `UpstreamError` when the rule's files are of no use. */
+export function toOriginatedOptions({ config, host, alpn }: OriginatedTls): ConnectionOptions {
+  if (config.problem !== undefined) throw new UpstreamError({ kind: 'tls', message: config.problem });
+  const { sni = host, insecure = false, names } = config;
+  return {
+    secureContext: contextOf(config),
+    // An address is no server name (RFC 6066, 3).
+    ...(isIP(sni) === 0 && sni !== '' ? { servername: sni } : {}),
+    ...(alpn === null ? {} : { ALPNProtocols: [alpn] }),
+    rejectUnauthorized: !insecure,
+    checkServerIdentity: (_name, certificate) => checkNames(certificate, names, host),
+  };
+}
+
+function contextOf(config: UpstreamTlsConfig): SecureContext {
+  let context = contexts.get(config);
+  if (context === undefined) {
+    const { caPem, certificatePem, keyPem, crlPem } = config;
+    try {
+      context = createSecureContext({
+        ca: caPem ?? rootsOfSystem(),
+        ...(certificatePem === undefined ? {} : { cert: certificatePem }),
+        ...(keyPem === undefined ? {} : { key: keyPem }),
+        ...(crlPem === undefined ? {} : { crl: crlPem }),
+        minVersion: 'TLSv1.2',
+      });
+    } catch (error) {
+      const message = `the certificates of the destination rule are of no use: ${toMessage(error)}`;
+      throw new UpstreamError({ kind: 'tls', message }, { cause: error });
+    }
+    contexts.set(config, context);
+  }
+  return context;
+}
+
+/** Of the machine that the sidecar runs on; where it has none, those that come with Node. */
+function rootsOfSystem(): string | string[] {
+  systemRoots ??= readBundle() ?? rootCertificates;
+  return typeof systemRoots === 'string' ? systemRoots : [...systemRoots];
+}
+
+function readBundle(): string | null {
+  for (const path of systemBundles) {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch {
+      // Another system keeps them elsewhere.
+    }
+  }
+  return null;
+}
+
+/** Istio compares `subjectAltNames` whole: DNS names, addresses and URIs. */
+function checkNames(certificate: PeerCertificate, names: UpstreamTlsConfig['names'], host: string): Error | undefined {
+  if (names === 'any') return undefined;
+  if (names === 'host') return checkServerIdentity(host, certificate);
+  const own = (certificate.subjectaltname ?? '').split(', ').map((name) => name.slice(name.indexOf(':') + 1));
+  if (names.some((name) => own.includes(name))) return undefined;
+  return new UpstreamError({
+    kind: 'tls',
+    message: `the certificate is for ${own.join(', ') || 'nobody'}, expected ${names.join(' or ')}`,
+  });
+}
