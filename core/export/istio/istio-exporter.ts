@@ -4,19 +4,17 @@
  */
 import type { ExportFile, ExportFinding } from '../../contract/shapes.ts';
 import { printResources } from '../../model/print-resources.ts';
-import { compareText, describeResource, namespaceOf, type Resource } from '../../model/resource.ts';
-import { toHostProcess } from '../../model/workload-entry.ts';
+import { compareText, namespaceOf, type Resource } from '../../model/resource.ts';
 import { resolveHost } from '../../snapshot/host-names.ts';
 import type { MeshSnapshot, SnapshotService } from '../../snapshot/snapshot.ts';
 import type { Exported, Exporter, ExportInput } from '../exporter.ts';
 import { kubernetesName } from './names.ts';
+import { keptFile, otherResources } from './other-resources.ts';
 import { peerAuthentications } from './peer-authentications.ts';
 import { printReport } from './report.ts';
 import { type Add, serviceManifests } from './service-manifests.ts';
 
 export const istioExporter: Exporter = { target: 'istio', title: 'Istio', export: exportIstio };
-
-const keptFile = 'kept.yaml';
 
 function exportIstio(input: ExportInput): Exported {
   const { snapshot } = input;
@@ -51,7 +49,9 @@ function exportIstio(input: ExportInput): Exported {
     const path = `${kubernetesName({ name: 'x', namespace }).namespace}/peer-authentication.yaml`;
     write(path, peerAuthentications(snapshot, namespace, addTo(path)));
   }
-  write(keptFile, keptResources(snapshot, findings));
+  const others = otherResources(snapshot);
+  write(keptFile, others.resources);
+  findings.push(...others.findings);
   reportInactiveFaults(input, addTo(null));
   manifests.sort((a, b) => compareText(a.path, b.path));
   const kustomization = [
@@ -64,6 +64,7 @@ function exportIstio(input: ExportInput): Exported {
     files: [
       { path: 'REPORT.md', content: report },
       { path: 'kustomization.yaml', content: kustomization },
+      ...others.files,
       ...manifests,
     ],
     findings,
@@ -98,54 +99,6 @@ function exportedNamespaces(snapshot: MeshSnapshot): readonly string[] {
     .map((service) => service.namespace);
   const withPolicy = snapshot.resources.peerAuthentications.map(namespaceOf);
   return [...new Set([...attached, ...withPolicy])].sort(compareText);
-}
-
-/**
- * What no service of the mesh owns and still goes out: kinds that are only kept, rules for hosts outside or for
- * gateways. A VirtualService that lost its host to another one is dropped: production allows one per host as well.
- */
-function keptResources(snapshot: MeshSnapshot, findings: ExportFinding[]): readonly Resource[] {
-  const { resources, services } = snapshot;
-  const inForce = new Set(snapshot.virtualServices.values());
-  const kept: Resource[] = [];
-  for (const resource of resources.virtualServices) {
-    if (inForce.has(resource)) continue;
-    const namespace = namespaceOf(resource);
-    const owner = (resource.spec.hosts ?? [])
-      .map((host) => snapshot.virtualServices.get(resolveHost(host, namespace, services).key))
-      .find((candidate) => candidate !== undefined);
-    const what = describeResource(resource);
-    if (owner === undefined) {
-      kept.push(resource);
-      findings.push({ kind: 'mapped', what, reason: 'as it is; no workload here serves its hosts', file: keptFile });
-    } else {
-      const reason = `one VirtualService per host: ${describeResource(owner)} is used`;
-      findings.push({ kind: 'dropped', what, reason, file: null });
-    }
-  }
-  for (const resource of resources.destinationRules) {
-    const { key, known } = resolveHost(resource.spec.host, namespaceOf(resource), services);
-    if (known && services.get(key)?.namespace === namespaceOf(resource)) continue;
-    kept.push(resource);
-    const reason = 'as it is; it is not in the namespace of a service that runs here';
-    findings.push({ kind: 'mapped', what: describeResource(resource), reason, file: keptFile });
-  }
-  for (const resource of resources.workloadEntries) {
-    if (toHostProcess(resource) === null) continue;
-    const reason = 'it is a process of this machine; production runs the service elsewhere';
-    findings.push({ kind: 'dropped', what: describeResource(resource), reason, file: null });
-  }
-  const elsewhere = resources.workloadEntries.filter((entry) => toHostProcess(entry) === null);
-  for (const resource of [...elsewhere, ...resources.kept]) {
-    kept.push(resource);
-    findings.push({
-      kind: 'mapped',
-      what: describeResource(resource),
-      reason: 'as it is; not applied here',
-      file: keptFile,
-    });
-  }
-  return kept;
 }
 
 function reportInactiveFaults({ snapshot, faultDefinitions }: ExportInput, add: Add): void {
