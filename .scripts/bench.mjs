@@ -12,6 +12,7 @@ const productCases = ['start-up', 'attach', 'toggle', 'added-latency', 'many-wor
 const separatePrograms = [
   'load-worker',
   'stand-in-sidecars',
+  'push-receivers',
   'load-generator',
   'bench-upstream',
   'proxy-program',

@@ -20,16 +20,33 @@ const worthShare = 0.5;
 /** Texts made once per service: configurations of many sidecars share their services. */
 const texts = new WeakMap<ServiceConfig, string>();
 
+type Services = SidecarConfig['services'];
+interface ServicesChange {
+  readonly services: Services;
+  readonly removed: readonly string[];
+}
+
+/** What leads from one list of services to the next, made once: sidecars of a group have the same two lists. */
+const changes = new WeakMap<Services, { readonly next: Services; readonly change: ServicesChange }>();
+
 /** The change that leads from `base` to `next`; `null` when sending all of `next` is as good. */
 export function toConfigChange(base: SidecarConfig, next: SidecarConfig): ConfigChange | null {
-  const before = new Map(base.services.map((service) => [service.key, service]));
-  const services = next.services.filter((service) => {
+  const known = changes.get(base.services);
+  const change = known?.next === next.services ? known.change : toServicesChange(base.services, next.services);
+  if (change !== known?.change) changes.set(base.services, { next: next.services, change });
+  const { services, removed } = change;
+  if (services.length > next.services.length * worthShare) return null;
+  return { base: base.revision, config: { ...next, services }, removed };
+}
+
+function toServicesChange(base: Services, next: Services): ServicesChange {
+  const before = new Map(base.map((service) => [service.key, service]));
+  const services = next.filter((service) => {
     const known = before.get(service.key);
     before.delete(service.key);
     return known === undefined || !isSame(known, service);
   });
-  if (services.length > next.services.length * worthShare) return null;
-  return { base: base.revision, config: { ...next, services }, removed: [...before.keys()] };
+  return { services, removed: [...before.keys()] };
 }
 
 /** The whole configuration that a change makes of `base`. Services are in order of their keys; unchanged ones stay the same objects. */

@@ -1,5 +1,5 @@
 import { compareText } from '../model/resource.ts';
-import type { FaultConfig, SidecarConfig } from '../model/sidecar-config.ts';
+import type { ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
 import { compileGatewayConfig } from './gateway-config.ts';
 import { localityOf } from './localities.ts';
 import { everything, sidecarScope } from './sidecar-scope.ts';
@@ -35,7 +35,7 @@ export function toSidecarConfig(snapshot: MeshSnapshot, workloadId: string): Sid
   const { discovered, listeners } = workload;
   const visible = visibleServices(snapshot, workload);
   const gateway = discovered.runtime === 'gateway' ? compileGatewayConfig(snapshot, discovered, visible) : null;
-  const faults = compileFaults(snapshot, workload, gateway === null ? visible : { ...visible, faults: gateway.faults });
+  const faults = [...(gateway?.faults ?? visible.faults)].sort((a, b) => compareText(a.id, b.id));
   return {
     formatVersion: 1,
     revision: snapshot.revision,
@@ -129,7 +129,10 @@ function reachableKeys(visible: VisibleServices): ReadonlySet<string> {
   return keys;
 }
 
-/** What only some sidecars have: injections of every kind, and that unknown hosts are not let out. */
+/**
+ * What only some sidecars have: the active faults whose `from` is their service, or that are for every caller (then not for
+ * the target itself); and that unknown hosts are not let out.
+ */
 function compileBeyond(
   snapshot: MeshSnapshot,
   { discovered }: SnapshotWorkload,
@@ -154,29 +157,15 @@ function compileBeyond(
   };
 }
 
-/**
- * Faults that this sidecar injects, as a caller: those of its VirtualServices, and the active ones whose `from` is its
- * service, or that are for every caller (then not for the target itself). Sorted by id.
- */
-function compileFaults(snapshot: MeshSnapshot, workload: SnapshotWorkload, visible: VisibleServices): FaultConfig[] {
-  const own = serviceKeyOf(workload.discovered);
-  const reachable = reachableKeys(visible);
-  const active = snapshot.faults
-    .filter(({ from, to }) => (from === null ? to !== own : from === own) && reachable.has(to))
-    .map(({ id, to, route, action, percent, seed, expiresAtMs }) => ({
-      ...{ id, service: to, route, action, percent, seed, expiresAtMs },
-    }));
-  return [...visible.faults, ...active].sort((a, b) => compareText(a.id, b.id));
-}
+/** Text of a service, made once per object: sidecars of one group share it. */
+const serviceText = new WeakMap<ServiceConfig, string>();
 
-/** Text of the big part, made once per object: sidecars of one group share it. */
-const servicesText = new WeakMap<SidecarConfig['services'], string>();
-
-function textOf(services: SidecarConfig['services']): string {
-  let text = servicesText.get(services);
+function textOf(service: ServiceConfig | undefined): string {
+  if (service === undefined) return '';
+  let text = serviceText.get(service);
   if (text === undefined) {
-    text = JSON.stringify(services);
-    servicesText.set(services, text);
+    text = JSON.stringify(service);
+    serviceText.set(service, text);
   }
   return text;
 }
@@ -185,8 +174,13 @@ function textOf(services: SidecarConfig['services']): string {
 export function sameSidecarConfig(a: SidecarConfig, b: SidecarConfig): boolean {
   const { services: aServices, revision: _a, ...aRest } = a;
   const { services: bServices, revision: _b, ...bRest } = b;
+  return JSON.stringify(aRest) === JSON.stringify(bRest) && sameServices(aServices, bServices);
+}
+
+/** Services that did not change are the same objects (`continueFrom`), so that few texts are compared. */
+function sameServices(a: SidecarConfig['services'], b: SidecarConfig['services']): boolean {
+  if (a === b) return true;
   return (
-    JSON.stringify(aRest) === JSON.stringify(bRest) &&
-    (aServices === bServices || textOf(aServices) === textOf(bServices))
+    a.length === b.length && a.every((service, index) => service === b[index] || textOf(service) === textOf(b[index]))
   );
 }

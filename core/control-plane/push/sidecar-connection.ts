@@ -18,6 +18,7 @@ import {
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { TelemetryReport } from '../../model/telemetry-report.ts';
 import type { Clock } from '../../shared/clock.ts';
+import { encodePush } from './encode-push.ts';
 import { PushQueue } from './push-queue.ts';
 
 type Message = FromSidecar;
@@ -90,6 +91,8 @@ export class SidecarConnection {
       perMessageDeflate: false,
       maxPayload: maxControlMessageBytes,
       handshakeTimeout: this.#answerTimeoutMs,
+      // A mask of zeros: the stream is our own, and what many sidecars get is sent without a copy for each.
+      generateMask: (mask) => mask.fill(0),
     });
     stream.once('close', () => this.#end('the stream to the sidecar has closed'));
     this.#socket.on('message', (data) => this.#receive(String(data)));
@@ -210,9 +213,14 @@ export class SidecarConnection {
 
   #send(message: z.input<typeof ToSidecar>): void {
     if (this.#closed || this.#socket.readyState !== WebSocket.OPEN) return;
-    // A configuration is large, made by our own compiler, and validated where it arrives.
-    const isConfiguration = message.type === 'push' || message.type === 'push.change';
-    this.#socket.send(JSON.stringify(isConfiguration ? message : ToSidecar.parse(message)));
+    this.#socket.send(JSON.stringify(ToSidecar.parse(message)));
+  }
+
+  /** A configuration is large, made by our own compiler, and validated where it arrives. */
+  #sendParts(parts: readonly (string | Buffer)[]): void {
+    if (this.#closed || this.#socket.readyState !== WebSocket.OPEN) return;
+    for (const [index, part] of parts.entries())
+      this.#socket.send(part, { fin: index === parts.length - 1, binary: false });
   }
 
   async #drained(request: Extract<z.input<typeof ToSidecar>, { deadlineMs: number }>): Promise<ConnectionCounts> {
@@ -237,8 +245,7 @@ export class SidecarConnection {
     this.#sent = config;
     const change = this.#inForce === null ? null : toConfigChange(this.#inForce, config);
     try {
-      if (change === null) this.#send({ type: 'push', config });
-      else this.#send({ type: 'push.change', ...change, removed: [...change.removed] });
+      this.#sendParts(encodePush(config, change));
     } catch (error) {
       // A configuration that does not fit the stream is a bug of the compiler: the sidecar keeps its last good one.
       this.#clearPushTimer();

@@ -137,6 +137,7 @@ export function toCloseFrame(code: number, reason: string): Buffer {
 }
 
 function unmask(payload: Buffer, mask: Buffer): Buffer {
+  if (mask.readUInt32BE() === 0) return payload;
   const bytes = Buffer.allocUnsafe(payload.length);
   for (let at = 0; at < payload.length; at += 1) bytes[at] = (payload[at] ?? 0) ^ (mask[at & 3] ?? 0);
   return bytes;

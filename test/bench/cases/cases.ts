@@ -3,6 +3,7 @@ import { addedLatencyCase } from './added-latency.ts';
 import { attachCase } from './attach.ts';
 import { grpcPairCase } from './grpc-pair.ts';
 import { manyWorkloadsCase } from './many-workloads.ts';
+import { pushCase } from './push.ts';
 import { startUpCase } from './start-up.ts';
 import {
   churnCase,
@@ -34,4 +35,5 @@ export const cases: readonly BenchCase[] = [
   toggleCase,
   addedLatencyCase,
   manyWorkloadsCase,
+  pushCase,
 ];
