@@ -31,6 +31,7 @@ import { createUpstreamConnector } from './tls/upstream-connector.ts';
 import { WorkloadIdentity } from './tls/workload-identity.ts';
 import { UdpCounter } from './udp/udp-counter.ts';
 import { ToxicDesk } from './toxics/toxic-desk.ts';
+import { heldBytes } from './wire/held-bytes.ts';
 import { chooseWires } from './wire/open-wire.ts';
 
 export interface SidecarOptions {
@@ -68,7 +69,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const figures = new ProcessFigures();
   const unseen = new UnseenConnections(() => configuration.source?.listeners ?? null);
   const udp = new UdpCounter(() => configuration.source?.listeners ?? null);
-  const overload = new Overload(limitsFor(openFilesLimit()));
+  const overload = new Overload(limitsFor(openFilesLimit()), heldBytes);
   const sources = { figures, unseen, udp, overload };
   const processFigures = () => takeFigures(sources, listeners.connections);
   const telemetry = new Telemetry({ clock, processFigures });
@@ -84,7 +85,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const terminator = new MeshTerminator(identity, () => configuration.compiled.source.trustDomain);
   const { http, mux } = requests;
   const intake = new Intake({ config, http, http2: requests.http2, mux, tcp, terminator, edge, logger });
-  const admission = new OverloadWatch(overload, () => tcp.bufferedBytes);
+  const admission = new OverloadWatch(overload);
   const dns = createDnsServer({ config, connector, telemetry, clock, faultsAllowed, logger });
   const listeners = new ListenerSet({
     accept: (socket, context) => intake[context.direction](socket, context),

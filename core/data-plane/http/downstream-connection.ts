@@ -1,24 +1,25 @@
 import type { Socket } from 'node:net';
 import type { DownstreamContext, EdgeRecorder } from '../connection.ts';
+import { isOverfull } from '../wire/held-bytes.ts';
 import { openWire } from '../wire/open-wire.ts';
 import type { Wire, WireOwner } from '../wire/wire.ts';
-import { createBodyScanner } from './body-scanner.ts';
 import { ClientResponse } from './client-response.ts';
+import { type ClientState, ClientTimes } from './client-times.ts';
 import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import type { DownstreamParts } from './downstream-parts.ts';
 import { countsCaller, inboundEdge, portOf, unroutedEdge } from './edges.ts';
-import { bodyStallMs, headTimeoutMs, idleClientMs, maxPipelinedBytes, quietClientMs } from './limits.ts';
+import { maxPipelinedBytes } from './limits.ts';
 import { writeAnswer, writeRefusal } from './local-answer.ts';
 import { PartialBytes } from './partial-bytes.ts';
+import { RequestBody } from './request-body.ts';
 import { isConnect, isHead } from './request-method.ts';
 import { tunnelEndpoint } from './routing.ts';
-import { SplicedConnection } from './splice.ts';
+import { type SplicedConnection, spliceClient } from './splice.ts';
 import type { BodyForm, CancelReason, ClientStream, MeshAnswer, RequestSink } from './streams.ts';
 
 const carriageReturn = 13;
 const lineFeed = 10;
-const never = Number.POSITIVE_INFINITY;
 
 /** One accepted connection: requests in order, one exchange at a time. */
 export class DownstreamConnection implements ClientStream, WireOwner {
@@ -28,7 +29,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
   readonly #wire: Wire;
   readonly #recorder: EdgeRecorder | null;
   readonly #onClosed: () => void;
-  readonly #body = createBodyScanner();
+  readonly #body: RequestBody;
   readonly #response = new ClientResponse();
   readonly #partial = new PartialBytes();
   /** Made with the first request: most of what a connection costs. */
@@ -38,13 +39,9 @@ export class DownstreamConnection implements ClientStream, WireOwner {
   #ended = false;
   /** Our FIN was sent, or there is nobody to send it to. */
   #closing = false;
-  #destroyAtMs = never;
   #tunnel = false;
   #splice: SplicedConnection | null = null;
-  #idleSinceMs: number;
-  #arrivedAtMs = 0;
-  /** When the client went on with what it owes us: its head or its body. */
-  #activeAtMs = 0;
+  readonly #times: ClientTimes;
   #paused = false;
   #minor = 1;
   #keepAlive = false;
@@ -54,7 +51,8 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     this.#context = context;
     this.#parts = parts;
     this.#onClosed = onClosed;
-    this.#idleSinceMs = parts.clock.monotonicMs();
+    this.#body = new RequestBody(parts.codec);
+    this.#times = new ClientTimes(parts.clock.monotonicMs());
     this.#recorder = countsCaller(context) ? parts.telemetry.edge(inboundEdge(context, portOf(context))) : null;
     this.#recorder?.connectionOpened();
     socket.setNoDelay(true);
@@ -69,26 +67,35 @@ export class DownstreamConnection implements ClientStream, WireOwner {
   /** Closes a connection that has been without a request since `sinceMs` or longer; the rest end with their answer. */
   endIfIdle(nowMs: number, graceMs: number, drainSinceMs: number): void {
     if (this.#isBusy || this.#partial.size > 0 || this.#closing || this.#switched) return;
-    if (nowMs - Math.max(this.#idleSinceMs, drainSinceMs) >= graceMs) this.#close();
+    if (nowMs - Math.max(this.#times.idleSinceMs, drainSinceMs) >= graceMs) this.#close();
   }
 
   /** About once a second. */
   tick(nowMs: number): void {
     if (this.#switched && !this.#closing) return;
-    if (this.#closing) {
-      if (nowMs >= this.#destroyAtMs) this.destroy();
-    } else if (this.#isBusy) {
-      const waits = !this.#body.done && !this.#paused;
-      if (waits && nowMs - this.#activeAtMs >= bodyStallMs) this.#sink?.bodyStalled();
-    } else if (this.#partial.size > 0) {
-      if (nowMs - this.#arrivedAtMs >= headTimeoutMs)
+    switch (this.#times.due(nowMs, this.#state)) {
+      case 'destroy':
+        this.destroy();
+        break;
+      case 'body-stalled':
+        this.#sink?.bodyStalled();
+        break;
+      case 'head-late':
         this.#refuse(408, 'SI', 'not come to the end of its head in time');
-    } else if (nowMs - this.#idleSinceMs >= idleClientMs) {
-      this.#close();
-    } else if (nowMs - this.#idleSinceMs >= quietClientMs) {
-      // Many clients keep connections that they seldom use; what serves requests is made again with the next one.
-      this.#sink = null;
+        break;
+      case 'close':
+        this.#close();
+        break;
+      case 'rest':
+        this.#sink = null;
+        break;
     }
+  }
+
+  get #state(): ClientState {
+    if (this.#closing) return 'closing';
+    if (this.#isBusy) return this.#body.done || this.#paused ? 'busy' : 'stuck';
+    return this.#partial.size > 0 ? 'in-head' : 'idle';
   }
 
   destroy(): void {
@@ -130,6 +137,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
   sendBody(bytes: Buffer, start: number, end: number, isLast: boolean): boolean {
     const goOn = this.#response.sendBody(this.#wire, bytes, start, end, isLast);
     if (isLast && this.#tunnel) this.#wire.end();
+    else if (!goOn && isOverfull()) this.#wire.reset();
     return goOn;
   }
 
@@ -168,7 +176,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
   resumeRequest(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#activeAtMs = this.#parts.clock.monotonicMs();
+    this.#times.activeAtMs = this.#parts.clock.monotonicMs();
     this.#wire.resume();
   }
 
@@ -178,7 +186,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
   }
 
   readonly #finished = (complete: boolean) => {
-    this.#idleSinceMs = this.#parts.clock.monotonicMs();
+    this.#times.idleSinceMs = this.#parts.clock.monotonicMs();
     if (this.#tunnel) {
       if (!complete) this.#closing = true;
       return;
@@ -193,7 +201,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
       if (this.#ended) this.#close();
       return;
     }
-    this.#arrivedAtMs = this.#idleSinceMs;
+    this.#times.arrivedAtMs = this.#times.idleSinceMs;
     if (!this.#processing) this.#processKept();
   };
 
@@ -209,7 +217,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
       partial.append(bytes, start, end);
       this.#processKept();
     } else {
-      if (!this.#isBusy) this.#arrivedAtMs = this.#parts.clock.monotonicMs();
+      if (!this.#isBusy) this.#times.arrivedAtMs = this.#parts.clock.monotonicMs();
       const at = this.#process(bytes, start, end);
       if (at < end && !this.#closing) this.#keep(bytes, at, end);
     }
@@ -240,7 +248,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     if (this.#closing) return;
     this.#closing = true;
     this.#partial.clear();
-    this.#destroyAtMs = this.#parts.clock.monotonicMs() + this.#parts.lingerMs;
+    this.#times.destroyAtMs = this.#parts.clock.monotonicMs() + this.#parts.lingerMs;
     this.#paused = false;
     this.#wire.resume();
     this.#wire.end();
@@ -250,8 +258,14 @@ export class DownstreamConnection implements ClientStream, WireOwner {
 
   #keep(bytes: Buffer, start: number, end: number): void {
     this.#partial.append(bytes, start, end);
-    if (!this.#isBusy) this.#partial.noteTried(this.#partial.start);
+    if (!this.#isBusy) this.#noteTried();
     else if (this.#partial.size >= maxPipelinedBytes) this.pauseRequest();
+  }
+
+  /** A head that is not whole waits for more, unless too much waits already. */
+  #noteTried(): void {
+    this.#partial.noteTried(this.#partial.start);
+    if (isOverfull()) this.#refuse(503, 'OM', 'come while too much waits');
   }
 
   #processKept(): void {
@@ -265,7 +279,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     const at = this.#process(bytes, start, end);
     if (this.#closing || partial.size === 0) return;
     if (at > start) partial.take(at);
-    if (partial.size > 0 && !this.#isBusy) partial.noteTried(partial.start);
+    if (partial.size > 0 && !this.#isBusy) this.#noteTried();
     else if (partial.size >= maxPipelinedBytes && this.#body.done) this.pauseRequest();
     if (this.#ended) this.#endedInTheMiddle();
   }
@@ -326,20 +340,16 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     this.#sink ??= this.#parts.requests.accept(this, this.#context, this.#finished);
     const sink = this.#sink;
     const bodyStart = head.end;
-    sink.begin(bytes, head, form, this.#arrivedAtMs);
+    sink.begin(bytes, head, form, this.#times.arrivedAtMs);
     const decode = form === 'chunked' && !sink.takesChunked;
-    body.begin(form, Math.max(0, head.contentLength), decode);
+    body.begin(form, head, decode);
     const at = body.scan(bytes, bodyStart, end);
     if (at < 0) {
       sink.refuseBody(brokenChunks);
       return bodyStart;
     }
-    if (!body.done) this.#activeAtMs = this.#parts.clock.monotonicMs();
-    const { spans, spanCount } = body;
-    const isLast = body.done && spanCount <= 2 && body.trailers === null;
-    if (spanCount === 0) sink.start(bytes, bodyStart, bodyStart, isLast);
-    else sink.start(bytes, spans[0] ?? 0, spans[1] ?? 0, isLast);
-    if (!isLast) this.#relaySpans(sink, bytes, 2);
+    if (!body.done) this.#times.activeAtMs = this.#parts.clock.monotonicMs();
+    body.start(sink, bytes, bodyStart);
     return at;
   }
 
@@ -351,18 +361,9 @@ export class DownstreamConnection implements ClientStream, WireOwner {
       sink.refuseBody(brokenChunks);
       return end;
     }
-    this.#activeAtMs = this.#parts.clock.monotonicMs();
-    this.#relaySpans(sink, bytes, 0);
+    this.#times.activeAtMs = this.#parts.clock.monotonicMs();
+    this.#body.relay(sink, bytes);
     return at;
-  }
-
-  #relaySpans(sink: RequestSink, bytes: Buffer, from: number): void {
-    const { spans, spanCount, done, trailers } = this.#body;
-    for (let index = from; index < spanCount; index += 2) sink.body(bytes, spans[index] ?? 0, spans[index + 1] ?? 0);
-    if (!done) return;
-    const fields = trailers === null ? null : this.#parts.codec.parseTrailers(trailers, 0, trailers.length);
-    if (trailers !== null && fields !== null) sink.trailers(trailers, fields);
-    sink.end();
   }
 
   /** A request that cannot be understood: what follows it cannot be either. */
@@ -371,7 +372,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     const answer = writeRefusal(status, flag, reason);
     this.#wire.send(answer, 0, answer.length);
     const recorder = this.#recorder ?? telemetry.edge(unroutedEdge(this.#context));
-    recorder.request(status, flag, (clock.monotonicMs() - this.#arrivedAtMs) * 1_000);
+    recorder.request(status, flag, (clock.monotonicMs() - this.#times.arrivedAtMs) * 1_000);
     this.#close();
   }
 
@@ -388,14 +389,9 @@ export class DownstreamConnection implements ClientStream, WireOwner {
 
   /** CONNECT to a proxy beyond us: what follows is between the two. */
   #spliceTo(endpoint: HttpEndpoint, bytes: Buffer, start: number, end: number): void {
-    const { connector, telemetry } = this.#parts;
-    this.#splice = new SplicedConnection(this.#wire, {
-      early: Buffer.from(bytes.subarray(start, end)),
-      connect: (signal) => connector.connect(endpoint.target, signal),
-      recorder: this.#recorder ?? telemetry.edge({ ...endpoint.edge, protocol: 'tcp' }),
-      countsConnection: this.#recorder === null,
-      onClosed: () => this.onClose(),
-    });
+    const early = Buffer.from(bytes.subarray(start, end));
+    const options = { endpoint, early, recorder: this.#recorder, onClosed: () => this.onClose() };
+    this.#splice = spliceClient(this.#wire, this.#parts, options);
     if (this.#ended) this.#splice.onEnd();
   }
 }

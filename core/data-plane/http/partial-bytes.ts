@@ -1,3 +1,4 @@
+import { holdBytes } from '../wire/held-bytes.ts';
 import { reparseBytes } from './limits.ts';
 
 const lineFeed = 10;
@@ -23,11 +24,19 @@ export class PartialBytes {
     this.end += size;
   }
 
+  /** Keeps what holds no whole head; it may be what is kept already. */
+  keepTried(bytes: Buffer, start: number, end: number): void {
+    const isKept = bytes === this.bytes;
+    if (!isKept) this.append(bytes, start, end);
+    this.noteTried(isKept ? start : this.start);
+  }
+
   /** Everything up to `index` has been used. */
   take(index: number): void {
     this.start = index;
     this.#tried = 0;
     if (this.start < this.end) return;
+    holdBytes(-this.bytes.length);
     this.bytes = noBytes;
     this.start = 0;
     this.end = 0;
@@ -59,6 +68,7 @@ export class PartialBytes {
     let room = leastBytes;
     while (room < kept + size) room *= 2;
     const next = room > this.bytes.length || this.bytes === noBytes ? Buffer.allocUnsafeSlow(room) : this.bytes;
+    holdBytes(next.length - this.bytes.length);
     this.bytes.copy(next, 0, this.start, this.end);
     this.bytes = next;
     this.start = 0;

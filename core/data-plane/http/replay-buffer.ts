@@ -1,3 +1,4 @@
+import { holdBytes } from '../wire/held-bytes.ts';
 import { maxReplayBytes } from './limits.ts';
 
 /**
@@ -33,6 +34,7 @@ export class ReplayBuffer {
       return;
     }
     this.chunks.push(Buffer.from(bytes.subarray(start, end)));
+    holdBytes(end - start);
     this.bytes += end - start;
   }
 
@@ -48,6 +50,8 @@ export class ReplayBuffer {
   }
 
   clear(): void {
+    if (this.bytes === 0) return;
+    holdBytes(-this.bytes);
     this.chunks = [];
     this.bytes = 0;
   }

@@ -2,8 +2,10 @@ import type { Socket } from 'node:net';
 import type { EdgeRecorder } from '../connection.ts';
 import { openWire } from '../wire/open-wire.ts';
 import type { Wire, WireOwner } from '../wire/wire.ts';
+import type { HttpEndpoint } from './compiled-service.ts';
+import type { DownstreamParts } from './downstream-parts.ts';
 
-export interface SpliceOptions {
+interface SpliceOptions {
   /** Bytes that were read from the client already. */
   readonly early: Buffer;
   readonly connect: (signal: AbortSignal) => Promise<Socket>;
@@ -12,6 +14,22 @@ export interface SpliceOptions {
   readonly countsConnection: boolean;
   /** The client's wire is gone. */
   readonly onClosed: () => void;
+}
+
+/** A client's wire, spliced to an endpoint; `recorder` counts already that it is open, `null`: nobody does. */
+export function spliceClient(
+  client: Wire,
+  { connector, telemetry }: Pick<DownstreamParts, 'connector' | 'telemetry'>,
+  options: Pick<SpliceOptions, 'early' | 'onClosed'> & { endpoint: HttpEndpoint; recorder: EdgeRecorder | null },
+): SplicedConnection {
+  const { endpoint, early, recorder, onClosed } = options;
+  return new SplicedConnection(client, {
+    early,
+    connect: (signal) => connector.connect(endpoint.target, signal),
+    recorder: recorder ?? telemetry.edge({ ...endpoint.edge, protocol: 'tcp' }),
+    countsConnection: recorder === null,
+    onClosed,
+  });
 }
 
 /**

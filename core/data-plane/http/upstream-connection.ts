@@ -230,6 +230,7 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
     this.#spent = true;
     const sink = this.#sink;
     this.#sink = null;
+    this.#partial.clear();
     this.#options.recorder?.connectionClosed();
     this.#options.onClosed(this);
     if (sink !== null) sink.onLost(this.#toLoss(error !== null));

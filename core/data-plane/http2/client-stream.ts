@@ -1,5 +1,6 @@
 import type { HeadFields, ResponseHead } from '../http/codec.ts';
 import type { BodyForm, CancelReason, ClientStream, MeshAnswer, RequestSink } from '../http/streams.ts';
+import { isOverfull } from '../wire/held-bytes.ts';
 import { sendAnswer } from './mesh-answer.ts';
 import { errorCode } from './protocol.ts';
 import type { RequestLines } from './request-lines.ts';
@@ -60,11 +61,27 @@ export class Http2ClientStream implements ClientStream, StreamOwner {
     if (stream === null) return true;
     const hasBody = bodyEnd > bodyStart;
     this.#session.respond(stream, bytes, head, isLast && !hasBody);
-    return hasBody ? stream.sendContent(bytes, bodyStart, bodyEnd, isLast) : true;
+    return hasBody ? this.#sendContent(bytes, bodyStart, bodyEnd, isLast) : true;
+  }
+
+  #sendContent(bytes: Buffer, start: number, end: number, isLast: boolean): boolean {
+    const stream = this.#stream;
+    if (stream === null) return true;
+    const goOn = stream.sendContent(bytes, start, end, isLast);
+    if (!goOn && isOverfull()) this.#breakOff(stream);
+    return goOn;
+  }
+
+  /** Too much waits, here as well. */
+  #breakOff(stream: Http2Stream): void {
+    this.#stream = null;
+    stream.reset(errorCode.enhanceYourCalm);
+    const { sink } = this;
+    queueMicrotask(() => sink?.clientGone('overload'));
   }
 
   sendBody(bytes: Buffer, start: number, end: number, isLast: boolean): boolean {
-    if (end > start) return this.#stream?.sendContent(bytes, start, end, isLast) ?? true;
+    if (end > start) return this.#sendContent(bytes, start, end, isLast);
     if (isLast) this.#stream?.sendEnd();
     return true;
   }

@@ -1,4 +1,5 @@
 import type { HeadFields } from '../http/codec.ts';
+import { allowance, holdBytes } from '../wire/held-bytes.ts';
 import { errorCode, streamHighWaterBytes } from './protocol.ts';
 import type { RequestLines } from './request-lines.ts';
 import type { ResponseLines } from './response-lines.ts';
@@ -103,9 +104,10 @@ export class Http2Stream {
       if (this.#queue === nothing) this.#queue = [];
       this.#queue.push(Buffer.from(bytes.subarray(at, end)));
       this.#queuedBytes += end - at;
+      holdBytes(end - at);
       this.#host.schedule(this);
     }
-    if (this.#queuedBytes < streamHighWaterBytes) return true;
+    if (this.#queuedBytes === 0 || this.#queuedBytes < allowance(streamHighWaterBytes)) return true;
     this.#needsDrain = true;
     return false;
   }
@@ -151,7 +153,10 @@ export class Http2Stream {
     const to = Math.min(chunk.length, from + limit);
     const isLast = this.#endQueued && this.#trailers === null && this.#queue.length === 1 && to === chunk.length;
     const at = this.#host.writeContent(this, chunk, from, to, isLast);
+    // It may have been the last of a stream that is reset when it has ended.
+    if (this.#queue.length === 0) return false;
     this.#queuedBytes -= at - from;
+    holdBytes(from - at);
     this.#queueOffset = at;
     if (at === chunk.length) {
       this.#queue.shift();
@@ -190,6 +195,7 @@ export class Http2Stream {
     } else if (this.#paused || this.#hasHeld) {
       if (this.#held === nothing) this.#held = [];
       this.#held.push(Buffer.from(bytes.subarray(start, end)));
+      holdBytes(end - start);
       this.#host.hold(end - start);
     } else {
       this.owner.onContent(this, bytes, start, end);
@@ -216,13 +222,17 @@ export class Http2Stream {
   drop(): void {
     this.closed = true;
     this.#queue = nothing;
+    holdBytes(-this.#queuedBytes);
     this.#queuedBytes = 0;
     this.#trailers = null;
     this.#dropHeld();
   }
 
   #dropHeld(): void {
-    for (const part of this.#held) this.#host.hold(-part.length);
+    for (const part of this.#held) {
+      holdBytes(-part.length);
+      this.#host.hold(-part.length);
+    }
     this.#held = nothing;
     this.#heldTrailers = null;
     this.#heldEnd = false;
@@ -237,6 +247,7 @@ export class Http2Stream {
     while (!this.#paused) {
       const part = this.#held.shift();
       if (part === undefined) break;
+      holdBytes(-part.length);
       this.#host.hold(-part.length);
       this.isLastContent = false;
       this.owner?.onContent(this, part, 0, part.length);

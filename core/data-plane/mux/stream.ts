@@ -1,5 +1,6 @@
 import type { HeadFields } from '../http/codec.ts';
 import { composeTrailers } from '../http/head-writer.ts';
+import { holdBytes } from '../wire/held-bytes.ts';
 import {
   flag,
   frameType,
@@ -216,6 +217,7 @@ export class MuxStream {
     if (this.closed) return;
     this.closed = true;
     this.#session.outbox.waitingBytes -= this.#queuedBytes;
+    holdBytes(-this.#queuedBytes);
     this.#queuedBytes = 0;
     this.#queue = noQueue;
     this.#trailers = null;
@@ -258,6 +260,7 @@ export class MuxStream {
     this.sendWindow -= size;
     this.#queuedBytes -= size;
     outbox.waitingBytes -= size;
+    holdBytes(-size);
     const last = this.#queuedBytes === 0 && this.#finWaits && this.#trailers === null;
     writeHeader(output, header, dataOctet(last), size, this.id);
     outbox.commit(at);
@@ -270,6 +273,7 @@ export class MuxStream {
     this.#queue.push(copy);
     this.#queuedBytes += copy.length;
     outbox.waitingBytes += copy.length;
+    holdBytes(copy.length);
     if (this.sendWindow > 0) outbox.enqueue(this);
     this.#session.checkQueue();
   }

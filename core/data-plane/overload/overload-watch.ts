@@ -8,13 +8,11 @@ const sampleMs = 250;
 /** Takes the readings while there are connections; without any, the process sleeps. */
 export class OverloadWatch implements ConnectionAdmission {
   readonly #overload: Overload;
-  readonly #bufferedBytes: () => number;
   #timer: NodeJS.Timeout | null = null;
   #dueAtMs = 0;
 
-  constructor(overload: Overload, bufferedBytes: () => number) {
+  constructor(overload: Overload) {
     this.#overload = overload;
-    this.#bufferedBytes = bufferedBytes;
   }
 
   opened(listener: string): boolean {
@@ -45,7 +43,6 @@ export class OverloadWatch implements ConnectionAdmission {
     const heap = getHeapStatistics();
     this.#overload.sample({
       openFiles: this.#overload.mayLackFiles ? countOpenFiles() : 0,
-      bufferedBytes: this.#bufferedBytes(),
       heapShare: heap.used_heap_size / heap.heap_size_limit,
       rssBytes: process.memoryUsage.rss(),
       lagMs,

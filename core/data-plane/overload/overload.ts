@@ -19,7 +19,7 @@ export interface OverloadLimits {
   readonly requests: number;
   /** Open at once, connections and everything else. */
   readonly openFiles: number;
-  /** Sent by one side, not taken by the other yet, over all connections. */
+  /** Kept for whoever is slow, over all connections: wire/held-bytes.ts. */
   readonly bufferedBytes: number;
   /** Share of the heap's limit, 0 to 1. */
   readonly heapShare: number;
@@ -33,7 +33,7 @@ export const defaultLimits: OverloadLimits = {
   connectionsPerListener: 12_288,
   requests: 8_192,
   openFiles: Number.POSITIVE_INFINITY,
-  bufferedBytes: 64 * 1024 * 1024,
+  bufferedBytes: 128 * 1024 * 1024,
   heapShare: 0.9,
   rssBytes: 400 * 1024 * 1024,
   lagMs: 500,
@@ -42,7 +42,6 @@ export const defaultLimits: OverloadLimits = {
 /** What is measured from time to time; the rest is counted. */
 export interface OverloadReadings {
   readonly openFiles: number;
-  readonly bufferedBytes: number;
   readonly heapShare: number;
   readonly rssBytes: number;
   readonly lagMs: number;
@@ -62,8 +61,9 @@ type Signal = 'connections' | 'requests' | 'open files' | 'buffered bytes' | 'he
 
 export class Overload {
   readonly #limits: OverloadLimits;
+  readonly #bufferedBytes: () => number;
   readonly #perListener = new Map<string, number>();
-  #readings: OverloadReadings = { openFiles: 0, bufferedBytes: 0, heapShare: 0, rssBytes: 0, lagMs: 0 };
+  #readings: OverloadReadings = { openFiles: 0, heapShare: 0, rssBytes: 0, lagMs: 0 };
   #level: OverloadLevel = 'none';
   #reason: Signal | null = null;
   #connections = 0;
@@ -72,8 +72,10 @@ export class Overload {
   #shedRequests = 0;
   #refusedConnections = 0;
 
-  constructor(limits: OverloadLimits = defaultLimits) {
+  /** @param bufferedBytes asked with every request, as they may pile up between two readings */
+  constructor(limits: OverloadLimits = defaultLimits, bufferedBytes: () => number = () => 0) {
     this.#limits = limits;
+    this.#bufferedBytes = bufferedBytes;
   }
 
   get level(): OverloadLevel {
@@ -113,6 +115,7 @@ export class Overload {
 
   /** False: answer it 503 with flag `OM`. True: `requestEnded` has to follow. */
   requestBegan(): boolean {
+    if (this.#level === 'none' && this.#bufferedBytes() >= shedShare * this.#limits.bufferedBytes) this.#judge();
     if (this.#level !== 'none' || this.#requests >= this.#limits.requests) {
       this.#shedRequests += 1;
       return false;
@@ -140,7 +143,7 @@ export class Overload {
       shedRequests: this.#shedRequests,
       refusedConnections: this.#refusedConnections,
       requests: this.#requests,
-      bufferedBytes: this.#readings.bufferedBytes,
+      bufferedBytes: this.#bufferedBytes(),
     };
     this.#shedRequests = 0;
     this.#refusedConnections = 0;
@@ -158,7 +161,8 @@ export class Overload {
 
   /** The scarcest, as a share of its limit. Requests have no part: beyond their number the next one is shed, and that is all. */
   #worst(): [number, Signal] {
-    const { openFiles, bufferedBytes, heapShare, rssBytes } = this.#readings;
+    const { openFiles, heapShare, rssBytes } = this.#readings;
+    const bufferedBytes = this.#bufferedBytes();
     const limits = this.#limits;
     let worst: [number, Signal] = [this.#connections / limits.connections, 'connections'];
     const consider = (share: number, signal: Signal) => {

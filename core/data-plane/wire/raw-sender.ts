@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { copyBytes } from './copy-bytes.ts';
+import { allowance, holdBytes } from './held-bytes.ts';
 import {
   beginDispatch,
   commitOutput,
@@ -115,6 +116,7 @@ export abstract class RawSender implements OutputWire, WriteTarget {
     if (outcome === goesOn) {
       this.inFlight = true;
       this.#inFlightBytes = end - start;
+      holdBytes(end - start);
       return true;
     }
     if (outcome !== 0) this.#failWrite(outcome);
@@ -151,7 +153,7 @@ export abstract class RawSender implements OutputWire, WriteTarget {
   }
 
   #mayGoOn(): boolean {
-    if (!this.inFlight || this.queuedBytes <= this.sendLimitBytes) return true;
+    if (!this.inFlight || this.queuedBytes <= allowance(this.sendLimitBytes)) return true;
     this.#owesDrain = true;
     return false;
   }
@@ -162,7 +164,7 @@ export abstract class RawSender implements OutputWire, WriteTarget {
     else if (!this.isTls) giveBack(bytes);
     this.#lentInFlight = false;
     this.inFlight = false;
-    this.#inFlightBytes = 0;
+    this.#landed();
     if (this.closed || this.socket.destroyed) return;
     if (status < 0) {
       this.#failWrite(status);
@@ -215,7 +217,14 @@ export abstract class RawSender implements OutputWire, WriteTarget {
     this.writable = false;
     this.finAsked = true;
     this.finDone = true;
+    this.#landed();
     this.#forgetQueue();
     dropOutputOf(this);
+  }
+
+  /** Nothing is under way any more. */
+  #landed(): void {
+    holdBytes(-this.#inFlightBytes);
+    this.#inFlightBytes = 0;
   }
 }

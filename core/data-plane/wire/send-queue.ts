@@ -1,3 +1,5 @@
+import { holdBytes } from './held-bytes.ts';
+
 /** Bytes that wait behind a write under way, in pieces of a good size for a write. */
 export interface QueuedPiece {
   readonly bytes: Buffer;
@@ -27,6 +29,7 @@ export class SendQueue {
       if (tail.end === tail.bytes.length) this.#tail = null;
     }
     this.bytes += end - start;
+    holdBytes(end - start);
   }
 
   /** Takes the buffer itself, which nobody changes until it is written. */
@@ -34,6 +37,7 @@ export class SendQueue {
     this.#tail = null;
     this.#pieces.push({ bytes, start, end, isLent });
     this.bytes += end - start;
+    holdBytes(end - start);
   }
 
   /** The next piece, which is the caller's from now on. */
@@ -42,6 +46,7 @@ export class SendQueue {
     if (next === undefined) return null;
     if (next === this.#tail) this.#tail = null;
     this.bytes -= next.end - next.start;
+    holdBytes(next.start - next.end);
     return next;
   }
 

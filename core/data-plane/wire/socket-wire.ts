@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { resetConnection } from '../reset-connection.ts';
+import { allowance, holdBytes } from './held-bytes.ts';
 import {
   beginDispatch,
   commitOutput,
@@ -24,6 +25,7 @@ export class SocketWire implements Wire, OutputWire {
   #paused = false;
   #owesDrain = false;
   #error: Error | null = null;
+  #counted = 0;
   readonly #socket: Socket;
 
   constructor(socket: Socket, owner: WireOwner) {
@@ -65,7 +67,7 @@ export class SocketWire implements Wire, OutputWire {
     const size = end - start;
     if (size > maxReserveBytes) {
       flushOutputOf(this);
-      this.#socket.write(Buffer.from(bytes.subarray(start, end)));
+      this.#write(bytes, start, end);
       return this.#mayGoOn();
     }
     const at = reserveOutput(this, size);
@@ -91,7 +93,7 @@ export class SocketWire implements Wire, OutputWire {
   }
 
   takeOutput(slab: Buffer, start: number, end: number): boolean {
-    this.#socket.write(Buffer.from(slab.subarray(start, end)));
+    this.#write(slab, start, end);
     return false;
   }
 
@@ -126,8 +128,20 @@ export class SocketWire implements Wire, OutputWire {
     this.#socket.destroy();
   }
 
+  #write(bytes: Buffer, start: number, end: number): void {
+    this.#socket.write(Buffer.from(bytes.subarray(start, end)), this.#count);
+    this.#count();
+  }
+
+  /** What waits has changed. */
+  readonly #count = () => {
+    const waiting = this.closed ? 0 : this.#socket.writableLength;
+    holdBytes(waiting - this.#counted);
+    this.#counted = waiting;
+  };
+
   #mayGoOn(): boolean {
-    if (this.queuedBytes <= this.sendLimitBytes || !this.#socket.writableNeedDrain) return true;
+    if (this.queuedBytes <= allowance(this.sendLimitBytes) || !this.#socket.writableNeedDrain) return true;
     this.#owesDrain = true;
     return false;
   }
@@ -149,6 +163,7 @@ export class SocketWire implements Wire, OutputWire {
 
   #finish(): void {
     this.closed = true;
+    this.#count();
     this.#lose();
     this.#tell(() => this.owner.onClose(this.#error));
   }

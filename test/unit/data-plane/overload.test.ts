@@ -4,7 +4,7 @@ import { limitsFor } from '../../../core/data-plane/overload/open-files.ts';
 import { defaultLimits, Overload, type OverloadReadings } from '../../../core/data-plane/overload/overload.ts';
 import { parseUdpCounters } from '../../../core/data-plane/udp/udp-counter.ts';
 
-const calm: OverloadReadings = { openFiles: 0, bufferedBytes: 0, heapShare: 0.2, rssBytes: 50e6, lagMs: 1 };
+const calm: OverloadReadings = { openFiles: 0, heapShare: 0.2, rssBytes: 50e6, lagMs: 1 };
 const limits = { ...defaultLimits, openFiles: 150, connections: 100, connectionsPerListener: 80, requests: 10 };
 
 function fill(overload: Overload, count: number, listener = 'a') {
@@ -48,7 +48,6 @@ describe('Overload', () => {
 
   it.each([
     ['open files', { openFiles: limits.openFiles }],
-    ['buffered bytes', { bufferedBytes: limits.bufferedBytes }],
     ['heap', { heapShare: limits.heapShare }],
   ] as const)('refuses connections while there is too much of: %s', (reason, readings) => {
     const overload = new Overload(limits);
@@ -59,6 +58,21 @@ describe('Overload', () => {
     overload.sample(calm);
     expect(overload.opened('a')).toBe(true);
     expect(overload.take()).toMatchObject({ level: 'none', reason: null });
+  });
+
+  it('sheds from the very request that finds too many bytes waiting, and not from the next reading on', () => {
+    let held = 0;
+    const overload = new Overload(limits, () => held);
+    expect(overload.requestBegan()).toBe(true);
+    held = limits.bufferedBytes * 0.9;
+    expect(overload.requestBegan()).toBe(false);
+    held = limits.bufferedBytes;
+    overload.sample(calm);
+    expect(overload.opened('a')).toBe(false);
+    expect(overload.take()).toMatchObject({ level: 'refuse', reason: 'buffered bytes', bufferedBytes: held });
+    held = 0;
+    overload.sample(calm);
+    expect([overload.opened('a'), overload.requestBegan()]).toEqual([true, true]);
   });
 
   it('refuses connections while a crowd takes too much memory, and not when the crowd has gone and the memory stays', () => {
