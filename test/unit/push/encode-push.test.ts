@@ -69,9 +69,15 @@ describe('the next snapshot', () => {
           }
         : each,
     );
-    const { resources: all, ...rest } = before;
+    const { resources: all, trustDomain, rootNamespace } = before;
     const resources = [...all.virtualServices, ...all.destinationRules, ...all.kept];
-    const after = compileSnapshot({ ...rest, revision: 2, resources, workloads: moved, faults: [] });
+    const after = compileSnapshot({
+      ...{ trustDomain, rootNamespace },
+      revision: 2,
+      resources,
+      workloads: moved,
+      faults: [],
+    });
     continueFrom(before, after);
     const newer = configOf(after, 'web');
     const serviceOf = (config: SidecarConfig, key: string) => config.services.find((each) => each.key === key);
