@@ -53,6 +53,8 @@ export const ConfigFile = z.strictObject({
   ),
   /** True: the text has errors, what it said before them is still in force. */
   isBehind: z.boolean(),
+  /** What is in force instead; `null`: the text itself. */
+  appliedText: z.string().nullable(),
   /** Also what the mesh as a whole has to say about the resources of this file; errors first. */
   findings: z.array(FindingView),
 });

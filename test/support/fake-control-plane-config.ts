@@ -44,6 +44,8 @@ spec:
 export class FakeConfig {
   readonly #host: FakeHost;
   readonly #files = new Map<string, string>();
+  /** The last text of each file without an error. */
+  readonly #good = new Map<string, string>();
   #done: HistoryEntry[] = [];
   #undone: HistoryEntry[] = [];
   #changes = 0;
@@ -52,8 +54,8 @@ export class FakeConfig {
   constructor(host: FakeHost, some: boolean) {
     this.#host = host;
     if (!some) return;
-    this.#files.set('security.yaml', peers);
-    this.#files.set('traffic/shop.payments.yaml', routes);
+    this.#put('security.yaml', peers);
+    this.#put('traffic/shop.payments.yaml', routes);
   }
 
   handlers(): HandlersOf<'config'> {
@@ -114,6 +116,7 @@ export class FakeConfig {
         path,
         text,
         isBehind: findings.some(({ severity }) => severity === 'error'),
+        appliedText: findings.some(({ severity }) => severity === 'error') ? (this.#good.get(path) ?? '') : null,
         resources: resources.map((resource) => ({
           kind: resource.kind,
           namespace: namespaceOf(resource),
@@ -156,6 +159,8 @@ export class FakeConfig {
   #put(path: string, text: string | null): void {
     if (text === null) this.#files.delete(path);
     else this.#files.set(path, text);
+    if (text !== null && !parseResources(text, path).findings.some(({ severity }) => severity === 'error'))
+      this.#good.set(path, text);
     this.#host.changed();
     const found = this.files().flatMap(({ findings }) => findings);
     this.#told += 1;

@@ -125,11 +125,12 @@ export class ConfigDesk {
   }
 
   #toConfigFile(file: LoadedFile, findings: readonly FindingView[]): ConfigFile {
-    const { path, text, isBehind } = file;
+    const { path, text, isBehind, appliedText } = file;
     return {
       path,
       text,
       isBehind,
+      appliedText: isBehind ? appliedText : null,
       resources: this.#locate(file).map(({ kind, namespace, name, line }) => ({ kind, namespace, name, line })),
       findings: findings.filter((finding) => finding.file === path),
     };

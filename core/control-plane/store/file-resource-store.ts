@@ -21,7 +21,9 @@ export interface LoadedFile {
   /** Of the last text without an error. */
   readonly resources: readonly Resource[];
   readonly findings: readonly Finding[];
-  /** True: `resources` are those of an earlier text. */
+  /** The text that `resources` are of. */
+  readonly appliedText: string;
+  /** True: that is an earlier one. */
   readonly isBehind: boolean;
   /** How many documents of other kinds the text of `resources` has. */
   readonly foreign: number;
@@ -282,12 +284,13 @@ export class FileResourceStore implements ResourceStore {
     if (known !== undefined && hidesResource(known, resources, findings)) broken.push(...findings.filter(isForeign));
     const first = broken[0];
     const foreign = findings.filter(isForeign).length;
-    if (first === undefined) return { path, text, resources, findings, isBehind: false, foreign };
+    const loaded = { path, text, appliedText: text, resources, findings, isBehind: false, foreign };
+    if (first === undefined) return loaded;
     const more = broken.length > 1 ? ` (and ${broken.length - 1} more in this file)` : '';
     const kept = known === undefined ? 'What is wrong is left out.' : 'The last good version stays in force.';
     const message = `${describePlace(first)}: ${first.message}${more}. ${kept}`;
     if (!isQuiet) this.#options.onNotice({ level: 'error', code: 'INVALID_RESOURCE', message });
-    if (known === undefined) return { path, text, resources, findings, isBehind: false, foreign };
+    if (known === undefined) return loaded;
     return { ...known, text, findings, isBehind: true };
   }
 

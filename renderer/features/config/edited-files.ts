@@ -18,6 +18,8 @@ export interface EditedFile {
   /** The file on disk is not what the edit began with. */
   readonly isConflicting: boolean;
   readonly isBehind: boolean;
+  /** What the mesh does now; `null`: nothing of this file. */
+  readonly applied: string | null;
   readonly resources: ConfigFile['resources'];
   readonly findings: readonly FindingView[];
 }
@@ -42,6 +44,7 @@ export function mergeDrafts(
       isUnsaved,
       isConflicting: isUnsaved && draft.base !== saved,
       isBehind: file?.isBehind ?? false,
+      applied: file?.appliedText ?? saved,
       resources: file?.resources ?? [],
       findings: (isUnsaved ? draft.findings : null) ?? file?.findings ?? [],
     };

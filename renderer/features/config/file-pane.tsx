@@ -1,4 +1,5 @@
-import { FileText, History, RotateCcw, Save, Trash2, X } from 'lucide-react';
+import { FileText, GitCompare, History, RotateCcw, Save, Trash2, X } from 'lucide-react';
+import { useState } from 'react';
 import type { HistoryEntry } from '../../../core/contract/config-shapes.ts';
 import { Button, IconButton } from '../../ui/button.tsx';
 import { Chip } from '../../ui/chip.tsx';
@@ -20,7 +21,10 @@ export interface FilePaneProps {
 
 /** One file: what state it is in, and its text. */
 export function FilePane({ file, busy, saveKey, goTo, onSave, onRemove }: FilePaneProps) {
-  const { path, text, saved, isUnsaved, isConflicting, isBehind, findings } = file;
+  const { path, text, saved, isUnsaved, isConflicting, isBehind, applied, findings } = file;
+  const [wantsDiff, setWantsDiff] = useState(false);
+  const differs = text !== applied;
+  const showsDiff = wantsDiff && differs;
   const { Editor, error, retry } = useEditor();
   return (
     <section className="card clip config-file" aria-label={path}>
@@ -39,6 +43,11 @@ export function FilePane({ file, busy, saveKey, goTo, onSave, onRemove }: FilePa
           </Chip>
         )}
         <span className="push" />
+        {differs && (
+          <Button variant="ghost" icon={GitCompare} aria-pressed={showsDiff} onClick={() => setWantsDiff(!showsDiff)}>
+            Compare
+          </Button>
+        )}
         {isUnsaved && saved !== null && (
           <Button variant="ghost" icon={RotateCcw} onClick={() => dropDraft(path)}>
             Revert
@@ -56,7 +65,8 @@ export function FilePane({ file, busy, saveKey, goTo, onSave, onRemove }: FilePa
           Save
         </Button>
       </header>
-      {Editor && (
+      {showsDiff && <DiffView before={applied ?? ''} after={text} label={`${path}: in force, and as it is written`} />}
+      {Editor && !showsDiff && (
         <Editor
           key={path}
           path={path}

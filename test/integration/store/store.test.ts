@@ -217,6 +217,7 @@ test('a file is saved as it is, with its findings; a broken text keeps what was 
   expect(first.file).toMatchObject({
     path,
     isBehind: false,
+    appliedText: null,
     findings: [],
     resources: [{ kind: 'PeerAuthentication', namespace: 'shop', name: 'default', line: 4 }],
   });
@@ -225,7 +226,7 @@ test('a file is saved as it is, with its findings; a broken text keeps what was 
   expect(await readFile(join(dir, path), 'utf8')).toBe(strict('SOMETIMES'));
   expect(store.all()).toMatchObject([{ spec: { mtls: { mode: 'STRICT' } } }]);
   const empty = await desk.save({ path, text: 'apiVers', expected: strict('SOMETIMES') });
-  expect(empty.file).toMatchObject({ isBehind: true, resources: [] });
+  expect(empty.file).toMatchObject({ isBehind: true, appliedText: strict('STRICT'), resources: [] });
   expect(desk.files().files.map((file) => file.path)).toEqual([path]);
   await desk.save({ path, text: 'apiVersi', expected: 'apiVers' });
   expect(store.all()).toMatchObject([{ spec: { mtls: { mode: 'STRICT' } } }]);

@@ -33,6 +33,7 @@ const file = (path: string, text: string, findings: FindingView[] = []): ConfigF
   findings,
   resources: [],
   isBehind: false,
+  appliedText: null,
 });
 const draftsOf = () => useDrafts.getState().drafts;
 

@@ -81,6 +81,19 @@ describe('Config', () => {
     await waitFor(() => expect(editor.state.doc.lineAt(editor.state.selection.main.head).number).toBe(8));
   });
 
+  it('compares a text with what is in force', async () => {
+    await show();
+    const editor = await openFile(routes);
+    expect(screen.queryByRole('button', { name: 'Compare' })).toBeNull();
+    type(editor, 'weight: 90', 'weight: 70');
+    fireEvent.click(await screen.findByRole('button', { name: 'Compare' }));
+    const diff = await screen.findByLabelText(`${routes}: in force, and as it is written`);
+    expect(diff.textContent).toContain('removed:       weight: 90');
+    expect(diff.textContent).toContain('added:       weight: 70');
+    fireEvent.click(screen.getByRole('button', { name: 'Compare' }));
+    expect(await screen.findByLabelText(`Text of ${routes}`)).toBeTruthy();
+  });
+
   it('keeps what was typed while another file, or another view, is looked at', async () => {
     await show();
     type(await openFile('security.yaml'), 'PERMISSIVE', 'STRICT');
