@@ -55,6 +55,16 @@ const targets: readonly Target[] = [
   added(5_000, 'addedP50ToNginx', 0.5),
   added(5_000, 'addedP99ToNginx', 0.8),
   {
+    what: 'ms from an edit of a route to the ACK of the last of 6 sidecars',
+    most: 100,
+    figure: (find) => find('push-route', '3-services-6-sidecars')?.medianMs,
+  },
+  {
+    what: 'ms from an edit of a route to the ACK of the last of 2,000 sidecars',
+    most: 2_000,
+    figure: (find) => find('push-route', '1000-services-2000-sidecars')?.medianMs,
+  },
+  {
     what: 'cores for one sidecar at 1,000/s',
     most: 0.06,
     figure: (find) => {

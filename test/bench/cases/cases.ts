@@ -4,6 +4,7 @@ import { attachCase } from './attach.ts';
 import { grpcPairCase } from './grpc-pair.ts';
 import { manyWorkloadsCase } from './many-workloads.ts';
 import { pushCase } from './push.ts';
+import { routeMatchCase } from './route-match.ts';
 import { startUpCase } from './start-up.ts';
 import {
   churnCase,
@@ -36,4 +37,5 @@ export const cases: readonly BenchCase[] = [
   addedLatencyCase,
   manyWorkloadsCase,
   pushCase,
+  routeMatchCase,
 ];
