@@ -9,7 +9,10 @@
  * HTTP/1.1 could not say without doubt is malformed here. A session owns its wire. It opens no connection, knows no routes and
  * starts no timers: `tick` is called about once a second.
  */
-import { type HeadFields, maxHeadBytes, type RequestHead, type ResponseHead } from '../http/codec.ts';
+import type { HeadFields, RequestHead, ResponseHead } from '../http/codec.ts';
+import { IdleTime } from '../http/idle-time.ts';
+import { idleClientMs } from '../http/limits.ts';
+import { isHead } from '../http/request-method.ts';
 import type { RequestEdit } from '../http/streams.ts';
 import { highWaterBytes, type Wire, type WireOwner } from '../wire/wire.ts';
 import { answerTimeoutMs, Deadlines, lingerMs } from './deadlines.ts';
@@ -18,18 +21,9 @@ import { FrameHandler } from './frame-handler.ts';
 import type { FrameHost } from './frame-host.ts';
 import { FrameReader } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
+import { greet } from './greeting.ts';
 import { PeerSettings } from './peer-settings.ts';
-import {
-  connectionWindow,
-  defaultWindow,
-  errorCode,
-  maxConcurrentStreams,
-  maxWindow,
-  nameOfError,
-  preface,
-  setting,
-  streamWindow,
-} from './protocol.ts';
+import { errorCode, maxConcurrentStreams, maxWindow, nameOfError, preface, streamWindow } from './protocol.ts';
 import { ReceiveCredit } from './receive-credit.ts';
 import type { RequestLines } from './request-lines.ts';
 import { Sender } from './sender.ts';
@@ -58,6 +52,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   readonly #sender: Sender;
   #prefaceLeft: number;
   readonly #deadlines = new Deadlines();
+  readonly #idle: IdleTime;
   #drain: 'no' | 'announced' | 'final' = 'no';
   #goawayReceived = false;
   #wasFull = false;
@@ -75,6 +70,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     this.streams = new StreamTable(this.isServer);
     this.flood = new FloodGuard(options.monotonicMs);
     this.#prefaceLeft = this.isServer ? preface.length : 0;
+    this.#idle = new IdleTime(idleClientMs, options.monotonicMs());
     wire.owner = this;
   }
 
@@ -84,14 +80,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
 
   /** Sends the preface; `early` are bytes that were read before the session had the wire. */
   start(early: Buffer): void {
-    if (!this.isServer) this.writer.raw(preface);
-    this.writer.settings([
-      ...(this.isServer ? [] : [[setting.enablePush, 0] as const]),
-      [setting.maxConcurrentStreams, this.isServer ? maxConcurrentStreams : 0],
-      [setting.initialWindowSize, streamWindow],
-      [setting.maxHeaderListSize, maxHeadBytes],
-    ]);
-    this.writer.windowUpdate(0, connectionWindow - defaultWindow);
+    greet(this.writer, this.isServer);
     this.#deadlines.awaitSettingsAck(this.nowMs());
     if (early.length > 0) this.onBytes(early, 0, early.length);
   }
@@ -170,6 +159,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     if (this.#closed) return;
     if (this.#deadlines.closeOverdue(nowMs)) this.#wire.destroy();
     if (this.stopped) return;
+    if (this.isServer && this.#idle.isOver(nowMs, this.streams.size > 0, this.streams.lastOpened)) this.drain();
     const { block } = this.#handler;
     if (block.stream !== 0 && nowMs - block.sinceMs > answerTimeoutMs) {
       this.fail(errorCode.protocolError, 'a header block that does not end');
@@ -245,11 +235,8 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   }
 
   credit(stream: Http2Stream, octets: number): void {
-    stream.uncredited += octets;
-    if (stream.uncredited < streamWindow / 2 || stream.remoteEnded || stream.closed) return;
-    stream.receiveWindow += stream.uncredited;
-    this.writer.windowUpdate(stream.id, stream.uncredited);
-    stream.uncredited = 0;
+    const back = stream.takeCredit(octets);
+    if (back > 0) this.writer.windowUpdate(stream.id, back);
   }
 
   hold(octets: number): void {
@@ -401,8 +388,4 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     this.#wire.end();
     this.#deadlines.closeSoon(this.nowMs());
   }
-}
-
-function isHead(bytes: Buffer, head: RequestHead): boolean {
-  return head.methodEnd - head.start === 4 && bytes.toString('latin1', head.start, head.methodEnd) === 'HEAD';
 }

@@ -1,6 +1,6 @@
 import type { HeadFields } from '../http/codec.ts';
 import { allowance, holdBytes } from '../wire/held-bytes.ts';
-import { errorCode, streamHighWaterBytes } from './protocol.ts';
+import { errorCode, streamHighWaterBytes, streamWindow } from './protocol.ts';
 import type { RequestLines } from './request-lines.ts';
 import type { ResponseLines } from './response-lines.ts';
 
@@ -170,6 +170,16 @@ export class Http2Stream {
       this.owner?.onDrain(this);
     }
     return false;
+  }
+
+  /** `octets` of content have been taken; how many more the peer may send, 0: not worth a frame yet. */
+  takeCredit(octets: number): number {
+    this.uncredited += octets;
+    if (this.uncredited < streamWindow / 2 || this.remoteEnded || this.closed) return 0;
+    const back = this.uncredited;
+    this.receiveWindow += back;
+    this.uncredited = 0;
+    return back;
   }
 
   // --- receiving ---------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 import type { ConnectionHandler, DownstreamContext, EdgeRecorder } from '../connection.ts';
 import { headLimits } from '../http/codec.ts';
 import { createHttpCodec } from '../http/head-parser.ts';
+import { IdleTime } from '../http/idle-time.ts';
+import { idleClientMs } from '../http/limits.ts';
 import type { RequestServer } from '../http/streams.ts';
 import { openWire } from '../wire/open-wire.ts';
 import type { WireOwner } from '../wire/wire.ts';
@@ -101,6 +103,7 @@ class MuxConnection implements MuxSessionOwner {
   /** Objects that serve no stream just now, by the protocol of the clients beyond. */
   readonly #idle: Record<MuxClientStream['protocol'], MuxClientStream[]> = { 'http/1.1': [], 'http/2': [] };
   readonly #serving = new Set<MuxClientStream>();
+  readonly #idleTime: IdleTime;
   readonly #parts: ClientStreamParts;
 
   constructor(socket: Socket, context: DownstreamContext, options: MuxHandlerOptions, onClosed: () => void) {
@@ -108,6 +111,7 @@ class MuxConnection implements MuxSessionOwner {
     this.#context = context;
     this.#options = options;
     this.#onClosed = onClosed;
+    this.#idleTime = new IdleTime(idleClientMs, monotonicMs());
     this.#recorder = options.recorderOf(context);
     this.#recorder?.connectionOpened();
     this.#parts = {
@@ -125,6 +129,10 @@ class MuxConnection implements MuxSessionOwner {
 
   tick(nowMs: number): void {
     this.session.tick(nowMs);
+    if (this.#idleTime.isOver(nowMs, this.session.openStreams > 0, this.session.table.last)) {
+      if (this.session.draining) this.session.close('none', 'no request came for long');
+      else this.session.drain();
+    }
     for (const client of [...this.#serving]) client.tick(nowMs);
   }
 
