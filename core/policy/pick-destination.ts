@@ -1,4 +1,3 @@
-import type { RouteDestination } from '../model/sidecar-config.ts';
 import type { Random } from '../shared/random.ts';
 
 /**
@@ -6,13 +5,16 @@ import type { Random } from '../shared/random.ts';
  * whatever its weight; weight 0 among several takes none. `null` when there is nothing to choose: no destination, or
  * several that all weigh 0. Source: Istio HTTPRouteDestination.weight.
  */
-export function pickDestination(destinations: readonly RouteDestination[], random: Random): RouteDestination | null {
+export function pickDestination<T extends { readonly weight: number }>(
+  destinations: readonly T[],
+  random: Random,
+): T | null {
   if (destinations.length <= 1) return destinations[0] ?? null;
   let total = 0;
   for (const destination of destinations) total += destination.weight;
   if (total === 0) return null;
   let left = random() * total;
-  let last: RouteDestination | null = null;
+  let last: T | null = null;
   for (const destination of destinations) {
     if (destination.weight === 0) continue;
     if (left < destination.weight) return destination;

@@ -7,7 +7,7 @@ import { headersRead } from '../../policy/headers-read.ts';
 import { compileRouteMatches, type RouteMatch } from '../../policy/match-route.ts';
 import type { RequestView } from '../../policy/request-view.ts';
 import { endpointKey, endpointsOfHost, endpointsOfSubset, toTargetPort } from '../../policy/select-endpoints.ts';
-import type { ChosenEndpoint, UpstreamTarget } from '../connection.ts';
+import type { Address, ChosenEndpoint, UpstreamTarget } from '../connection.ts';
 
 /** A fault with its draws; the decider carries state and outlives a revision that leaves the fault as it is. */
 export interface CompiledFault {
@@ -88,6 +88,11 @@ export function compileService(config: ServiceConfig, faults: readonly CompiledF
     },
     toEndpoint,
   };
+}
+
+/** The address that was dialled, as the endpoint of a service that has none of its own. It belongs to no configuration. */
+export function dialledEndpoint({ host }: Address, name: string): Endpoint {
+  return { id: '', name, address: host, ports: [], version: null, hosts: [], mesh: false, spiffeId: '' };
 }
 
 /** What a port that declares its protocol is spoken to in, whatever the client speaks; nothing for one that does not. */

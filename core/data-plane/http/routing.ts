@@ -17,7 +17,7 @@ import type { RequestView } from '../../policy/request-view.ts';
 import type { Random } from '../../shared/random.ts';
 import type { Address, DownstreamContext } from '../connection.ts';
 import type { CompiledConfig } from './compiled-config.ts';
-import { type CompiledFault, type CompiledService, type HttpEndpoint, speaksOf } from './compiled-service.ts';
+import { type CompiledFault, type CompiledService, dialledEndpoint, type HttpEndpoint, speaksOf } from './compiled-service.ts';
 import { inboundEdge, outboundEdge, portOf } from './edges.ts';
 import type { ParsedRequest } from './parsed-request.ts';
 import { splitQuery } from './request-target.ts';
@@ -118,13 +118,14 @@ function planFor(
 ): RoutePlan {
   if (context.direction === 'inbound') return planInbound(context, config, rewrite.host);
   if (context.forwardProxy) return planForwardProxy(request, config);
-  const asked = { host: request.host, port: request.port };
+  const asked = { host: request.host, port: request.port, dialled: context.originalDestination };
   if (context.service !== null) {
     const service = config.serviceByKey(context.service.key);
     if (service === null) return always(unknownService(context.service.key, config, request.port));
     return planService(service, asked, rewrite, config);
   }
-  const service = isIP(request.host) === 0 ? config.serviceByHost(request.host, request.port) : null;
+  const { host, port } = asked;
+  const service = isIP(host) === 0 ? config.serviceByHost(host, port) : config.serviceAt(host, port);
   if (service !== null) return planService(service, asked, rewrite, config);
   return planOriginalDestination(context, request, config, rewrite);
 }
@@ -133,12 +134,24 @@ function always(routing: Routing): RoutePlan {
   return { always: routing, choose: () => routing };
 }
 
-function planService(service: CompiledService, asked: Address, rewrite: Rewrite, config: CompiledConfig): RoutePlan {
+/** What a request asks for, and the address that its connection dialled; `null` or absent: none is known. */
+interface Asked extends Address {
+  readonly dialled?: Address | null;
+}
+
+/** The address that was dialled, or the host itself, for a service that has no endpoints of its own. */
+function passing({ config, toEndpoint }: CompiledService, { host, port, dialled }: Asked): readonly HttpEndpoint[] {
+  const address = dialled ?? { host, port };
+  return [toEndpoint(dialledEndpoint(address, config.key), address.port)];
+}
+
+function planService(service: CompiledService, asked: Asked, rewrite: Rewrite, config: CompiledConfig): RoutePlan {
   const { key } = service.config;
   const edge = outboundEdge(key, null, null, asked.port, false);
   const { matchRoute } = service;
   if (matchRoute === null) {
-    const candidates = service.endpointsOfHost(asked.host, asked.port);
+    const isPassing = service.config.originalDestination === true;
+    const candidates = isPassing ? passing(service, asked) : service.endpointsOfHost(asked.host, asked.port);
     if (candidates.length === 0) return always(noHealthyUpstream(key, edge));
     const faults = service.faultsOf(null);
     return always({
@@ -166,7 +179,8 @@ function planService(service: CompiledService, asked: Address, rewrite: Rewrite,
     const target = config.serviceByKey(destination.service);
     const port = destination.port ?? asked.port;
     // None: still a route, with its faults and header changes, that ends with "no healthy upstream".
-    const candidates = target?.endpoints(destination.subset, port) ?? [];
+    const isPassing = target?.config.originalDestination === true;
+    const candidates = isPassing ? passing(target, asked) : (target?.endpoints(destination.subset, port) ?? []);
     const { name, timeoutMs } = route;
     const retry = route.retries === undefined ? defaultRetryPlan : compileRetryPlan(route.retries, timeoutMs);
     const actions = compileActions(match, destination, asked.port);
@@ -233,7 +247,11 @@ function planOriginalDestination(
   const located = config.endpointAt(destination.host, destination.port);
   const service = located === null ? null : config.serviceByKey(located.service.key);
   if (located === null || service === null) {
-    const edge = outboundEdge(null, null, destination.host, destination.port, false);
+    const { host, port } = destination;
+    const edge = outboundEdge(null, null, host, port, false);
+    const called = config.serviceAt(host, port);
+    if (called !== null) return planService(called, { ...destination, dialled: destination }, rewrite, config);
+    if (config.source.outbound === 'registry-only') return always(blocked(edge));
     // An egress proxy needs the absolute form; only the Host is made to agree with it.
     return always(straight(toPlainEndpoint(destination, edge), edge, null, rewrite.host));
   }
@@ -272,6 +290,9 @@ function planForwardProxy(request: ParsedRequest, config: CompiledConfig): Route
   if (request.form === 'absolute') {
     const service =
       config.serviceByHost(request.host, request.authorityPort ?? 80) ?? config.serviceByName(request.host);
+    if (service === null && config.source.outbound === 'registry-only') {
+      return always(blocked(outboundEdge(null, null, null, request.authorityPort ?? 80, false)));
+    }
     if (service === null) return always(unknownService(request.host, config, request.authorityPort ?? 80));
     const asked = { host: request.host, port: request.authorityPort ?? defaultPort(service) };
     const rewrite = { target: request.rewrittenTarget, host: request.authority };
@@ -336,6 +357,11 @@ function toPlainEndpoint({ host, port }: Address, edge: EdgeKey): HttpEndpoint {
 
 function noHealthyUpstream(service: string, edge: EdgeKey): LocalAnswer {
   return { kind: 'answer', status: 503, flag: 'UH', body: 'no healthy upstream', edge, service, route: null };
+}
+
+/** Asked of istiod: virtual host `block_all`, a response of its own without a flag. */
+function blocked(edge: EdgeKey): LocalAnswer {
+  return { kind: 'answer', status: 502, flag: '', body: '', edge, service: null, route: 'block_all' };
 }
 
 function unknownService(name: string, config: CompiledConfig, port: number): LocalAnswer {

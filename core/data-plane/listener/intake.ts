@@ -12,8 +12,9 @@
  */
 import type { Socket } from 'node:net';
 import { meshAlpn } from '../../model/identity.ts';
-import type { ConnectionHandler, DownstreamContext } from '../connection.ts';
+import type { Address, ConnectionHandler, DownstreamContext } from '../connection.ts';
 import type { CompiledConfig } from '../http/compiled-config.ts';
+import type { CompiledService } from '../http/compiled-service.ts';
 import type { Logger } from '../logger.ts';
 import type { QuietConnection } from '../tcp/quiet-connection.ts';
 import type { ConnectionRecorder, TcpHandler } from '../tcp/tcp-handler.ts';
@@ -143,7 +144,11 @@ export class Intake {
     const config = this.#options.config();
     const asked = context.originalDestination;
     const located = asked === null ? null : config.endpointAt(asked.host, asked.port);
-    const service = context.service === null ? located?.service : config.serviceByKey(context.service.key)?.config;
+    const dialled = asked === null || located !== null ? null : calledBy(config, asked);
+    if (dialled === 'nobody')
+      return { direction: 'outbound', declared: 'tcp', port: asked?.port ?? 0, mtls: 'DISABLE' };
+    const named = context.service === null ? dialled : config.serviceByKey(context.service.key);
+    const service = located?.service ?? named?.config;
     const port = context.service?.port ?? located?.port ?? asked?.port ?? 0;
     const declared = service?.ports.find((listed) => listed.port === port)?.protocol ?? 'auto';
     return { direction: 'outbound', declared, port, mtls: 'DISABLE' };
@@ -168,6 +173,16 @@ export class Intake {
     this.#options.logger.warn(`refused a connection from ${context.remote.host} to port ${port}: ${reason}`);
     socket.destroy();
   }
+}
+
+/**
+ * The service that takes an address; `null`: nobody is known to, names have to say. `nobody`: only known services may be
+ * reached, and none has this port, so whatever is said is not listened to (Istio: no listener, BlackHoleCluster).
+ */
+function calledBy(config: CompiledConfig, { host, port }: Address): CompiledService | 'nobody' | null {
+  const service = config.serviceAt(host, port) ?? config.serviceOnPort(port);
+  if (service !== null || config.source.outbound !== 'registry-only') return service;
+  return config.source.services.some(({ ports }) => ports.some((listed) => listed.port === port)) ? null : 'nobody';
 }
 
 function toSight(kind: FirstBytes): Sight {

@@ -1,13 +1,17 @@
 import { meshAlpn } from '../../model/identity.ts';
+import type { L4RouteConfig } from '../../model/l4-config.ts';
 import type { Endpoint } from '../../model/sidecar-config.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
+import { type ConnectionView, matchL4Route } from '../../policy/match-l4.ts';
 import { pickDestination } from '../../policy/pick-destination.ts';
 import { pickEndpoint } from '../../policy/pick-endpoint.ts';
-import { toTargetPort } from '../../policy/select-endpoints.ts';
 import type { Random } from '../../shared/random.ts';
-import type { DownstreamContext, UpstreamTarget } from '../connection.ts';
-import type { CompiledConfig, LocatedEndpoint } from '../http/compiled-config.ts';
-import type { CompiledService } from '../http/compiled-service.ts';
+import type { Address, DownstreamContext, UpstreamTarget } from '../connection.ts';
+import type { CompiledConfig } from '../http/compiled-config.ts';
+import { type CompiledService, dialledEndpoint, type HttpEndpoint } from '../http/compiled-service.ts';
+import { onBehalfOf } from '../upstream/connection-policy.ts';
+
+type L4Destination = L4RouteConfig['destinations'][number];
 
 /** Where a TCP connection goes, and the edge it counts on. */
 export interface TcpUpstream {
@@ -21,10 +25,13 @@ export interface TcpUpstream {
  * Chooses once, for the connection's whole life; `null`: there is nowhere to go.
  *
  *   inbound   the application
- *   outbound  1. the service of an explicit listener  2. the endpoint that was dialled  3. the service that the server
- *             name of the application's own TLS names  4. the address that was dialled, outside the mesh
+ *   outbound  1. the service of an explicit listener  2. the endpoint that was dialled  3. the service whose virtual address
+ *             was dialled, or that the server name of the application's own TLS names  4. a service that takes every
+ *             address on this port  5. the address that was dialled, outside the mesh, unless only known services may be
+ *             reached (Istio: ALLOW_ANY, REGISTRY_ONLY)
  *
- * 1 and 3 name a service, so the weights and subsets of its catch-all route count. 2 names one endpoint and gets it.
+ * `tls` and `tcp` routes of the service come first. Without one that fits, 1 and 3 name a service, so the weights and
+ * subsets of its catch-all route count; 2 names one endpoint and gets it.
  * `active`: connections that an endpoint has now.
  */
 export function routeConnection(
@@ -34,66 +41,99 @@ export function routeConnection(
   random: Random,
 ): TcpUpstream | null {
   if (context.direction === 'inbound') return toApplication(context);
-  const { service: named, originalDestination: asked, serverName } = context;
+  const { service: named, originalDestination: asked, serverName: sni = null } = context;
+  const located = named !== null || asked === null ? null : config.endpointAt(asked.host, asked.port);
+  const port = named?.port ?? located?.port ?? asked?.port ?? 0;
+  const call: Call = { context, config, active, random, view: { sni, port, address: asked?.host ?? null } };
   if (named !== null) {
     const service = config.serviceByKey(named.key);
-    return service === null ? null : toService(service, null, named.port, config, active, random);
+    return service === null ? null : byRules(service, call, () => toService(service, call));
   }
   if (asked === null) return null;
-  const located = config.endpointAt(asked.host, asked.port);
-  if (located !== null) return toEndpoint(located);
-  const service = serverName === undefined ? null : config.serviceByHost(serverName, asked.port);
-  if (service !== null && serverName !== undefined) {
-    return toService(service, serverName, asked.port, config, active, random);
+  if (located !== null) {
+    const service = config.serviceByKey(located.service.key);
+    if (service === null) return null;
+    return byRules(service, call, () => toUpstream(service.toEndpoint(located.endpoint, located.port), call));
   }
-  return { target: { host: asked.host, port: asked.port, tls: null }, key: toUnknownEdge(context), endpointId: null };
+  const unknown = () => (config.source.outbound === 'registry-only' ? null : toDialled(asked, toUnknownEdge(context)));
+  const service = calledService(call, asked);
+  if (service === null) return unknown();
+  return byRules(service, call, () => (asksForOtherNames(service, call) ? unknown() : toService(service, call)));
 }
 
-/** Of the routes only one without conditions can apply: there is no request to look at. */
-function toService(
-  service: CompiledService,
-  host: string | null,
-  askedPort: number,
-  config: CompiledConfig,
-  active: (endpoint: Endpoint) => number,
-  random: Random,
+/** A connection that is to be routed. */
+interface Call {
+  readonly context: DownstreamContext;
+  readonly config: CompiledConfig;
+  readonly active: (endpoint: Endpoint) => number;
+  readonly random: Random;
+  readonly view: ConnectionView;
+}
+
+/** Of services that share an address, the one that the server name names. */
+function calledService({ config, view: { sni } }: Call, { host, port }: Address): CompiledService | null {
+  const bySni = sni === null ? null : config.serviceByHost(sni, port);
+  const byAddress = config.serviceAt(host, port);
+  const isSameAddress = bySni !== null && (bySni.config.addresses ?? []).includes(host);
+  return (isSameAddress ? bySni : (byAddress ?? bySni)) ?? config.serviceOnPort(port);
+}
+
+/** Asked of istiod: where rules ask for server names, TLS with another one is none of the service's. */
+function asksForOtherNames({ config: { l4Routes = [] } }: CompiledService, { view: { sni } }: Call): boolean {
+  return sni !== null && l4Routes.some(({ match }) => match.some(({ sniHosts }) => sniHosts !== undefined));
+}
+
+/** By the first `tls` or `tcp` route that fits; `otherwise`: none does. */
+function byRules(
+  { config: { l4Routes } }: CompiledService,
+  call: Call,
+  otherwise: () => TcpUpstream | null,
 ): TcpUpstream | null {
-  const route = service.config.routes.find(({ match }) => match.length === 0);
-  let chosen = service;
-  let port = askedPort;
-  let candidates = host === null ? service.endpoints(null, port) : service.endpointsOfHost(host, port);
-  if (route !== undefined) {
-    const destination = pickDestination(route.destinations, random);
-    const target = destination === null ? null : config.serviceByKey(destination.service);
-    if (destination === null || target === null) return null;
-    chosen = target;
-    port = destination.port ?? askedPort;
-    candidates = target.endpoints(destination.subset, port);
-  }
-  const picked = pickEndpoint(candidates, ({ endpoint }) => active(endpoint), random);
-  return picked === null ? null : toEndpoint({ service: chosen.config, endpoint: picked.endpoint, port });
+  const route = l4Routes === undefined ? null : matchL4Route(l4Routes, call.view);
+  return route === null ? otherwise() : toDestination(pickDestination(route.destinations, call.random), call);
 }
 
-function toEndpoint({ service, endpoint, port }: LocatedEndpoint): TcpUpstream {
-  const { mesh, spiffeId } = endpoint;
+/** Of the HTTP routes only one without conditions can apply: there is no request to look at. */
+function toService(service: CompiledService, call: Call): TcpUpstream | null {
+  const { sni, port } = call.view;
+  const route = service.config.routes.find(({ match }) => match.length === 0);
+  if (route !== undefined) return toDestination(pickDestination(route.destinations, call.random), call);
+  if (service.config.originalDestination === true) return toServiceDialled(service, call);
+  return pick(sni === null ? service.endpoints(null, port) : service.endpointsOfHost(sni, port), call);
+}
+
+function toDestination(destination: L4Destination | null, call: Call): TcpUpstream | null {
+  const target = destination === null ? null : call.config.serviceByKey(destination.service);
+  if (destination === null || target === null) return null;
+  if (target.config.originalDestination === true) return toServiceDialled(target, call);
+  return pick(target.endpoints(destination.subset, destination.port ?? call.view.port), call);
+}
+
+function pick(candidates: readonly HttpEndpoint[], call: Call): TcpUpstream | null {
+  const picked = pickEndpoint(candidates, ({ endpoint }) => call.active(endpoint), call.random);
+  return picked === null ? null : toUpstream(picked, call);
+}
+
+function toUpstream({ endpoint, target, edge }: HttpEndpoint, { context }: Call): TcpUpstream {
+  const { tls } = target;
+  const own = { ...target, tls: tls === null ? null : { ...tls, alpn: meshAlpn.tcp } };
   return {
-    target: {
-      host: endpoint.address,
-      port: toTargetPort(endpoint, port),
-      tls: mesh ? { alpn: meshAlpn.tcp, spiffeId, serverName: service.key } : null,
-    },
-    key: {
-      direction: 'outbound',
-      peerService: service.key,
-      peerWorkload: endpoint.id,
-      peerAddress: endpoint.address,
-      peerSpiffeId: mesh ? spiffeId : null,
-      port,
-      protocol: 'tcp',
-      mtls: mesh,
-    },
+    target: onBehalfOf(own, context.remote, context.originalDestination),
+    key: { ...edge, protocol: 'tcp' },
     endpointId: endpoint.id,
   };
+}
+
+/** A service that has no endpoints of its own: to whatever was dialled, counted as the service's. */
+function toServiceDialled(service: CompiledService, call: Call): TcpUpstream | null {
+  const { originalDestination: asked } = call.context;
+  if (asked === null) return null;
+  const { target, key } = toUpstream(service.toEndpoint(dialledEndpoint(asked, service.config.key), asked.port), call);
+  return { target, key: { ...key, peerWorkload: null }, endpointId: null };
+}
+
+function toDialled(asked: Address, key: EdgeKey): TcpUpstream {
+  return { target: { host: asked.host, port: asked.port, tls: null }, key, endpointId: null };
 }
 
 function toApplication(context: DownstreamContext): TcpUpstream | null {

@@ -1,0 +1,85 @@
+import type { ServiceConfig } from '../../model/sidecar-config.ts';
+import { isInSubnet } from '../../policy/ip-subnet.ts';
+import { preferPort } from '../../policy/select-endpoints.ts';
+import type { CompiledService } from './compiled-service.ts';
+
+/** Services by what callers dial them by. */
+export interface NamedServices {
+  /** By a lower-case host name: exact ones before wildcards, of which the longest fits. Of several: one that lists the port, then the first. */
+  byHost(host: string, port: number): CompiledService | null;
+  /** By a virtual address, or by a block that a ServiceEntry gives for a port. */
+  byAddress(address: string, port: number): CompiledService | null;
+  /** The one that takes every address on a port that is not HTTP (ServiceEntry without addresses and resolution). */
+  byPort(port: number): CompiledService | null;
+}
+
+const portsOf = ({ config }: CompiledService) => config.ports;
+
+export function nameServices(services: Iterable<CompiledService>): NamedServices {
+  const exact = new Map<string, CompiledService[]>();
+  const below = new Map<string, CompiledService[]>();
+  const byAddress = new Map<string, CompiledService[]>();
+  const blocks: { readonly block: string; readonly service: CompiledService }[] = [];
+  const byPort = new Map<number, CompiledService>();
+  const spoken = new Set<number>();
+  for (const service of services) {
+    const { hosts, addresses = [] } = service.config;
+    for (const host of hosts) {
+      if (host.startsWith('*')) append(below, host.slice(1), service);
+      else append(exact, host, service);
+    }
+    for (const address of addresses) {
+      const single = address.replace(/\/(?:32|128)$/, '');
+      if (single.includes('/')) blocks.push({ block: single, service });
+      else append(byAddress, single, service);
+    }
+    for (const port of openPorts(service.config)) if (!byPort.has(port)) byPort.set(port, service);
+    for (const { port, protocol } of service.config.ports) if (protocol !== 'tcp') spoken.add(port);
+  }
+  // Where somebody else's port may speak HTTP or TLS, names say more than the number.
+  for (const port of spoken) byPort.delete(port);
+  return {
+    byHost(host, port) {
+      const services = exact.get(host);
+      if (services !== undefined) return preferPort(services, portsOf, port);
+      return below.size === 0 ? null : findBelow(below, host, port);
+    },
+    byAddress(address, port) {
+      const services = byAddress.get(address);
+      if (services !== undefined) return preferPort(services, portsOf, port);
+      const fitting = blocks.find(
+        ({ block, service }) => listsPort(service.config, port) && isInSubnet(address, block),
+      );
+      return fitting?.service ?? null;
+    },
+    byPort: (port) => byPort.get(port) ?? null,
+  };
+}
+
+/** `*.example.com`, `*-v1.example.com`, `*`: by every end of the name, the longest first. */
+function findBelow(
+  below: ReadonlyMap<string, readonly CompiledService[]>,
+  host: string,
+  port: number,
+): CompiledService | null {
+  for (let at = 1; at <= host.length; at += 1) {
+    const services = below.get(host.slice(at));
+    if (services !== undefined) return preferPort(services, portsOf, port);
+  }
+  return null;
+}
+
+function openPorts({ originalDestination, addresses, ports }: ServiceConfig): readonly number[] {
+  if (originalDestination !== true || (addresses ?? []).length > 0) return [];
+  return ports.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port);
+}
+
+function listsPort({ ports }: ServiceConfig, port: number): boolean {
+  return ports.some((listed) => listed.port === port);
+}
+
+function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
