@@ -27,6 +27,7 @@ import {
   ExportResult,
   FaultAction,
   FaultView,
+  GatewayView,
   HeaderPin,
   MeshStatus,
   Progress,
@@ -134,6 +135,9 @@ export const contract = {
     output: SplitView,
   },
   'split.clear': { input: z.strictObject({ service: z.string() }), output: SplitView },
+
+  /** Proxies that the project's Gateways ask for; they are attached and detached as workloads. */
+  'gateway.list': { input: Nothing, output: z.array(GatewayView) },
 
   'certificate.list': { input: Nothing, output: z.array(CertificateView) },
   'certificate.show': { input: z.strictObject({ workload: z.string() }), output: CertificateView },

@@ -235,6 +235,40 @@ export const SplitView = z.strictObject({
 });
 export type SplitView = z.infer<typeof SplitView>;
 
+export const GatewayListenerView = z.strictObject({
+  /** `namespace/name` of the Gateway. */
+  gateway: z.string(),
+  port: z.number().int(),
+  /** Port of 127.0.0.1 that leads there; `null` while it does not run. */
+  published: z.number().int().nullable(),
+  protocol: z.enum(['http', 'https', 'tls', 'tcp']),
+  tls: z.enum(['simple', 'mutual', 'optional-mutual', 'mesh', 'passthrough']).nullable(),
+  hosts: z.array(z.string()),
+  url: z.string().nullable(),
+  /** A command that tries it, also for names that this machine does not resolve. */
+  command: z.string().nullable(),
+  /** Whose certificate is shown: the project's, as the Gateway says, or one of the mesh in its place; `null`: none. */
+  certificate: z.enum(['project', 'mesh']).nullable(),
+});
+export type GatewayListenerView = z.infer<typeof GatewayListenerView>;
+
+/** A proxy that takes traffic from outside for one or more Gateways. */
+export const GatewayView = z.strictObject({
+  /** Of the workload that it is. */
+  id: z.string(),
+  name: z.string(),
+  namespace: z.string(),
+  gateways: z.array(z.string()),
+  /** `attached`: it runs. */
+  mesh: MeshState,
+  reason: z.string().nullable(),
+  place: z.enum(['docker', 'process']).nullable(),
+  listeners: z.array(GatewayListenerView),
+  /** File with the root that clients have to trust where the mesh's certificate is shown; `null`: nowhere. */
+  rootFile: z.string().nullable(),
+});
+export type GatewayView = z.infer<typeof GatewayView>;
+
 export const CertificateDetail = z.strictObject({
   subject: z.string(),
   issuer: z.string(),

@@ -15,6 +15,7 @@ import { listenOnLoopback, listenOnSocket } from './api/listen.ts';
 import { Terminals } from './api/terminals.ts';
 import { createDockerRuntime, createProcessRuntime } from './create-runtimes.ts';
 import { DeclaredProcesses } from './declared-processes.ts';
+import { createGateways } from './gateways/create-gateways.ts';
 import type { KeyProtector } from './identity/ca-files.ts';
 import { Mesh } from './mesh/mesh.ts';
 import type { MeshListener } from './mesh/mesh-api.ts';
@@ -74,7 +75,8 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
 
   const surroundings = { distDir, stateDir: project.stateDir, log };
   const processes = createProcessRuntime(surroundings);
-  const runtimes: Runtime[] = options.docker ? [processes, await createDockerRuntime(surroundings)] : [processes];
+  const containers = options.docker ? await createDockerRuntime(surroundings) : null;
+  const runtimes: Runtime[] = containers === null ? [processes] : [processes, containers];
   for (const runtime of runtimes) shutdown.add(`${runtime.kind} runtime`, () => runtime.close());
 
   const onNotice: MeshListener['onNotice'] = (notice) => hub.tell('notice', notice);
@@ -87,12 +89,18 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
     onState: () => hub.changed('status'),
   });
   shutdown.add('sample shop', () => shop.close());
-  const mesh = new Mesh({
+  const gateways = createGateways({
+    ...{ ...surroundings, projectDir: project.dir, resources, containers, onNotice },
+    mesh: () => mesh,
+  });
+  shutdown.add('gateways', () => gateways.close());
+  const mesh: Mesh = new Mesh({
     stateDir: project.stateDir,
     version,
     project: { dir: project.dir, name: project.name },
-    runtimes,
+    runtimes: [...runtimes, gateways.runtime],
     resources,
+    credentials: gateways.credentials,
     log,
     keyProtector: options.keyProtector ?? null,
     sampleState: () => shop.state,
@@ -109,11 +117,22 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
   let gatekeeper: Gatekeeper | null = null;
   const newAddress = () => gatekeeper?.newAddress() ?? null;
   const sample = createMeshedSample(shop, mesh);
-  const parts = { mesh, resources, desk, terminals, projectDir: project.dir, newAddress, sample };
+  const parts = {
+    mesh,
+    resources,
+    desk,
+    terminals,
+    projectDir: project.dir,
+    newAddress,
+    gateways: () => gateways.list(),
+    sample,
+  };
   const call = createDispatcher(createHandlers(parts), { log });
 
   await resources.start();
+  await gateways.credentials.start();
   await mesh.start();
+  gateways.begin();
   await declared.start();
 
   const api = { call, hub, log };

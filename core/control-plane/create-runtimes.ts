@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from '../shared/logger.ts';
+import type { DockerRuntime } from './runtime/docker/docker-runtime.ts';
 import { ProcessRuntime } from './runtime/process/process-runtime.ts';
-import type { Runtime } from './runtime/runtime.ts';
 
 export interface RuntimeSurroundings {
   readonly distDir: string;
@@ -10,7 +10,7 @@ export interface RuntimeSurroundings {
 }
 
 /** Loads the engine's client only when an engine is looked for. */
-export async function createDockerRuntime({ distDir, stateDir, log }: RuntimeSurroundings): Promise<Runtime> {
+export async function createDockerRuntime({ distDir, stateDir, log }: RuntimeSurroundings): Promise<DockerRuntime> {
   const { DockerRuntime } = await import('./runtime/docker/docker-runtime.ts');
   return new DockerRuntime({ distDir, stateDir, log });
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { History, HistoryEntry } from '../../contract/config-shapes.ts';
 import type { Handlers } from '../../contract/dispatch.ts';
 import { MeshError } from '../../contract/errors.ts';
-import type { MeshStatus } from '../../contract/shapes.ts';
+import type { GatewayView, MeshStatus } from '../../contract/shapes.ts';
 import { previewExport } from '../../export/exporters.ts';
 import type { MeshApi } from '../mesh/mesh-api.ts';
 import type { ConfigDesk } from '../store/config-desk.ts';
@@ -21,12 +21,13 @@ export interface HandlerParts {
   readonly projectDir: string;
   /** A fresh one-time address; `null` when no HTTP server runs. */
   readonly newAddress: () => string | null;
+  readonly gateways: () => GatewayView[];
   /** `null`: this control plane has no sample shop. */
   readonly sample: { start(): Promise<void>; stop(): Promise<void> } | null;
 }
 
 export function createHandlers(parts: HandlerParts): Handlers {
-  const { mesh, resources, desk, terminals, projectDir, newAddress, sample } = parts;
+  const { mesh, resources, desk, terminals, projectDir, newAddress, gateways, sample } = parts;
   const exportInput = () => ({ snapshot: mesh.snapshot(), faultDefinitions: mesh.faultDefinitions() });
   const withSample = async (work: 'start' | 'stop'): Promise<MeshStatus> => {
     if (sample === null)
@@ -63,6 +64,8 @@ export function createHandlers(parts: HandlerParts): Handlers {
     'split.show': ({ service, windowSeconds }) => mesh.splits.show(service, windowSeconds),
     'split.set': (input) => mesh.splits.set(input),
     'split.clear': ({ service }) => mesh.splits.clear(service),
+
+    'gateway.list': () => gateways(),
 
     'certificate.list': () => mesh.certificates.list(),
     'certificate.show': ({ workload }) => mesh.certificates.show(workload),

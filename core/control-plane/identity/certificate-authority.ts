@@ -11,6 +11,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import { type CaState, type KeyProtector, type RootKeyPair, readCaState, writeCaState } from './ca-files.ts';
 import { createRoot, type IssuedCertificate, issueWorkloadCertificate } from './issue-certificate.ts';
+import { issueServingCertificate, type ServingCertificate } from './issue-serving-certificate.ts';
 
 export type RootRotation = 'none' | 'introduced' | 'activated';
 
@@ -66,6 +67,11 @@ export class CertificateAuthority {
 
   issue(request: { csrPem: string; spiffeId: string; commonName: string }): Promise<IssuedCertificate> {
     return issueWorkloadCertificate(this.#state.active, { ...request, nowMs: this.#clock.nowMs() });
+  }
+
+  /** For a gateway, with its key: outside clients know it by its names, not by an identity of the mesh. */
+  issueServing(hosts: readonly string[]): Promise<ServingCertificate> {
+    return issueServingCertificate(this.#state.active, { hosts, nowMs: this.#clock.nowMs() });
   }
 
   /** Makes the next root unless one is being introduced already. */

@@ -11,7 +11,7 @@ import type { RootKeyPair } from './ca-files.ts';
 
 x509.cryptoProvider.set(webcrypto as never);
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+export const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const hourMs = 3_600_000;
 export const clockSkewMs = 5 * 60_000;
 export const workloadLifetimeMs = 24 * hourMs;
@@ -123,18 +123,18 @@ async function readRequestedKey(csrPem: string): Promise<webcrypto.CryptoKey> {
 }
 
 /** 127 random bits: positive, not zero, at most 20 bytes (RFC 5280, 4.1.2.2). */
-function createSerial(): string {
+export function createSerial(): string {
   const bytes = randomBytes(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
   return bytes.toString('hex');
 }
 
-function toPem(certificate: x509.X509Certificate): string {
+export function toPem(certificate: x509.X509Certificate): string {
   return `${certificate.toString('pem').trim()}\n`;
 }
 
 /** Certificates carry whole seconds. */
-function toSecond(ms: number): Date {
+export function toSecond(ms: number): Date {
   return new Date(Math.floor(ms / 1000) * 1000);
 }
 

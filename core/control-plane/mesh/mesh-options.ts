@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Random } from '../../shared/random.ts';
+import type { Credentials } from '../gateways/credentials.ts';
 import type { KeyProtector } from '../identity/ca-files.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ResourceStore } from './resource-store.ts';
@@ -13,6 +14,8 @@ export interface MeshOptions {
   readonly project: { readonly dir: string; readonly name: string };
   readonly runtimes: readonly Runtime[];
   readonly resources: ResourceStore;
+  /** Certificates of gateways; absent: they show certificates of the mesh. */
+  readonly credentials?: Credentials;
   readonly log: Logger;
   /** Default `cluster.local`. */
   readonly trustDomain?: string;

@@ -21,6 +21,7 @@ import type { FaultDefinition } from '../../model/fault-injection.ts';
 import { defaultTrustDomain } from '../../model/identity.ts';
 import type { DiscoveredWorkload } from '../../model/workload.ts';
 import { defaultRootNamespace, type MeshSnapshot, type SnapshotInput } from '../../snapshot/snapshot.ts';
+import { GatewayCertificates } from '../gateways/gateway-certificates.ts';
 import { CertificateAuthority } from '../identity/certificate-authority.ts';
 import type { SidecarLink } from '../push/sidecar-link.ts';
 import type { Runtime, TerminalSession } from '../runtime/runtime.ts';
@@ -92,6 +93,7 @@ export class Mesh implements MeshApi {
   readonly #wanted: WantedSet;
   readonly #listeners = new Set<MeshListener>();
   #started: Started | null = null;
+  #gatewayCertificates: GatewayCertificates | null = null;
   #hasNewFigures = false;
   #isReady = false;
   #isClosed = false;
@@ -124,6 +126,7 @@ export class Mesh implements MeshApi {
       input: () => this.#snapshotInput(),
       links: () => this.#links(),
       clock: this.#clock,
+      complete: (config) => this.#gatewayCertificates?.complete(config) ?? config,
       onPublished: (snapshot) => {
         this.#findings.update(snapshot.findings);
         this.#changed('status');
@@ -295,6 +298,11 @@ export class Mesh implements MeshApi {
       workload: (id) => registry.get(id),
       onChanged: (workload) => this.#tell((listener) => listener.onCertificate({ workload })),
     });
+    const certificateParts = { authority, stateDir: options.stateDir, clock: this.#clock, log };
+    const onIssued = () => publisher.schedule();
+    const { credentials = null } = options;
+    if (credentials !== null) credentials.onChange = onIssued;
+    this.#gatewayCertificates = new GatewayCertificates({ ...certificateParts, credentials, onIssued });
     const sessions = new SidecarSessions({
       ...{ publisher, certificates, clock: this.#clock, random: this.#random, log, onChange, onNotice },
       leaseMs: options.leaseMs ?? defaultLeaseMs,

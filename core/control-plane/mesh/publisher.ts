@@ -1,3 +1,4 @@
+import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { Clock } from '../../shared/clock.ts';
 import { compileSnapshot } from '../../snapshot/compile-snapshot.ts';
 import type { MeshSnapshot, SnapshotInput } from '../../snapshot/snapshot.ts';
@@ -9,6 +10,8 @@ export interface PublisherOptions {
   readonly input: () => Omit<SnapshotInput, 'revision'>;
   readonly links: () => Iterable<readonly [workloadId: string, link: SidecarLink]>;
   readonly clock: Clock;
+  /** Puts into a configuration, on its way out, what no snapshot may have; default: nothing. */
+  readonly complete?: (config: SidecarConfig) => SidecarConfig;
   readonly onPublished: (snapshot: MeshSnapshot) => void;
 }
 
@@ -101,7 +104,8 @@ export class Publisher {
   }
 
   #push(workloadId: string, link: SidecarLink): void {
-    const config = toSidecarConfig(this.#snapshot, workloadId);
+    const compiled = toSidecarConfig(this.#snapshot, workloadId);
+    const config = compiled?.gateway === undefined ? compiled : (this.#options.complete?.(compiled) ?? compiled);
     if (config === null || (link.wanted !== null && sameSidecarConfig(link.wanted, config))) return;
     link.push(config);
   }

@@ -39,6 +39,22 @@ export interface TerminalSession {
   close(): void;
 }
 
+/** What a fault does to a workload itself. */
+export type Disturbance = 'pause' | 'kill' | 'restart';
+
+export interface HoldLimits {
+  /** A pause ends so long after the control plane was heard of last. */
+  readonly leaseMs: number;
+  /** `null`: as long as it is held. */
+  readonly durationMs: number | null;
+}
+
+/** A workload that is disturbed. */
+export interface WorkloadHold {
+  /** Undoes it: a pause ends, what was killed is started again. Idempotent. */
+  end(): Promise<void>;
+}
+
 export interface RuntimeEvents {
   /** The list of workloads changed. */
   onWorkloads(workloads: readonly DiscoveredWorkload[]): void;
@@ -48,7 +64,7 @@ export interface RuntimeEvents {
 }
 
 export interface Runtime {
-  readonly kind: 'docker' | 'process';
+  readonly kind: 'docker' | 'process' | 'gateway';
   /** Starts discovery; returns at once, an absent engine is a state and is retried. */
   start(events: RuntimeEvents): Promise<void>;
   workloads(): readonly DiscoveredWorkload[];
@@ -75,6 +91,10 @@ export interface Runtime {
     rows: number;
   }): Promise<TerminalSession>;
   doctor(): Promise<readonly DoctorCheck[]>;
+  /** Resolves when it is done. Rejects where this runtime cannot do it to this workload. Absent: to none. */
+  disturb?(workloadId: string, what: Disturbance, limits: HoldLimits): Promise<WorkloadHold>;
+  /** Undoes what an earlier control plane has left. Idempotent. */
+  undisturb?(workloadId: string, what: Disturbance): Promise<void>;
   /** Removes everything of ours that this runtime can find, attached or left over. */
   cleanup(): Promise<CleanupResult>;
   close(): Promise<void>;

@@ -10,6 +10,7 @@ import { type ErrorCode, errorCatalogue, MeshError } from '../../../contract/err
 import type { CleanupResult, DoctorCheck, EngineStatus } from '../../../contract/shapes.ts';
 import type { DiscoveredWorkload } from '../../../model/workload.ts';
 import type { Logger } from '../../../shared/logger.ts';
+import type { HostPorts } from '../../gateways/host-ports.ts';
 import type { Runtime, RuntimeEvents, Sidecar, SuccessorSidecar, TerminalSession } from '../runtime.ts';
 import { cleanEngine } from './cleanup.ts';
 import { ContainerWatch } from './container-watch.ts';
@@ -17,6 +18,7 @@ import { DockerSidecar, stopSeconds } from './docker-sidecar.ts';
 import { examineEngine } from './doctor.ts';
 import { EngineConnection } from './engine-connection.ts';
 import { toEngineError } from './engine-error.ts';
+import { GatewayContainers } from './gateway-containers.ts';
 import { SidecarImage } from './image/sidecar-image.ts';
 import {
   listOwn,
@@ -131,6 +133,7 @@ export class DockerRuntime implements Runtime {
     if (docker === null) return [];
     const adopted = new Map<string, DockerSidecar[]>();
     for (const own of await listOwn(docker, { owner: this.#owner })) {
+      if (own.role === 'gateway') continue;
       const workload = this.#served(own);
       const others = adopted.get(own.workloadId) ?? [];
       // A successor counts only when the one that it was to take over from is gone.
@@ -170,6 +173,17 @@ export class DockerRuntime implements Runtime {
         problems: ['The container engine does not answer, so it was not cleaned.'],
       };
     return await cleanEngine(docker);
+  }
+
+  /** Where gateways run that lead to containers. */
+  gateways(ports: HostPorts): GatewayContainers {
+    return new GatewayContainers({
+      docker: () => this.#docker(),
+      isConnected: () => this.#engine.docker !== null,
+      image: (docker) => this.#image.ensure(docker, this.#engine.local),
+      owner: this.#owner,
+      ports,
+    });
   }
 
   close(): Promise<void> {

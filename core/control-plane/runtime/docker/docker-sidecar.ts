@@ -14,12 +14,12 @@ export const transparentListeners: ListenerConfig = {
   inboundPort: 15_006,
   dnsPort: 15_053,
 };
-const controlSocket = '/run/meshdesk/sidecar.sock';
-const sidecarUser = '1337:1337';
+export const controlSocket = '/run/meshdesk/sidecar.sock';
+export const sidecarUser = '1337:1337';
 /** How long a sidecar gets to end by itself: its own drain is 2 s. */
 export const stopSeconds = 3;
 /** Waits up to 5 s for the socket of a sidecar that is just starting, then joins it to stdio. */
-const joinSocket = `i=0; while [ ! -S "$1" ] && [ $i -lt 250 ]; do i=$((i+1)); sleep 0.02; done; exec /bin/sh /meshdesk/bridge.sh "$1"`;
+export const joinSocket = `i=0; while [ ! -S "$1" ] && [ $i -lt 250 ]; do i=$((i+1)); sleep 0.02; done; exec /bin/sh /meshdesk/bridge.sh "$1"`;
 
 export interface DockerSidecarOptions {
   readonly docker: () => Docker;

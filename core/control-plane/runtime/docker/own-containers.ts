@@ -3,7 +3,7 @@ import type Docker from 'dockerode';
 import { isDone, toEngineError } from './engine-error.ts';
 import { isOurs, label } from './labels.ts';
 
-export type Role = 'sidecar' | 'rules' | 'check';
+export type Role = 'sidecar' | 'rules' | 'check' | 'gateway' | 'hold';
 
 export interface Purpose {
   readonly owner: string;
@@ -49,6 +49,29 @@ export function sidecarContainer(image: string, purpose: Purpose, networkMode: s
   };
 }
 
+/** A gateway's proxy: the sidecar's program in a network namespace of its own, with ports on this machine's loopback. */
+export function gatewayContainer(
+  image: string,
+  purpose: Purpose,
+  ports: readonly { readonly port: number; readonly published: number }[],
+): Docker.ContainerCreateOptions {
+  const { HostConfig: common, ...container } = sidecarContainer(image, purpose, 'default');
+  const { NetworkMode: _mode, ...host } = common ?? {};
+  return {
+    ...container,
+    ExposedPorts: Object.fromEntries(ports.map(({ port }) => [`${port}/tcp`, {}])),
+    HostConfig: {
+      ...host,
+      // It has no rules to take away, and listens below 1024 without being root.
+      CapAdd: ['SETUID', 'SETGID', 'CHOWN', 'KILL'],
+      Sysctls: { 'net.ipv4.ip_unprivileged_port_start': '0' },
+      PortBindings: Object.fromEntries(
+        ports.map(({ port, published }) => [`${port}/tcp`, [{ HostIp: '127.0.0.1', HostPort: String(published) }]]),
+      ),
+    },
+  };
+}
+
 /** A container that runs `rules.sh` once in somebody's network namespace. */
 export function rulesContainer(
   image: string,
@@ -77,6 +100,38 @@ export function rulesContainer(
   };
 }
 
+/** A container that holds another one's processes (`hold.mjs`): by the engine's machine's process ids, with signals only. */
+export function holdContainer(
+  image: string,
+  purpose: Purpose,
+  command: readonly string[],
+): Docker.ContainerCreateOptions {
+  return {
+    Image: image,
+    Labels: toLabels(purpose),
+    Entrypoint: ['node', '/meshdesk/hold.mjs'],
+    Cmd: [...command],
+    User: '0:0',
+    Tty: false,
+    OpenStdin: true,
+    StdinOnce: true,
+    AttachStdin: true,
+    AttachStdout: true,
+    AttachStderr: true,
+    HostConfig: {
+      NetworkMode: 'none',
+      PidMode: 'host',
+      CapDrop: ['ALL'],
+      CapAdd: ['KILL'],
+      SecurityOpt: ['no-new-privileges'],
+      ReadonlyRootfs: true,
+      PidsLimit: 32,
+      LogConfig: logLimits,
+      RestartPolicy: { Name: 'no' },
+    },
+  };
+}
+
 export interface OwnContainer {
   readonly id: string;
   readonly name: string;
@@ -96,6 +151,10 @@ const successorSuffix = '-next';
 /** Names of one workload's sidecars sort by their age. */
 export function toSidecarName(workloadId: string, isSuccessor: boolean): string {
   return `meshdesk-${workloadId.slice(0, 12)}-${Date.now().toString(36)}${isSuccessor ? successorSuffix : ''}`;
+}
+
+export function toGatewayName(name: string): string {
+  return `meshdesk-${name.slice(0, 40)}-${Date.now().toString(36)}`;
 }
 
 /** In charge first, then successors that have not taken over; among equals the youngest first. */

@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import type { GatewayView, WorkloadView } from '../../contract/shapes.ts';
+import { type Resource, toMeshResources } from '../../model/resource.ts';
+import type { Logger } from '../../shared/logger.ts';
+import { type GatewayProxy, gatewayProxies } from '../../snapshot/gateway-proxies.ts';
+import { defaultRootNamespace } from '../../snapshot/snapshot.ts';
+import type { MeshApi, MeshListener } from '../mesh/mesh-api.ts';
+import type { ResourceStore } from '../mesh/resource-store.ts';
+import type { DockerRuntime } from '../runtime/docker/docker-runtime.ts';
+import { Credentials } from './credentials.ts';
+import { GatewayKeeper } from './gateway-keeper.ts';
+import { GatewayRuntime } from './gateway-runtime.ts';
+import { toGatewayViews } from './gateway-views.ts';
+import { HostPorts } from './host-ports.ts';
+import { ProcessPlace } from './process-place.ts';
+
+export interface GatewaySurroundings {
+  readonly distDir: string;
+  readonly stateDir: string;
+  readonly projectDir: string;
+  readonly resources: ResourceStore;
+  /** `null`: no engine is looked for. */
+  readonly containers: DockerRuntime | null;
+  /** Asked once it has been started. */
+  readonly mesh: () => Pick<MeshApi, 'workloads' | 'attach' | 'listen'>;
+  readonly onNotice: MeshListener['onNotice'];
+  readonly log: Logger;
+}
+
+export interface Gateways {
+  readonly runtime: GatewayRuntime;
+  readonly credentials: Credentials;
+  /** To be called when the mesh has started. */
+  begin(): void;
+  list(): GatewayView[];
+  close(): Promise<void>;
+}
+
+export function createGateways(surroundings: GatewaySurroundings): Gateways {
+  const { distDir, stateDir, projectDir, resources, containers, mesh, onNotice, log } = surroundings;
+  const ports = new HostPorts(join(stateDir, 'gateway-ports.json'));
+  const credentials = new Credentials({ dir: projectDir, log });
+  const proxies = createProxyFinder(resources);
+  const runtime = new GatewayRuntime({
+    proxies,
+    onChange: (callback) => resources.onChange(callback),
+    processes: new ProcessPlace({
+      program: join(distDir, 'sidecar', 'sidecar.mjs'),
+      ...{ stateDir, ports, log },
+      onRestart: (message) => onNotice({ level: 'warn', code: null, message }),
+    }),
+    containers: containers?.gateways(ports) ?? null,
+    networks: () => networksOf(mesh().workloads()),
+    log,
+  });
+  const keeper = new GatewayKeeper({
+    workloads: () => mesh().workloads(),
+    attach: (id) => mesh().attach({ names: [id] }),
+    ...{ onNotice, log },
+  });
+  let stopListening = () => undefined as unknown;
+  return {
+    runtime,
+    credentials,
+    begin: () => {
+      stopListening = mesh().listen({
+        onChange: (what) => {
+          if (what !== 'workloads') return;
+          keeper.look();
+          runtime.refresh();
+        },
+        onCertificate: () => undefined,
+        onProgress: () => undefined,
+        onNotice: () => undefined,
+      });
+      keeper.look();
+    },
+    list: () => toGatewayViews(proxies(), mesh().workloads(), { credentials, runtime, stateDir }),
+    close: async () => {
+      stopListening();
+      keeper.close();
+      credentials.close();
+      await runtime.close();
+    },
+  };
+}
+
+/** The proxies that the resources ask for; worked out when these have changed. */
+function createProxyFinder(resources: ResourceStore): () => readonly GatewayProxy[] {
+  let of: readonly Resource[] | null = null;
+  let found: readonly GatewayProxy[] = [];
+  return () => {
+    const all = resources.all();
+    if (all !== of) {
+      of = all;
+      found = gatewayProxies(toMeshResources(all), defaultRootNamespace);
+    }
+    return found;
+  };
+}
+
+/** Of the containers that are attached, or about to be. */
+function networksOf(workloads: readonly WorkloadView[]): string[] {
+  const attached = workloads.filter(({ runtime, mesh }) => runtime === 'docker' && mesh !== 'detached');
+  return [...new Set(attached.flatMap(({ addresses }) => addresses.map(({ network }) => network)))].sort();
+}
