@@ -13,6 +13,7 @@ import { MeshClock, systemClock } from './control/mesh-clock.ts';
 import { StateFile } from './control/saved-state.ts';
 import { createDnsServer } from './dns/create-dns-server.ts';
 import type { DnsServer } from './dns/dns-server.ts';
+import { GatewayIntake } from './gateway/gateway-intake.ts';
 import { Intake } from './listener/intake.ts';
 import { ListenerSet } from './listener/listener-set.ts';
 import { loadOriginalDestinationLookup } from './listener/original-destination.ts';
@@ -29,8 +30,8 @@ import { UnseenConnections } from './telemetry/unseen-connections.ts';
 import { MeshTerminator } from './tls/mesh-terminator.ts';
 import { createUpstreamConnector } from './tls/upstream-connector.ts';
 import { WorkloadIdentity } from './tls/workload-identity.ts';
-import { UdpCounter } from './udp/udp-counter.ts';
 import { ToxicDesk } from './toxics/toxic-desk.ts';
+import { UdpCounter } from './udp/udp-counter.ts';
 import { heldBytes } from './wire/held-bytes.ts';
 import { chooseWires } from './wire/open-wire.ts';
 
@@ -77,18 +78,23 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const config = () => configuration.compiled;
   const edge = telemetry.edge.bind(telemetry);
   const faultsAllowed = () => lease.isValid;
-  const parts = { config, connector, telemetry, clock, random, faultsAllowed, admission: overload };
-  const requests = createRequestHandlers(parts, logger);
   const injections = () => configuration.compiled.injections;
   const toxics = new ToxicDesk({ injections, nowMs: () => clock.nowMs(), faultsAllowed, telemetry });
+  const parts = { config, connector, telemetry, clock, random, faultsAllowed, toxics, admission: overload };
+  const requests = createRequestHandlers(parts, logger);
   const tcp = new TcpHandler({ config, connector, edge, toxics, random, logger });
   const terminator = new MeshTerminator(identity, () => configuration.compiled.source.trustDomain);
   const { http, mux } = requests;
-  const intake = new Intake({ config, http, http2: requests.http2, mux, tcp, terminator, edge, logger });
+  const intakeParts = { config, http, http2: requests.http2, mux, tcp, terminator, edge, logger };
+  const intake = new Intake(intakeParts);
+  const gateway = new GatewayIntake(intakeParts);
   const admission = new OverloadWatch(overload);
   const dns = createDnsServer({ config, connector, telemetry, clock, faultsAllowed, logger });
   const listeners = new ListenerSet({
-    accept: (socket, context) => intake[context.direction](socket, context),
+    accept: (socket, context) => {
+      if (context.gateway === undefined) intake[context.direction](socket, context);
+      else gateway.accept(socket, context, context.gateway);
+    },
     acceptDns: (socket, resolver) => dns.acceptStream(socket, resolver),
     loadLookup: loadOriginalDestinationLookup,
     admission,
@@ -131,13 +137,13 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
       dns.close();
       requests.closeAll();
       tcp.closeAll();
+      toxics.close();
       figures.close();
       admission.close();
     },
   };
 }
 
-      toxics.close();
 interface Parts {
   readonly clock: MeshClock;
   readonly lease: FaultLease;
@@ -147,13 +153,13 @@ interface Parts {
   readonly listeners: ListenerSet;
   readonly dns: DnsServer;
   readonly drain: Drain;
+  readonly toxics: ToxicDesk;
   readonly telemetry: Telemetry;
   readonly unseen: UnseenConnections;
   readonly udp: UdpCounter;
   readonly logger: Logger;
   readonly save: () => Promise<void>;
 }
-  readonly toxics: ToxicDesk;
 
 interface FigureSources {
   readonly figures: ProcessFigures;
@@ -179,13 +185,13 @@ function toEffects(program: string, parts: Parts): ControlEffects {
     listeners,
     dns,
     drain,
+    toxics,
     telemetry,
     unseen,
     udp,
     logger,
     save,
   } = parts;
-    toxics,
   return {
     program,
     revision: () => configuration.revision,
@@ -203,13 +209,13 @@ function toEffects(program: string, parts: Parts): ControlEffects {
       await configuration.apply(next);
       requests.configured();
       lease.arm();
+      toxics.configured();
       await save();
     },
     createCertificateRequest: (id, spiffeId) => identity.createRequest(id, spiffeId),
     installCertificate: (id, chainPem, bundlePem) => identity.install(id, chainPem, bundlePem),
     trust: (bundlePem) => identity.trust(bundlePem),
     drain: (request) => {
-      toxics.configured();
       listeners.closeOutbound();
       drain.begin(request);
     },

@@ -3,6 +3,7 @@
  * data plane knows of the mesh. Strict on purpose: a field one side does not know is an error, not a silent loss.
  */
 import { z } from 'zod';
+import { GatewayConfig } from './gateway-config.ts';
 import { MtlsMode } from './identity.ts';
 import { InjectionConfig } from './injection-config.ts';
 import { L4RouteConfig } from './l4-config.ts';
@@ -115,13 +116,13 @@ export const ServiceConfig = z.strictObject({
   l4Routes: z.array(L4RouteConfig).optional(),
   /** By locality; none: all endpoints alike. */
   shares: z.array(EndpointShare).optional(),
-});
   /** Addresses and blocks by which it is dialled besides those of its endpoints: virtual ones. */
   addresses: z.array(z.string()).optional(),
   /** Names (`*.` before one: all below it) that no DNS server knows, with what the sidecar answers for them. */
   dns: z.array(z.strictObject({ hosts: z.array(z.string()), addresses: z.array(z.string()) })).optional(),
   /** True: no endpoints of its own, traffic goes to the address that was dialled (ServiceEntry, resolution NONE). */
   originalDestination: z.boolean().optional(),
+});
 export type ServiceConfig = z.infer<typeof ServiceConfig>;
 
 export const FaultConfig = z.strictObject({
@@ -132,7 +133,12 @@ export const FaultConfig = z.strictObject({
   route: z.string().nullable(),
   action: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('delay'), delayMs: z.number().int().min(1) }),
-    z.strictObject({ kind: z.literal('abort'), httpStatus: z.number().int().min(200).max(599) }),
+    z.strictObject({
+      kind: z.literal('abort'),
+      httpStatus: z.number().int().min(200).max(599),
+      /** Of the answer to a gRPC request; `httpStatus` is 200 then. */
+      grpcStatus: z.number().int().min(0).max(16).optional(),
+    }),
   ]),
   percent: z.number().min(0).max(100),
   seed: z.number().int(),
@@ -143,7 +149,7 @@ export type FaultConfig = z.infer<typeof FaultConfig>;
 
 const ListenAddress = z.strictObject({ host: z.string(), port: Port });
 
-/** Transparent: redirect rules bring the traffic. Explicit: the application is pointed at these listeners. */
+/** Transparent: redirect rules bring the traffic. Explicit: the application is pointed at these listeners. Gateway: from outside. */
 export const ListenerConfig = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('transparent'),
@@ -158,6 +164,11 @@ export const ListenerConfig = z.discriminatedUnion('kind', [
     outbound: z.array(z.strictObject({ listen: ListenAddress, service: z.string(), port: Port })),
     /** Serves `/proxy/{service}/{path}` and absolute-form requests. */
     httpProxy: ListenAddress.nullable(),
+  }),
+  /** A gateway's: `port` is the number of the Gateway's servers, which may differ from where this machine lets it listen. */
+  z.strictObject({
+    kind: z.literal('gateway'),
+    ports: z.array(z.strictObject({ listen: ListenAddress, port: Port })),
   }),
 ]);
 export type ListenerConfig = z.infer<typeof ListenerConfig>;
@@ -189,10 +200,15 @@ export const SidecarConfig = z.strictObject({
     ),
   }),
   services: z.array(ServiceConfig),
+  /** Of VirtualServices: before the router, as Envoy's fault filter. */
   faults: z.array(FaultConfig),
-  /** Faults beyond those of `faults`: every kind, with triggers and schedules. */
+  /** FaultInjections that are switched on. */
   injections: z.array(InjectionConfig).optional(),
+  /** What rules name by file: certificates, keys, roots. Only what this sidecar needs. */
+  files: z.array(z.strictObject({ name: z.string(), text: z.string() })).optional(),
   /** Where traffic to hosts of no service goes; absent: `allow-any`, straight on. */
   outbound: z.enum(['allow-any', 'registry-only']).optional(),
+  /** Present for gateways: what comes in at their ports. */
+  gateway: GatewayConfig.optional(),
 });
 export type SidecarConfig = z.infer<typeof SidecarConfig>;
