@@ -81,6 +81,8 @@ export interface OriginatedTls {
   /** Server name, and name that the certificate must have, unless the configuration says otherwise. */
   readonly host: string;
   readonly alpn: string | null;
+  /** Text of the files that it names. */
+  readonly files: ReadonlyMap<string, string>;
 }
 
 /** How a connection is made, where that differs from the defaults. */

@@ -143,17 +143,17 @@ export const UpstreamTlsConfig = z.strictObject({
   sni: z.string().optional(),
   /** Names one of which the certificate must have; `host`: the host of the service; `any`: the chain alone decides. */
   names: z.union([z.array(z.string()), z.enum(['host', 'any'])]),
-  /** Roots to accept; absent: those of the system. */
-  caPem: z.string().optional(),
-  /** With `keyPem`: what the client shows of itself. */
-  certificatePem: z.string().optional(),
-  keyPem: z.string().optional(),
+  /** Roots to accept, by the name of their file (`SidecarConfig.files`); absent: those of the system. */
+  caFile: z.string().optional(),
+  /** With `keyFile`: what the client shows of itself. */
+  certificateFile: z.string().optional(),
+  keyFile: z.string().optional(),
   /** Revoked certificates. */
-  crlPem: z.string().optional(),
+  crlFile: z.string().optional(),
+  /** The roots or the list need not be there: a credential may do without. */
+  optionalFiles: z.boolean().optional(),
   /** Any certificate is accepted. */
   insecure: z.boolean().optional(),
-  /** What a file that is missing or of no use keeps from being done: connections fail, with these words. */
-  problem: z.string().optional(),
 });
 export type UpstreamTlsConfig = z.infer<typeof UpstreamTlsConfig>;
 

@@ -1,9 +1,15 @@
 import { isIP } from 'node:net';
-import type { Endpoint, FaultConfig, ServiceConfig, SidecarConfig } from '../../model/sidecar-config.ts';
-import { createFaultDecider } from '../../policy/decide-fault.ts';
+import type { Endpoint, ServiceConfig, SidecarConfig } from '../../model/sidecar-config.ts';
 import { toTargetPort } from '../../policy/select-endpoints.ts';
-import { compileInjections, type InjectionSet } from '../faults/injection-set.ts';
-import { type CompiledFault, type CompiledService, compileService } from './compiled-service.ts';
+import {
+  compileInjections,
+  type InjectionSet,
+  type ServiceInjections,
+  toRequestInjection,
+} from '../faults/injection-set.ts';
+import { type CompiledGateway, compileGateway } from '../gateway/compiled-gateway.ts';
+import type { Files } from '../upstream/connection-policy.ts';
+import { type CompiledService, compileService } from './compiled-service.ts';
 import { nameServices } from './named-services.ts';
 
 /** An endpoint found by its address. `port` is the service port that leads there. */
@@ -29,28 +35,30 @@ export interface CompiledConfig {
   serviceByName(name: string): CompiledService | null;
   /** The endpoint that listens there. On an address shared by several (loopback) only an exact port finds one. */
   endpointAt(host: string, port: number): LocatedEndpoint | null;
-  /** Faults of every kind, by service. */
+  /** Faults of every kind, by service, with their state. */
   readonly injections: InjectionSet;
-  /** State of the faults, for the next revision. */
-  readonly faults: ReadonlyMap<string, CompiledFault>;
+  /** Text of the files that rules name; the same object while nothing in them changes. */
+  readonly files: Files;
+  /** `null`: this is no gateway. */
+  readonly gateway: CompiledGateway | null;
 }
-
-const noFaults: readonly CompiledFault[] = [];
 
 /**
  * Compiles a configuration. With `previous`, a fault that did not change goes on in its sequence of draws; otherwise a
  * mesh that changes often would always see the beginning of it. Throws on a route that cannot be compiled.
  */
 export function compileConfig(source: SidecarConfig, previous: CompiledConfig | null = null): CompiledConfig {
-  const faults = new Map<string, CompiledFault>();
-  for (const config of source.faults) faults.set(config.id, carryOver(config, previous?.faults.get(config.id)));
+  const injections = compileInjections(
+    [...source.faults.map(toRequestInjection), ...(source.injections ?? [])],
+    previous?.injections,
+  );
+  const files = toFiles(source.files ?? [], previous?.files ?? null);
   const byKey = new Map<string, CompiledService>();
-  const byService = new Map<string, CompiledFault[]>();
-  for (const fault of faults.values()) append(byService, fault.config.service, fault);
   for (const config of source.services) {
-    const inScope = byService.get(config.key) ?? noFaults;
+    const inScope = injections.of(config.key);
     const known = previous?.serviceByKey(config.key) ?? null;
-    const service = known !== null && isUpToDate(known, config, inScope) ? known : compileService(config, inScope);
+    const isSame = known !== null && isUpToDate(known, config, inScope) && previous?.files === files;
+    const service = isSame ? known : compileService(config, inScope, files);
     byKey.set(config.key, service);
   }
   const names = nameServices(byKey.values());
@@ -58,8 +66,9 @@ export function compileConfig(source: SidecarConfig, previous: CompiledConfig | 
   return {
     source,
     revision: source.revision,
-    injections: compileInjections(source.injections ?? [], previous?.injections),
-    faults,
+    gateway: source.gateway === undefined ? null : compileGateway(source.gateway),
+    injections,
+    files,
     serviceByKey: (key) => byKey.get(key) ?? null,
     serviceByHost: names.byHost,
     serviceAt: names.byAddress,
@@ -78,16 +87,14 @@ export function compileConfig(source: SidecarConfig, previous: CompiledConfig | 
   };
 }
 
-/** A change of the configuration leaves the services it does not touch as the objects they were. */
-function isUpToDate(known: CompiledService, config: ServiceConfig, faults: readonly CompiledFault[]): boolean {
-  const { config: before, faults: faultsBefore } = known;
-  if (before !== config || faultsBefore.length !== faults.length) return false;
-  return faults.every((fault, index) => fault === faultsBefore[index]);
+function toFiles(given: NonNullable<SidecarConfig['files']>, before: Files | null): Files {
+  const isSame = before?.size === given.length && given.every(({ name, text }) => before.get(name) === text);
+  return isSame ? before : new Map(given.map(({ name, text }) => [name, text]));
 }
 
-function carryOver(config: FaultConfig, before: CompiledFault | undefined): CompiledFault {
-  if (before !== undefined && JSON.stringify(before.config) === JSON.stringify(config)) return before;
-  return { config, decide: createFaultDecider(config) };
+/** A change of the configuration leaves the services it does not touch as the objects they were. */
+function isUpToDate(known: CompiledService, config: ServiceConfig, injections: ServiceInjections): boolean {
+  return known.config === config && known.injections === injections;
 }
 
 /** A workload's own service comes before ServiceEntries that lead to it. */
@@ -119,10 +126,4 @@ function isEntry({ key, name }: ServiceConfig): boolean {
 
 function isLoopback(address: string): boolean {
   return (isIP(address) === 4 && address.startsWith('127.')) || address === '::1';
-}
-
-function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { ConnectionLife } from '../upstream/connection-life.ts';
 import { openWire } from '../wire/open-wire.ts';
 import type { Wire, WireOwner } from '../wire/wire.ts';
 import { createBodyScanner } from './body-scanner.ts';
@@ -44,7 +45,8 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
   readonly #body = createBodyScanner();
   readonly #partial = new PartialBytes();
   #sink: ResponseSink | null = null;
-  #reusableUntilMs = Number.POSITIVE_INFINITY;
+  readonly #life: ConnectionLife;
+  #reusableUntilMs: number;
   #used = false;
   #retired = false;
   #closed = false;
@@ -68,9 +70,11 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
   constructor(socket: Socket, codec: HttpCodec, options: SessionOptions) {
     this.#codec = codec;
     this.#options = options;
+    this.#life = new ConnectionLife(options.endpoint.pool, options.monotonicMs(), Number.POSITIVE_INFINITY);
+    this.#reusableUntilMs = this.#life.ageLimitMs;
     socket.setNoDelay(true);
     options.recorder?.connectionOpened();
-    this.#wire = openWire(socket, this);
+    this.#wire = options.openWire?.(this) ?? openWire(socket, this);
   }
 
   // --- session -----------------------------------------------------------------------------------------------------
@@ -243,7 +247,7 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
     while (at < end) {
       const result = this.#codec.parseResponse(bytes, at, end);
       if (result === 'incomplete') {
-        this.#keep(bytes, at, end);
+        this.#partial.keepTried(bytes, at, end);
         return;
       }
       const head = this.#codec.response;
@@ -272,13 +276,6 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
     this.#partial.clear();
   }
 
-  #keep(bytes: Buffer, start: number, end: number): void {
-    const partial = this.#partial;
-    const isKept = bytes === partial.bytes;
-    if (!isKept) partial.append(bytes, start, end);
-    partial.noteTried(isKept ? start : partial.start);
-  }
-
   #readFinal(sink: ResponseSink, bytes: Buffer, head: ResponseHead, end: number): void {
     const body = this.#body;
     const kind = bodyKind(head, this.#headOnly);
@@ -287,7 +284,8 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
     this.#untilClose = kind === 'until-close';
     this.#mayReuse = !this.#untilClose && (head.minor === 1 ? !head.close : head.keepAlive);
     const { endpoint, monotonicMs } = this.#options;
-    this.#reusableUntilMs = monotonicMs() + reuseMs(head, endpoint.target.tls !== null);
+    const keptMs = Math.min(reuseMs(head, endpoint.target.tls !== null), this.#life.idleMs);
+    this.#reusableUntilMs = Math.min(monotonicMs() + keptMs, this.#life.ageLimitMs);
     body.begin(kind, Math.max(0, head.contentLength), decode);
     const from = head.end;
     const to = body.scan(bytes, from, end);
@@ -369,8 +367,9 @@ class UpstreamConnection implements UpstreamSession, ServerStream, WireOwner {
   #release(clean: boolean): void {
     this.#sink = null;
     this.#used = true;
+    this.#life.requestsLeft -= 1;
     this.#wire.resume();
-    if (!clean || !this.#requestDone || !this.#mayReuse) this.#spent = true;
+    if (this.#life.requestsLeft <= 0 || !clean || !this.#requestDone || !this.#mayReuse) this.#spent = true;
     if (this.usable) this.#options.onRoom(this);
     else this.destroy();
   }

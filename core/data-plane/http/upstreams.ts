@@ -1,7 +1,12 @@
+import type { Socket } from 'node:net';
 import type { Endpoint, ServiceConfig } from '../../model/sidecar-config.ts';
 import type { TelemetrySink, UpstreamConnector, UpstreamTarget } from '../connection.ts';
 import { UpstreamError } from '../connection.ts';
 import { toMessage } from '../logger.ts';
+import type { ToxicDesk, ToxicSeat } from '../toxics/toxic-desk.ts';
+import { ToxicWire } from '../toxics/toxic-wire.ts';
+import { openWire } from '../wire/open-wire.ts';
+import type { Wire, WireOwner } from '../wire/wire.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import { EndpointState, type SessionWaiter } from './endpoint-state.ts';
 import type { ClientStream, UpstreamCarrier, UpstreamSession } from './streams.ts';
@@ -12,12 +17,15 @@ export interface UpstreamsOptions {
   readonly monotonicMs: () => number;
   /** In order of preference; the first one for plaintext HTTP/1.1 must be there. */
   readonly carriers: readonly UpstreamCarrier[];
+  /** Faults of connections; absent: there are none. */
+  readonly toxics?: ToxicDesk;
   /** A connection was opened: `tick` is needed from now on. */
   readonly onOpened?: () => void;
 }
 
-function toIdentity({ id, address, mesh, spiffeId }: Endpoint): string {
-  return `${id} ${address} ${mesh ? spiffeId : ''}`;
+function toIdentity({ id, address, ports, mesh, spiffeId }: Endpoint): string {
+  const targets = ports.map(({ port, targetPort }) => `${port}:${targetPort}`).join(',');
+  return `${id} ${address} ${targets} ${mesh ? spiffeId : ''}`;
 }
 
 const lostAtOnce = new UpstreamError({ kind: 'reset', message: 'the connection was closed at once' });
@@ -58,10 +66,27 @@ export class Upstreams {
 
   /** What is kept about an endpoint, for requests of clients that speak `protocol`. */
   stateOf(endpoint: HttpEndpoint, protocol: Protocol): EndpointState {
+    if (endpoint.toxic === true) return this.#stateApart(endpoint, protocol);
     const speaksHttp2 =
       this.#http2 !== null && endpoint.target.tls === null && (endpoint.speaks ?? protocol) === 'http/2';
     const states = speaksHttp2 ? this.#http2States : this.#states;
-    return states.get(endpoint.key) ?? this.#begin(states, endpoint, speaksHttp2 ? this.#http2 : null);
+    return (
+      states.get(endpoint.poolKey ?? endpoint.key) ?? this.#begin(states, endpoint, speaksHttp2 ? this.#http2 : null)
+    );
+  }
+
+  /**
+   * An endpoint whose connections are under faults: requests of HTTP/1.1 have connections of their own, as they would
+   * without a mesh, so that each is drawn for. Those of HTTP/2 share one, as their client does.
+   */
+  #stateApart(endpoint: HttpEndpoint, protocol: Protocol): EndpointState {
+    const isPlain = endpoint.target.tls === null;
+    const sharesOne = (isPlain ? (endpoint.speaks ?? protocol) : protocol) === 'http/2';
+    const states = sharesOne ? this.#http2States : this.#states;
+    const shared = isPlain ? this.#http2 : this.#mesh;
+    return (
+      states.get(endpoint.poolKey ?? endpoint.key) ?? this.#begin(states, endpoint, sharesOne ? shared : this.#plain)
+    );
   }
 
   /** Whether requests to this endpoint may be sent in form `chunked`. */
@@ -135,7 +160,7 @@ export class Upstreams {
     const recorder = direction === 'outbound' ? this.#options.telemetry.edge(endpoint.edge) : null;
     const carrier = http2 ?? (endpoint.target.tls === null ? this.#plain : this.#mesh);
     const state = new EndpointState(endpoint, carrier, recorder);
-    states.set(endpoint.key, state);
+    states.set(endpoint.poolKey ?? endpoint.key, state);
     return state;
   }
 
@@ -148,12 +173,17 @@ export class Upstreams {
     const dial = new AbortController();
     const { generation } = connector;
     state.dials.push(dial);
-    connector.connect(this.#targetOf(state.endpoint), dial.signal).then(
+    const seat = this.#seatOf(state.endpoint);
+    const connected =
+      seat?.isRefused === true
+        ? Promise.reject(new UpstreamError({ kind: 'refused', message: 'a fault refuses connections' }))
+        : connector.connect(this.#targetOf(state), dial.signal);
+    connected.then(
       (socket) => {
         state.dialEnded(dial);
         const alpn = (socket as { alpnProtocol?: string | false | null }).alpnProtocol || null;
         const carrier = this.#options.carriers.find((known) => alpn !== null && known.alpn === alpn) ?? state.carrier;
-        const session = this.#open(state, carrier, socket);
+        const session = this.#open(state, carrier, socket, seat);
         if (generation !== connector.generation || dial.signal.aborted) {
           session.retire();
         } else {
@@ -163,20 +193,33 @@ export class Upstreams {
         this.#dialForWaiters(state);
       },
       (error: unknown) => {
+        seat?.leave();
         const wasWanted = state.dialEnded(dial);
         if (wasWanted) this.#fail(state, error);
       },
     );
   }
 
-  #open(state: EndpointState, carrier: UpstreamCarrier, socket: Parameters<UpstreamCarrier['createSession']>[0]) {
+  #seatOf({ toxic, edge }: HttpEndpoint): ToxicSeat | null {
+    if (toxic !== true || edge.peerService === null) return null;
+    return this.#options.toxics?.seat({ service: edge.peerService, port: edge.port }) ?? null;
+  }
+
+  #open(
+    state: EndpointState,
+    carrier: UpstreamCarrier,
+    socket: Parameters<UpstreamCarrier['createSession']>[0],
+    seat: ToxicSeat | null,
+  ) {
     const session = carrier.createSession(socket, {
+      ...(seat === null ? {} : { openWire: (owner: WireOwner) => openToxicWire(socket, owner, seat) }),
       endpoint: state.endpoint,
       recorder: state.recorder,
       monotonicMs: this.#options.monotonicMs,
       onRoom: (room) => this.#serve(state, room),
       onClosed: (closed) => {
         state.forget(closed);
+        seat?.leave();
         if (state.preparing.delete(closed)) this.#fail(state, lostAtOnce);
         else this.#dialForWaiters(state);
       },
@@ -213,8 +256,23 @@ export class Upstreams {
     this.#dialForWaiters(state);
   }
 
-  #targetOf({ target }: HttpEndpoint): UpstreamTarget {
-    if (target.tls === null || this.#alpns.length < 2) return target;
-    return { ...target, tls: { ...target.tls, offers: this.#alpns } };
+  #targetOf({ endpoint, carrier }: EndpointState): UpstreamTarget {
+    const { target } = endpoint;
+    const { tls, dial } = target;
+    if (dial?.originate !== undefined && carrier === this.#http2) {
+      return { ...target, dial: { ...dial, originate: { ...dial.originate, alpn: 'h2' } } };
+    }
+    if (tls === null || this.#alpns.length < 2) return target;
+    if (endpoint.toxic === true && carrier === this.#plain) return target;
+    return { ...target, tls: { ...tls, offers: this.#alpns } };
   }
+}
+
+function openToxicWire(socket: Socket, owner: WireOwner, seat: ToxicSeat): Wire {
+  const wire = new ToxicWire((below) => openWire(socket, below), owner);
+  seat.occupy({
+    setToxics: (upstream, downstream) => wire.setToxics(upstream, downstream),
+    refuse: () => wire.reset(),
+  });
+  return wire;
 }

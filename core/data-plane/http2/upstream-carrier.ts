@@ -11,6 +11,7 @@ import type {
   UpstreamCarrier,
   UpstreamSession,
 } from '../http/streams.ts';
+import { ConnectionLife } from '../upstream/connection-life.ts';
 import { openWire } from '../wire/open-wire.ts';
 import type { WireOwner } from '../wire/wire.ts';
 import { errorCode } from './protocol.ts';
@@ -52,12 +53,15 @@ class Http2UpstreamSession implements UpstreamSession {
   #used = false;
   #usedAtMs: number;
   #closed = false;
+  readonly #life: ConnectionLife;
+  #probedAtMs: number;
 
   constructor(socket: Socket, options: SessionOptions) {
     this.recorder = options.recorder;
     this.#options = options;
-    this.#usedAtMs = options.monotonicMs();
-    this.session = new Http2Session(openWire(socket, unowned), {
+    this.#usedAtMs = this.#probedAtMs = options.monotonicMs();
+    this.#life = new ConnectionLife(options.endpoint.pool, this.#usedAtMs, idleCloseMs);
+    this.session = new Http2Session(options.openWire?.(unowned) ?? openWire(socket, unowned), {
       role: 'client',
       onGoaway: () => this.#closeIfUseless(),
       onRoom: () => options.onRoom(this),
@@ -73,7 +77,13 @@ class Http2UpstreamSession implements UpstreamSession {
   }
 
   get available(): boolean {
-    return this.session.canOpen && this.active < this.session.maxOpen;
+    const { active } = this;
+    return (
+      this.session.canOpen &&
+      active < this.session.maxOpen &&
+      active < this.#life.maxStreams &&
+      this.#life.requestsLeft > 0
+    );
   }
 
   get usable(): boolean {
@@ -85,6 +95,7 @@ class Http2UpstreamSession implements UpstreamSession {
     const reused = this.#used;
     this.#used = true;
     this.#reserved += 1;
+    this.#life.requestsLeft -= 1;
     return new Http2ServerStream(this, sink, reused);
   }
 
@@ -97,7 +108,9 @@ class Http2UpstreamSession implements UpstreamSession {
   /** A stream has ended. */
   released(): void {
     this.#usedAtMs = this.#options.monotonicMs();
+    if (this.#life.requestsLeft <= 0 && this.active === 0) this.session.drain();
     if (!this.usable) queueMicrotask(() => this.#closeIfUseless());
+    else if (this.#life.maxStreams !== Number.POSITIVE_INFINITY) queueMicrotask(() => this.#options.onRoom(this));
   }
 
   retire(): void {
@@ -112,7 +125,13 @@ class Http2UpstreamSession implements UpstreamSession {
   tick(nowMs: number): void {
     this.session.tick(nowMs);
     const silentMs = nowMs - this.#usedAtMs;
-    if (this.active === 0 && silentMs >= idleCloseMs) this.session.drain();
+    const ping = this.#options.endpoint.pool?.http2KeepAlive;
+    if (ping !== undefined && nowMs - this.#probedAtMs >= ping.intervalMs) {
+      this.#probedAtMs = nowMs;
+      this.session.probe(ping.timeoutMs);
+    }
+    if (nowMs >= this.#life.ageLimitMs) this.retire();
+    else if (this.active === 0 && silentMs >= this.#life.idleMs) this.session.drain();
     else if (this.active > 0 && silentMs >= probeAfterMs) this.session.probe();
   }
 

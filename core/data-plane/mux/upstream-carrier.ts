@@ -4,6 +4,7 @@ import type { EdgeRecorder } from '../connection.ts';
 import { headLimits } from '../http/codec.ts';
 import { createHttpCodec } from '../http/head-parser.ts';
 import type { ResponseSink, ServerStream, SessionOptions, UpstreamCarrier, UpstreamSession } from '../http/streams.ts';
+import { ConnectionLife } from '../upstream/connection-life.ts';
 import { openWire } from '../wire/open-wire.ts';
 import type { WireOwner } from '../wire/wire.ts';
 import { MuxServerStream } from './server-stream.ts';
@@ -42,6 +43,7 @@ export class MuxUpstreamSession implements UpstreamSession, MuxSessionOwner {
   #reserved = 0;
   #used = false;
   #usedAtMs: number;
+  readonly #life: ConnectionLife;
   #closeTold = false;
   /** Objects that serve no request; those that rest have served one in this callback and may still be on the stack. */
   readonly #idle: MuxServerStream[] = [];
@@ -54,7 +56,9 @@ export class MuxUpstreamSession implements UpstreamSession, MuxSessionOwner {
     this.recorder = recorder;
     this.#options = options;
     this.#usedAtMs = monotonicMs();
-    this.#session = new MuxSession(openWire(socket, noOwner), { role: 'client', owner: this, monotonicMs });
+    this.#life = new ConnectionLife(options.endpoint.pool, this.#usedAtMs, idleCloseMs);
+    const wire = options.openWire?.(noOwner) ?? openWire(socket, noOwner);
+    this.#session = new MuxSession(wire, { role: 'client', owner: this, monotonicMs });
     recorder?.connectionOpened();
   }
 
@@ -63,7 +67,9 @@ export class MuxUpstreamSession implements UpstreamSession, MuxSessionOwner {
   }
 
   get available(): boolean {
-    return this.#session.available && this.active < this.#session.peer.maxStreams;
+    const { active } = this;
+    const hasRoom = active < this.#session.peer.maxStreams && active < this.#life.maxStreams;
+    return hasRoom && this.#life.requestsLeft > 0 && this.#session.available;
   }
 
   get usable(): boolean {
@@ -75,6 +81,7 @@ export class MuxUpstreamSession implements UpstreamSession, MuxSessionOwner {
     const reused = this.#used;
     this.#used = true;
     this.#reserved += 1;
+    this.#life.requestsLeft -= 1;
     const stream = this.#idle.pop() ?? new MuxServerStream(this);
     stream.begin(sink, reused, protocol === 'http/2');
     return stream;
@@ -93,7 +100,8 @@ export class MuxUpstreamSession implements UpstreamSession, MuxSessionOwner {
   tick(nowMs: number): void {
     this.#endLingering();
     this.#session.tick(nowMs);
-    if (this.active === 0 && nowMs - this.#usedAtMs >= idleCloseMs) this.retire();
+    if (nowMs >= this.#life.ageLimitMs || (this.active === 0 && nowMs - this.#usedAtMs >= this.#life.idleMs))
+      this.retire();
   }
 
   // --- for its streams ---------------------------------------------------------------------------------------------
@@ -138,6 +146,7 @@ export class MuxUpstreamSession implements UpstreamSession, MuxSessionOwner {
   onRoom(): void {
     this.#reuse();
     this.#usedAtMs = this.#options.monotonicMs();
+    if (this.#life.requestsLeft <= 0 && this.active === 0) this.#session.drain();
     if (this.usable) this.#options.onRoom(this);
     else this.#closeIfUseless();
   }

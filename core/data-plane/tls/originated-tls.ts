@@ -22,16 +22,16 @@ const systemBundles = [
   '/etc/ssl/cert.pem',
 ];
 
-/** A context is costly; one per rule and configuration. */
-const contexts = new WeakMap<UpstreamTlsConfig, SecureContext>();
+/** A context is costly; one per rule and files. */
+const contexts = new WeakMap<OriginatedTls['files'], WeakMap<UpstreamTlsConfig, SecureContext>>();
 let systemRoots: string | readonly string[] | null = null;
 
 /** Throws an `UpstreamError` when the rule's files are of no use. */
-export function toOriginatedOptions({ config, host, alpn }: OriginatedTls): ConnectionOptions {
-  if (config.problem !== undefined) throw new UpstreamError({ kind: 'tls', message: config.problem });
+export function toOriginatedOptions(originated: OriginatedTls): ConnectionOptions {
+  const { config, host, alpn } = originated;
   const { sni = host, insecure = false, names } = config;
   return {
-    secureContext: contextOf(config),
+    secureContext: contextOf(originated),
     // An address is no server name (RFC 6066, 3).
     ...(isIP(sni) === 0 && sni !== '' ? { servername: sni } : {}),
     ...(alpn === null ? {} : { ALPNProtocols: [alpn] }),
@@ -40,25 +40,48 @@ export function toOriginatedOptions({ config, host, alpn }: OriginatedTls): Conn
   };
 }
 
-function contextOf(config: UpstreamTlsConfig): SecureContext {
-  let context = contexts.get(config);
+function contextOf({ config, files }: OriginatedTls): SecureContext {
+  let known = contexts.get(files);
+  if (known === undefined) {
+    known = new WeakMap();
+    contexts.set(files, known);
+  }
+  let context = known.get(config);
   if (context === undefined) {
-    const { caPem, certificatePem, keyPem, crlPem } = config;
-    try {
-      context = createSecureContext({
-        ca: caPem ?? rootsOfSystem(),
-        ...(certificatePem === undefined ? {} : { cert: certificatePem }),
-        ...(keyPem === undefined ? {} : { key: keyPem }),
-        ...(crlPem === undefined ? {} : { crl: crlPem }),
-        minVersion: 'TLSv1.2',
-      });
-    } catch (error) {
-      const message = `the certificates of the destination rule are of no use: ${toMessage(error)}`;
-      throw new UpstreamError({ kind: 'tls', message }, { cause: error });
-    }
-    contexts.set(config, context);
+    context = createContext(config, files);
+    known.set(config, context);
   }
   return context;
+}
+
+/** What a rule names and nobody has makes connections fail: plaintext, or trusting others, is not what was asked for. */
+function createContext(config: UpstreamTlsConfig, files: OriginatedTls['files']): SecureContext {
+  const read = (name: string | undefined, isOptional: boolean) => {
+    const text = name === undefined ? undefined : files.get(name);
+    if (name !== undefined && text === undefined && !isOptional)
+      throw useless(`${name} is not in the project's folder`);
+    return text;
+  };
+  const { caFile, certificateFile, keyFile, crlFile, optionalFiles: isOptional = false } = config;
+  const ca = read(caFile, isOptional);
+  const crl = read(crlFile, isOptional);
+  const [cert, key] = [read(certificateFile, false), read(keyFile, false)];
+  try {
+    return createSecureContext({
+      ca: ca ?? rootsOfSystem(),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(crl === undefined ? {} : { crl }),
+      minVersion: 'TLSv1.2',
+    });
+  } catch (error) {
+    throw useless(toMessage(error), error);
+  }
+}
+
+function useless(reason: string, cause?: unknown): UpstreamError {
+  const message = `the files of the destination rule's tls are of no use: ${reason}`;
+  return new UpstreamError({ kind: 'tls', message }, cause === undefined ? undefined : { cause });
 }
 
 /** Of the machine that the sidecar runs on; where it has none, those that come with Node. */
