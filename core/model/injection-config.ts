@@ -91,5 +91,7 @@ export const InjectionConfig = z.strictObject({
   sinceMs: z.number(),
   /** `null`: until it is taken away or the lease lapses. */
   expiresAtMs: z.number().nullable(),
+  /** `attempt` (default): inside every try. `request`: before the router, once; nothing of it is tried again (Istio). */
+  layer: z.enum(['request', 'attempt']).optional(),
 });
 export type InjectionConfig = z.infer<typeof InjectionConfig>;

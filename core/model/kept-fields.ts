@@ -10,14 +10,11 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   VirtualService: [
     'spec.tls',
     'spec.tcp',
-    'spec.exportTo',
     ...['fault.delay.exponentialDelay', 'fault.abort.grpcStatus', 'fault.abort.http2Error', 'match.*.statPrefix'].map(
       (field) => `spec.http.*.${field}`,
     ),
   ],
   DestinationRule: [
-    'spec.exportTo',
-    'spec.workloadSelector',
     ...['spec.trafficPolicy', 'spec.subsets.*.trafficPolicy'].flatMap((policy) => [
       ...trafficPolicy.map((field) => `${policy}.${field}`),
       ...trafficPolicy.map((field) => `${policy}.portLevelSettings.*.${field}`),

@@ -2,6 +2,8 @@
 export interface HeaderVariables {
   /** Header of the request by lower-case name; `:path`, `:method`, `:authority`, `:scheme` too. */
   request(name: string): string | undefined;
+  /** Header of the answer by lower-case name. */
+  response(name: string): string | undefined;
   /** `null` where a value is not known. */
   readonly protocol: string | null;
   readonly downstreamAddress: string | null;
@@ -10,7 +12,7 @@ export interface HeaderVariables {
   readonly responseCode: number | null;
 }
 
-const variable = /%(?:%|REQ\(([^)?]*)(?:\?([^)]*))?\)(?::(\d+))?%|([A-Z_]+)(?:\(([^)]*)\))?%)/g;
+const variable = /%(?:%|(REQ|RESP)\(([^)?]*)(?:\?([^)]*))?\)(?::(\d+))?%|([A-Z_]+)(?:\(([^)]*)\))?%)/g;
 
 /**
  * The value to write. `%%` is a percent sign; what is not known is nothing, and a header whose value is nothing in the end
@@ -18,15 +20,16 @@ const variable = /%(?:%|REQ\(([^)?]*)(?:\?([^)]*))?\)(?::(\d+))?%|([A-Z_]+)(?:\(
  */
 export function formatHeaderValue(value: string, variables: HeaderVariables): string {
   if (!value.includes('%')) return value;
-  return value.replace(variable, (whole, name?: string, other?: string, length?: string, plain?: string) => {
-    if (whole === '%%') return '%';
-    if (name !== undefined) {
-      const found =
-        variables.request(name.toLowerCase()) ?? (other ? variables.request(other.toLowerCase()) : undefined);
+  return value.replace(
+    variable,
+    (whole, of?: string, name?: string, other?: string, length?: string, plain?: string) => {
+      if (whole === '%%') return '%';
+      if (name === undefined) return namedValue(plain ?? '', variables) ?? '';
+      const read = (header: string) => (of === 'RESP' ? variables.response(header) : variables.request(header));
+      const found = read(name.toLowerCase()) ?? (other ? read(other.toLowerCase()) : undefined);
       return found?.slice(0, length === undefined ? undefined : Number(length)) ?? '';
-    }
-    return namedValue(plain ?? '', variables) ?? '';
-  });
+    },
+  );
 }
 
 function namedValue(name: string, variables: HeaderVariables): string | null {

@@ -5,6 +5,8 @@ export interface RequestView {
   readonly path: string;
   /** Query without `?`; '' when there is none. */
   readonly query: string;
+  /** There is a `?` with nothing behind it; rewrites and redirects keep it. Absent: no. */
+  readonly emptyQuery?: boolean;
   /** Host as it was sent, lower-case, without port. */
   readonly host: string;
   /** Port that was asked for. */

@@ -50,6 +50,8 @@ export interface RedirectedRequest {
   readonly authority: string;
   readonly path: string;
   readonly query: string;
+  /** There is a `?` with nothing behind it. Absent: no. */
+  readonly emptyQuery?: boolean;
   /** Port the request came to. */
   readonly port: number;
 }
@@ -61,8 +63,9 @@ export function redirectLocation(redirect: Redirect, request: RedirectedRequest)
   const port = typeof wanted !== 'number' || wanted === defaultPort(scheme) ? '' : `:${wanted}`;
   const host = redirect.authority ?? hostFor(request, scheme, port !== '' || wanted === 'default');
   const path = redirect.path === null ? request.path : rewritePath(request.path, redirect.path);
-  const query = request.query === '' || path.includes('?') ? '' : `?${request.query}`;
-  return `${scheme}://${host}${port}${path}${query}`;
+  const hasQuery = (request.query !== '' || request.emptyQuery === true) && !path.includes('?');
+  const query = hasQuery ? `?${request.query}` : '';
+  return `${scheme}://${host}${port}${path.startsWith('/') ? '' : '/'}${path}${query}`;
 }
 
 /** The request's own; its port goes where another is written, and where it fitted the scheme before only (Envoy). */

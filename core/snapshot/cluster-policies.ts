@@ -12,7 +12,7 @@ import type { ConnectionPool, OutlierDetection, TrafficPolicy } from '../model/t
 import { defaultMaglevSize, defaultRingSize } from '../policy/consistent-hash.ts';
 import { defaultOutlierPolicy } from '../policy/outlier-detection.ts';
 import { defaultRetryBudget } from '../policy/retry-budget.ts';
-import { compileUpstreamTls, type TlsFiles } from './upstream-tls.ts';
+import { compileUpstreamTls } from './upstream-tls.ts';
 
 type Groups = Pick<
   TrafficPolicy,
@@ -29,15 +29,11 @@ export interface PolicyScope extends PolicyEntry {
  * itself; settings of a port take nothing over (Istio: what they omit falls to the defaults). Entries that say nothing are
  * kept when they stand for a port or a subset, as they end what stands above them.
  */
-export function compileClusterPolicies(
-  policy: TrafficPolicy | undefined,
-  subsets: readonly Subset[],
-  files: TlsFiles = new Map(),
-): PolicyScope[] {
+export function compileClusterPolicies(policy: TrafficPolicy | undefined, subsets: readonly Subset[]): PolicyScope[] {
   const entries: PolicyScope[] = [];
   const own = policy === undefined ? {} : policy;
   const add = (subset: string | null, port: number | null, groups: Groups) =>
-    entries.push({ subset, port, policy: compilePolicy(groups, files), groups });
+    entries.push({ subset, port, policy: compilePolicy(groups), groups });
   if (policy !== undefined) add(null, null, own);
   const ownPorts = portsOf(policy);
   for (const [port, groups] of ownPorts) add(null, port, groups);
@@ -79,7 +75,7 @@ function override(base: Groups, own: Groups): Groups {
   };
 }
 
-function compilePolicy(groups: Groups, files: TlsFiles): ClusterPolicy {
+function compilePolicy(groups: Groups): ClusterPolicy {
   const { loadBalancer, connectionPool, outlierDetection, retryBudget } = groups;
   const balancer = compileBalancer(loadBalancer);
   const warmUp = compileWarmUp(loadBalancer);
@@ -97,13 +93,13 @@ function compilePolicy(groups: Groups, files: TlsFiles): ClusterPolicy {
             minRetryConcurrency: retryBudget.minRetryConcurrency ?? minRetryConcurrency,
           },
         }),
-    ...compileOrigination(groups, files),
+    ...compileOrigination(groups),
   };
 }
 
-function compileOrigination({ tls, tunnel, proxyProtocol }: Groups, files: TlsFiles): Partial<ClusterPolicy> {
+function compileOrigination({ tls, tunnel, proxyProtocol }: Groups): Partial<ClusterPolicy> {
   return {
-    ...compileUpstreamTls(tls, files),
+    ...compileUpstreamTls(tls),
     ...(proxyProtocol === undefined ? {} : { proxyProtocol: proxyProtocol.version === 'V2' ? 'v2' : 'v1' }),
     ...(tunnel === undefined
       ? {}

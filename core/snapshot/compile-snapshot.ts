@@ -15,8 +15,10 @@ import { destinationRuleFindings } from './check-destination-rules.ts';
 import { protocolFindings } from './check-protocols.ts';
 import { referenceFindings } from './check-references.ts';
 import { destinationPolicy } from './destination-rules.ts';
+import { exportsMeet } from './exports.ts';
 import { resolveHost, toFqdn } from './host-names.ts';
 import { compileInjection } from './injections.ts';
+import { settingsOf } from './mesh-settings.ts';
 import { meshMtlsMode, peerAuthenticationFindings, workloadMtls } from './peer-mtls.ts';
 import { entryHosts, needsAddress } from './service-entries.ts';
 import type { MeshSnapshot, SnapshotInput, SnapshotService, SnapshotWorkload } from './snapshot.ts';
@@ -50,9 +52,8 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
     ]),
     virtualServices: selection.inForce,
     faults: [...input.faults].sort((a, b) => compareText(a.id, b.id)),
-    files: input.files ?? new Map(),
     injections: (input.injections ?? [])
-      .flatMap((active) => compileInjection(active) ?? [])
+      .flatMap((active) => compileInjection(active, settingsOf(resources)) ?? [])
       .sort((a, b) => compareText(a.config.id, b.config.id)),
     mtlsMode: meshMtlsMode(resources.peerAuthentications, rootNamespace),
     findings: [
@@ -113,6 +114,9 @@ function targetsOf({ spec }: VirtualService): readonly Destination[] {
   return [...http, ...others].map(({ destination }) => destination);
 }
 
+/** A caller of the service's own namespace. */
+const toClient = ({ namespace }: SnapshotService) => ({ namespace, labels: {} });
+
 /** Hosts and subsets that do not exist. The rule stays: such a destination answers 503. */
 function virtualServiceFindings(
   resources: MeshResources,
@@ -144,7 +148,7 @@ function virtualServiceFindings(
       const service = services.get(resolveHost(host, namespace, services).key);
       if (subset === undefined || service === undefined) continue;
       const rules = resources.destinationRules;
-      const { subsets } = destinationPolicy(rules, service, service.namespace, rootNamespace, services, new Map());
+      const { subsets } = destinationPolicy(rules, service, toClient(service), rootNamespace, services);
       if (subsets.some(({ name }) => name === subset)) continue;
       const known = subsets.map(({ name }) => name).join(', ') || 'none';
       const hint = `A DestinationRule for ${service.key} must define it; it defines: ${known}.`;
@@ -153,6 +157,10 @@ function virtualServiceFindings(
   }
   return [...findings.values()];
 }
+
+/** True when callers of some namespace would have to choose between the two. */
+const doMeet = (a: VirtualService, b: VirtualService) =>
+  exportsMeet(a.spec.exportTo, b.spec.exportTo, namespaceOf(a), namespaceOf(b));
 
 interface Selection {
   readonly inForce: ReadonlyMap<string, VirtualService>;
@@ -172,7 +180,7 @@ function selectVirtualServices(
     const [first, ...others] = virtualServicesOf(all, service, services);
     if (first === undefined) continue;
     inForce.set(service.key, first.resource);
-    for (const other of others.filter(({ fit }) => fit === first.fit)) {
+    for (const other of others.filter((one) => one.fit === first.fit && doMeet(one.resource, first.resource))) {
       findings.push(
         finding(
           'CONFLICTING_HOST',

@@ -1,6 +1,7 @@
 /** Delegation of HTTP rules from one VirtualService to others. Source: istio pilot/pkg/model/virtualservice.go (one level deep). */
 import { namespaceOf } from '../model/resource.ts';
 import type { HttpMatchRequest, HttpRule, VirtualService } from '../model/virtual-service.ts';
+import { isExportedTo } from './exports.ts';
 
 /** The VirtualService without hosts of this name; `undefined`: there is none. */
 export type FindDelegate = (namespace: string, name: string) => VirtualService | undefined;
@@ -20,14 +21,9 @@ export function expandDelegates(root: VirtualService, find: FindDelegate): reado
   return (root.spec.http ?? []).flatMap((rule) => {
     if (rule.delegate === undefined) return [rule];
     const delegate = find(rule.delegate.namespace || own, rule.delegate.name ?? '');
-    if (delegate === undefined || !isExportedTo(delegate, own)) return [];
+    if (delegate === undefined || !isExportedTo(delegate.spec.exportTo, namespaceOf(delegate), own)) return [];
     return (delegate.spec.http ?? []).flatMap((sub) => merge(rule, sub) ?? []);
   });
-}
-
-function isExportedTo(delegate: VirtualService, namespace: string): boolean {
-  const { exportTo = ['*'] } = delegate.spec;
-  return exportTo.some((entry) => entry === '*' || (entry === '.' ? namespaceOf(delegate) : entry) === namespace);
 }
 
 /** The delegate's own fields win, all others come from the root; `null` when their matches exclude each other. */

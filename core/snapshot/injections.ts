@@ -1,8 +1,9 @@
 /** FaultInjections that are switched on, and the gRPC aborts of VirtualServices, as a sidecar is told. */
 import { parseDuration } from '../model/duration.ts';
-import { type FaultInjection, seedOf, toServiceKeyIn } from '../model/fault-injection.ts';
+import { type FaultInjection, isHttpFault, seedOf, toServiceKeyIn } from '../model/fault-injection.ts';
 import { grpcStatusCode } from '../model/grpc-status.ts';
 import type { DelayDistribution, InjectionAction, InjectionTrigger } from '../model/injection-config.ts';
+import type { MeshSettings } from '../model/mesh-settings.ts';
 import { namespaceOf } from '../model/resource.ts';
 import type { HeaderOperations } from '../model/traffic-config.ts';
 import type { ActiveInjection, CompiledInjection } from './snapshot.ts';
@@ -10,8 +11,14 @@ import { toHttpMatch } from './virtual-services.ts';
 
 const ms = (text: string | undefined): number => parseDuration(text ?? '0s') ?? 0;
 
-/** `null` for faults that the control plane makes itself (workload: pause, kill, restart). */
-export function compileInjection({ resource, sinceMs, expiresAtMs }: ActiveInjection): CompiledInjection | null {
+/**
+ * `null` for faults that the control plane makes itself (workload: pause, kill, restart). Setting `faultOrder: istio`: before
+ * retries, as Envoy's fault filter; otherwise inside every try.
+ */
+export function compileInjection(
+  { resource, sinceMs, expiresAtMs }: ActiveInjection,
+  { faultOrder }: Pick<MeshSettings['spec'], 'faultOrder'> = {},
+): CompiledInjection | null {
   const { spec, metadata } = resource;
   const compiled = toAction(spec.fault);
   if (compiled === null) return null;
@@ -35,6 +42,7 @@ export function compileInjection({ resource, sinceMs, expiresAtMs }: ActiveInjec
       seed: spec.seed ?? seedOf(metadata.name),
       sinceMs,
       expiresAtMs,
+      ...(faultOrder === 'istio' && isHttpFault(spec.fault) ? { layer: 'request' } : {}),
     },
   };
 }

@@ -3,6 +3,7 @@ import type { L4RouteConfig } from '../model/l4-config.ts';
 import type { TcpRule, TlsRule } from '../model/l4-rules.ts';
 import { namespaceOf } from '../model/resource.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
+import { exportTier } from './exports.ts';
 import { hostFit, resolveHost } from './host-names.ts';
 import { rulesFor } from './rule-index.ts';
 import type { MeshSnapshot, SnapshotService } from './snapshot.ts';
@@ -28,8 +29,15 @@ export function compileL4Routes(
         ...(resource.spec.hosts ?? []).map((host) => hostFit(host, namespaceOf(resource), service, services)),
       ),
     }))
-    .filter(({ fit, resource }) => fit >= 0 && isForSource({ gateways: resource.spec.gateways }, source))
-    .sort((a, b) => b.fit - a.fit);
+    .map((one) => ({
+      ...one,
+      tier: exportTier(one.resource.spec.exportTo, namespaceOf(one.resource), source.namespace),
+    }))
+    .filter(
+      ({ fit, tier, resource }) =>
+        fit >= 0 && tier !== null && isForSource({ gateways: resource.spec.gateways }, source),
+    )
+    .sort((a, b) => b.fit - a.fit || (a.tier ?? 2) - (b.tier ?? 2));
   const [first] = fitting;
   return first === undefined ? [] : toL4Routes(first.resource, source, services);
 }

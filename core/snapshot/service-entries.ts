@@ -37,13 +37,6 @@ export function entryHosts(entries: readonly ServiceEntry[]): readonly EntryHost
   );
 }
 
-export function isExportedTo({ spec, metadata }: ServiceEntry, namespace: string): boolean {
-  const { exportTo = ['*'] } = spec;
-  return exportTo.some(
-    (target) => target === '*' || (target === '.' ? namespaceOf({ metadata }) : target) === namespace,
-  );
-}
-
 /** True for entries whose traffic goes to the address that was dialled. */
 export function isOriginalDestination({ spec: { resolution = 'NONE' } }: ServiceEntry): boolean {
   return resolution === 'NONE' || resolution === 'DYNAMIC_DNS';

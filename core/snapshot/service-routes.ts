@@ -10,7 +10,7 @@ import { compileGatewayRoutes, type GatewayRoutesInput } from './gateway-routes.
 import { settingsOf } from './mesh-settings.ts';
 import type { MeshSnapshot, SnapshotService } from './snapshot.ts';
 import { compileTrafficSplit } from './traffic-splits.ts';
-import { type CompiledRoutes, compileVirtualService, type RouteSource } from './virtual-services.ts';
+import { type CompiledRoutes, compileVirtualService, type RouteSource, virtualServicesOf } from './virtual-services.ts';
 
 const none: CompiledRoutes = { routes: [], faults: [] };
 
@@ -24,7 +24,7 @@ interface Compiled {
 const compiledRoutes = new WeakMap<VirtualService, Map<string, Compiled>>();
 
 export function routesOf(snapshot: MeshSnapshot, service: SnapshotService, source: RouteSource): CompiledRoutes {
-  const resource = snapshot.virtualServices.get(service.key);
+  const resource = virtualServiceFor(snapshot, service, source.namespace);
   if (resource !== undefined) return cached(snapshot, resource, service, source);
   const { kept } = snapshot.resources;
   const input: GatewayRoutesInput = {
@@ -36,6 +36,24 @@ export function routesOf(snapshot: MeshSnapshot, service: SnapshotService, sourc
   if (routes.length > 0) return { routes, faults: [] };
   const split = compileTrafficSplit(ofKind(kept, 'TrafficSplit'), service, snapshot.services);
   return split === null ? none : { routes: [split], faults: [] };
+}
+
+const narrow = new WeakMap<MeshSnapshot, boolean>();
+
+/** The one in force for callers of a namespace; the same for all as long as no VirtualService says `exportTo`. */
+function virtualServiceFor(
+  snapshot: MeshSnapshot,
+  service: SnapshotService,
+  namespace: string,
+): VirtualService | undefined {
+  const { virtualServices: all } = snapshot.resources;
+  let isNarrow = narrow.get(snapshot);
+  if (isNarrow === undefined) {
+    isNarrow = all.some(({ spec }) => (spec.exportTo ?? ['*']).some((target) => target !== '*'));
+    narrow.set(snapshot, isNarrow);
+  }
+  if (!isNarrow) return snapshot.virtualServices.get(service.key);
+  return virtualServicesOf(all, service, snapshot.services, namespace)[0]?.resource;
 }
 
 function cached(

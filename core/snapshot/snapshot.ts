@@ -14,7 +14,6 @@ import type { ListenerConfig } from '../model/sidecar-config.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import type { DiscoveredWorkload, WorkloadPort } from '../model/workload.ts';
 import type { EntryHost } from './service-entries.ts';
-import type { TlsFiles } from './upstream-tls.ts';
 
 export const defaultRootNamespace = 'istio-system';
 
@@ -57,10 +56,8 @@ export interface SnapshotInput {
   readonly resources: readonly Resource[];
   readonly workloads: readonly SnapshotWorkload[];
   readonly faults: readonly ActiveFault[];
-  /** Faults that `faults` cannot say, switched on; default: none. */
+  /** FaultInjections of every kind that are switched on, those of `faults` among them; default: none. */
   readonly injections?: readonly ActiveInjection[];
-  /** Certificates, keys and roots that rules name; default: none. */
-  readonly files?: TlsFiles;
 }
 
 export interface SnapshotService {
@@ -92,10 +89,10 @@ export interface MeshSnapshot {
   readonly virtualAddresses: ReadonlyMap<string, string>;
   /** The VirtualService in force for a service, by service key; services without one are not in it. */
   readonly virtualServices: ReadonlyMap<string, VirtualService>;
+  /** Those of `injections` that an Istio rule can say as well, for exports. */
   readonly faults: readonly ActiveFault[];
   /** Sorted by id. */
   readonly injections: readonly CompiledInjection[];
-  readonly files: TlsFiles;
   /** Mode of the mesh-wide policy, PERMISSIVE without one. */
   readonly mtlsMode: MtlsMode;
   /** What does not fit together: unknown hosts and subsets, rules that exclude each other. No file positions. */

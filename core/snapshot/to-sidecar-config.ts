@@ -1,5 +1,6 @@
 import { compareText } from '../model/resource.ts';
 import type { ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
+import { selectsCallers } from './destination-rules.ts';
 import { compileGatewayConfig } from './gateway-config.ts';
 import { localityOf } from './localities.ts';
 import { everything, sidecarScope } from './sidecar-scope.ts';
@@ -25,7 +26,8 @@ export function continueFrom(previous: MeshSnapshot, next: MeshSnapshot): void {
 
 function createCache({ resources }: MeshSnapshot, before: GroupCache['before']): GroupCache {
   const places = resources.destinationRules.some((rule) => JSON.stringify(rule).includes('"failoverPriority"'));
-  return { byLabels: places || selectsByLabels(resources.virtualServices), groups: new Map(), before };
+  const byLabels = places || selectsByLabels(resources.virtualServices) || selectsCallers(resources.destinationRules);
+  return { byLabels, groups: new Map(), before };
 }
 
 /** The config of one workload's sidecar; `null` when the workload is not known or has no sidecar (`listeners: null`). */

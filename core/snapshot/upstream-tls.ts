@@ -1,96 +1,69 @@
-/** TLS that destination rules make callers begin (Istio ClientTLSSettings), with the files that it names. */
+/**
+ * TLS that destination rules make callers begin (Istio ClientTLSSettings). Files are named here and nothing else: what is in
+ * them goes straight from the project's folder to the sidecars that need it.
+ */
+import type { SidecarConfig } from '../model/sidecar-config.ts';
 import type { ClusterPolicy, UpstreamTlsConfig } from '../model/traffic-config.ts';
 import type { ClientTls } from '../model/traffic-policy.ts';
 
-/** Text of the files that rules name, by the path as it is written there; what is not in it is not there. */
-export type TlsFiles = ReadonlyMap<string, string>;
-
-/** Paths of what `credentialName` stands for: files of the project's folder. */
-export function credentialPaths(name: string): { certificate: string; key: string; roots: string; revoked: string } {
-  const base = `secrets/${name}`;
-  return { certificate: `${base}.crt`, key: `${base}.key`, roots: `${base}-ca.crt`, revoked: `${base}.crl` };
-}
-
-/** Every path that these settings name. `credentialName`: those that it may stand for. */
-export function tlsPaths(tls: ClientTls | undefined): readonly string[] {
-  if (tls?.mode !== 'SIMPLE' && tls?.mode !== 'MUTUAL') return [];
-  if (tls.credentialName) return Object.values(credentialPaths(tls.credentialName));
-  const { clientCertificate, privateKey, caCertificates, caCrl } = tls;
-  return [clientCertificate, privateKey, caCertificates, caCrl].filter((path): path is string => !!path);
-}
+/** Folder of the project for what `credentialName` stands for: `<name>.crt`, `.key`, `.ca.crt` and `.crl`. */
+const credentialFolder = 'secrets';
 
 /**
  * Without roots of its own a rule trusts the system's. Names: those it lists; with a server name of its own and no list the
- * chain alone decides, otherwise the host (asked of istiod 1.22: `auto_san_validation` goes with `auto_sni`). What a rule
- * names and nobody has makes connections fail: plaintext, or trusting everybody, is not what was asked for.
+ * chain alone decides, otherwise the host (asked of istiod: `auto_san_validation` goes with `auto_sni`).
  */
-export function compileUpstreamTls(
-  tls: ClientTls | undefined,
-  files: TlsFiles,
-): Pick<ClusterPolicy, 'tls' | 'plaintext'> {
+export function compileUpstreamTls(tls: ClientTls | undefined): Pick<ClusterPolicy, 'tls' | 'plaintext'> {
   if (tls === undefined || tls.mode === 'ISTIO_MUTUAL') return {};
   const { mode = 'DISABLE', sni = '', subjectAltNames = [], insecureSkipVerify = false } = tls;
   if (mode !== 'SIMPLE' && mode !== 'MUTUAL') return { plaintext: true };
-  const found = tls.credentialName ? fromCredential(tls.credentialName, mode, files) : fromFiles(tls, mode, files);
   const names = subjectAltNames.length > 0 ? [...subjectAltNames] : sni === '' ? 'host' : 'any';
   return {
     tls: {
       ...(sni === '' ? {} : { sni }),
       names,
       ...(insecureSkipVerify ? { insecure: true } : {}),
-      ...found,
+      ...(tls.credentialName ? filesOfCredential(tls.credentialName, mode) : filesOfRule(tls, mode)),
     },
   };
 }
 
-type Material = Pick<UpstreamTlsConfig, 'caPem' | 'certificatePem' | 'keyPem' | 'crlPem' | 'problem'>;
+type Files = Pick<UpstreamTlsConfig, 'caFile' | 'certificateFile' | 'keyFile' | 'crlFile' | 'optionalFiles'>;
 
-function fromFiles(tls: ClientTls, mode: 'SIMPLE' | 'MUTUAL', files: TlsFiles): Material {
-  const problems: string[] = [];
-  const read = (field: 'clientCertificate' | 'privateKey' | 'caCertificates' | 'caCrl'): string | undefined => {
-    const path = tls[field];
-    if (!path) return undefined;
-    const text = files.get(path);
-    if (text === undefined) problems.push(`${field} ${path} is not in the project's folder`);
-    return text;
-  };
-  const isMutual = mode === 'MUTUAL';
-  return toMaterial(
-    read('caCertificates'),
-    isMutual ? read('clientCertificate') : undefined,
-    isMutual ? read('privateKey') : undefined,
-    read('caCrl'),
-    problems,
-  );
-}
-
-function fromCredential(name: string, mode: 'SIMPLE' | 'MUTUAL', files: TlsFiles): Material {
-  const paths = credentialPaths(name);
-  const problems: string[] = [];
-  const certificate = files.get(paths.certificate);
-  const key = files.get(paths.key);
-  if (mode === 'MUTUAL' && (certificate === undefined || key === undefined)) {
-    problems.push(`credentialName ${name}: ${paths.certificate} and ${paths.key} are not in the project's folder`);
-  }
-  const roots = files.get(paths.roots);
-  const crl = files.get(paths.revoked);
-  return mode === 'MUTUAL'
-    ? toMaterial(roots, certificate, key, crl, problems)
-    : toMaterial(roots, undefined, undefined, crl, problems);
-}
-
-function toMaterial(
-  caPem: string | undefined,
-  certificatePem: string | undefined,
-  keyPem: string | undefined,
-  crlPem: string | undefined,
-  problems: readonly string[],
-): Material {
+function filesOfRule({ clientCertificate, privateKey, caCertificates, caCrl }: ClientTls, mode: string): Files {
   return {
-    ...(caPem === undefined ? {} : { caPem }),
-    ...(certificatePem === undefined ? {} : { certificatePem }),
-    ...(keyPem === undefined ? {} : { keyPem }),
-    ...(crlPem === undefined ? {} : { crlPem }),
-    ...(problems.length === 0 ? {} : { problem: problems.join('; ') }),
+    ...(caCertificates ? { caFile: caCertificates } : {}),
+    ...(mode === 'MUTUAL' && clientCertificate ? { certificateFile: clientCertificate } : {}),
+    ...(mode === 'MUTUAL' && privateKey ? { keyFile: privateKey } : {}),
+    ...(caCrl ? { crlFile: caCrl } : {}),
   };
+}
+
+function filesOfCredential(name: string, mode: string): Files {
+  const base = `${credentialFolder}/${name}`;
+  return {
+    caFile: `${base}.ca.crt`,
+    crlFile: `${base}.crl`,
+    optionalFiles: true,
+    ...(mode === 'MUTUAL' ? { certificateFile: `${base}.crt`, keyFile: `${base}.key` } : {}),
+  };
+}
+
+/** Names of the files that a configuration needs, sorted. */
+export function filesNeeded({ services }: Pick<SidecarConfig, 'services'>): readonly string[] {
+  let names = needed.get(services);
+  if (names === undefined) {
+    const found = services.flatMap(({ policies = [] }) => policies.flatMap(({ policy: { tls } }) => filesOf(tls)));
+    names = [...new Set(found)].sort();
+    needed.set(services, names);
+  }
+  return names;
+}
+
+/** Sidecars of a group share their services. */
+const needed = new WeakMap<SidecarConfig['services'], readonly string[]>();
+
+function filesOf(tls: UpstreamTlsConfig | undefined): readonly string[] {
+  if (tls === undefined) return [];
+  return [tls.caFile, tls.certificateFile, tls.keyFile, tls.crlFile].filter((name) => name !== undefined);
 }

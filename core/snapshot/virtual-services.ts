@@ -1,11 +1,13 @@
 import type { StringMatchOrAny } from '../model/api-fields.ts';
 import { parseDuration } from '../model/duration.ts';
 import { seedOf } from '../model/fault-injection.ts';
+import { grpcStatusCode } from '../model/grpc-status.ts';
 import type { MeshSettings } from '../model/mesh-settings.ts';
 import { compareText, namespaceOf } from '../model/resource.ts';
 import type { FaultConfig, HttpMatch, HttpRoute, RouteDestination, StringMatch } from '../model/sidecar-config.ts';
 import type { HeaderChanges } from '../model/traffic-config.ts';
 import type { HttpMatchRequest, HttpRouteDestination, HttpRule, VirtualService } from '../model/virtual-service.ts';
+import { exportTier } from './exports.ts';
 import { hostFit, resolveHost } from './host-names.ts';
 import {
   authorityOf,
@@ -39,12 +41,16 @@ function isForSidecars(gateways: readonly string[] | undefined): boolean {
 /**
  * The VirtualServices that name a service, best first: exact host before wildcards, then the oldest. In sidecars only
  * the first counts (Kiali KIA1106). Those without HTTP rules, or for gateways only, are left out.
+ * @param client namespace of the caller, which sees only what is exported to it; `null`: whoever
  */
 export function virtualServicesOf(
   all: readonly VirtualService[],
   service: SnapshotService,
   services: Services,
+  client: string | null = null,
 ): readonly { readonly resource: VirtualService; readonly fit: number }[] {
+  const tierOf = ({ spec, metadata }: VirtualService) =>
+    client === null ? 2 : exportTier(spec.exportTo, namespaceOf({ metadata }), client);
   return rulesFor(
     all,
     ({ spec }) => spec.hosts ?? [],
@@ -58,8 +64,8 @@ export function virtualServicesOf(
         ...(resource.spec.hosts ?? []).map((host) => hostFit(host, namespaceOf(resource), service, services)),
       ),
     }))
-    .filter(({ fit }) => fit >= 0)
-    .sort((a, b) => b.fit - a.fit);
+    .filter(({ fit, resource }) => fit >= 0 && tierOf(resource) !== null)
+    .sort((a, b) => b.fit - a.fit || (tierOf(a.resource) ?? 2) - (tierOf(b.resource) ?? 2));
 }
 
 /**
@@ -83,26 +89,12 @@ export function compileVirtualService(
     if (match === null) continue;
     const resolve = (host: string) => resolveHost(host, namespaceOf(resource), services).key;
     const destinations = toDestinations(rule, resolve);
-    const actions = withFaultOrder(rule, settings, compileRouteActions(rule, resolve, settings.defaultHttpRetryPolicy));
+    const actions = compileRouteActions(rule, resolve, settings.defaultHttpRetryPolicy);
     if (destinations.length === 0 && actions.redirect === undefined && actions.directResponse === undefined) continue;
     routes.push({ name, match, destinations, ...actions });
     faults.push(...ruleFaults(rule, name, resource, service.key));
   }
   return { routes, faults };
-}
-
-/** Istio's order: a fault on a route switches its retries and timeout off. */
-function withFaultOrder<T extends Pick<HttpRoute, 'timeoutMs' | 'retries'>>(
-  rule: HttpRule,
-  { faultOrder }: MeshSettings['spec'],
-  actions: T,
-): T {
-  if (faultOrder !== 'istio' || rule.fault === undefined) return actions;
-  return {
-    ...actions,
-    timeoutMs: null,
-    ...(actions.retries === undefined ? {} : { retries: { ...actions.retries, attempts: 0 } }),
-  };
 }
 
 /**
@@ -214,8 +206,11 @@ function ruleFaults(rule: HttpRule, route: string, resource: VirtualService, ser
     const delayMs = Math.max(1, Math.round(parseDuration(delay.fixedDelay) ?? 1));
     add('delay', delay.percentage?.value ?? delay.percent ?? 0, { kind: 'delay', delayMs });
   }
+  const grpcStatus = abort?.grpcStatus === undefined ? null : grpcStatusCode(abort.grpcStatus);
   if (abort?.httpStatus !== undefined) {
     add('abort', abort.percentage?.value ?? 0, { kind: 'abort', httpStatus: abort.httpStatus });
+  } else if (grpcStatus !== null) {
+    add('abort', abort?.percentage?.value ?? 0, { kind: 'abort', httpStatus: 200, grpcStatus });
   }
   return faults;
 }

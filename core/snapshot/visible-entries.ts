@@ -3,11 +3,12 @@ import { compareText, namespaceOf } from '../model/resource.ts';
 import type { ServiceEntry } from '../model/service-entry.ts';
 import type { FaultConfig, HttpRoute, ServiceConfig } from '../model/sidecar-config.ts';
 import { type DestinationPolicy, destinationPolicy } from './destination-rules.ts';
+import { isExportedTo } from './exports.ts';
 import { compileL4Routes } from './l4-routes.ts';
 import { localityOf, withShares } from './localities.ts';
 import { settingsOf } from './mesh-settings.ts';
 import { workloadMtls } from './peer-mtls.ts';
-import { type EntryHost, type EntryMember, entryMembers, isExportedTo, toEntryService } from './service-entries.ts';
+import { type EntryHost, type EntryMember, entryMembers, toEntryService } from './service-entries.ts';
 import { routesOf } from './service-routes.ts';
 import type { MeshSnapshot, SnapshotWorkload } from './snapshot.ts';
 import type { SourceGroup } from './visible-services.ts';
@@ -33,7 +34,7 @@ export function compileVisibleEntries(
   const faults: FaultConfig[] = [];
   for (const declared of snapshot.entries) {
     const { entry, host, service } = declared;
-    if (services.has(service.key) || taken.has(host) || !isExportedTo(entry, group.namespace)) continue;
+    if (services.has(service.key) || taken.has(host) || !isSeen(entry, group)) continue;
     if (!group.scope.seesHost(host, namespaceOf(entry))) continue;
     const policy = policyFor(snapshot, declared, group);
     const members = [
@@ -53,9 +54,12 @@ export function compileVisibleEntries(
   return { services: [...services.values()], faults };
 }
 
+const isSeen = ({ spec, metadata }: ServiceEntry, { namespace }: SourceGroup) =>
+  isExportedTo(spec.exportTo, namespaceOf({ metadata }), namespace);
+
 function policyFor(snapshot: MeshSnapshot, { service }: EntryHost, group: SourceGroup): DestinationPolicy {
-  const { resources, rootNamespace, services, files } = snapshot;
-  return destinationPolicy(resources.destinationRules, service, group.namespace, rootNamespace, services, files);
+  const { resources, rootNamespace, services } = snapshot;
+  return destinationPolicy(resources.destinationRules, service, group, rootNamespace, services);
 }
 
 /** Workloads of the entry's namespace that its selector selects, as far as the source shares a network with them. */

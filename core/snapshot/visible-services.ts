@@ -96,8 +96,8 @@ function placed(
 }
 
 function policyFor(snapshot: MeshSnapshot, service: SnapshotService, group: SourceGroup): DestinationPolicy {
-  const { resources, rootNamespace, services, files } = snapshot;
-  return destinationPolicy(resources.destinationRules, service, group.namespace, rootNamespace, services, files);
+  const { resources, rootNamespace, services } = snapshot;
+  return destinationPolicy(resources.destinationRules, service, group, rootNamespace, services);
 }
 
 function isProcessService(snapshot: MeshSnapshot, service: SnapshotService): boolean {

@@ -10,7 +10,10 @@
  * Must not: do what a fault says; http/, tcp/, dns/ and tls/ do that.
  */
 import type { InjectionAction, InjectionConfig } from '../../model/injection-config.ts';
+import type { FaultConfig, HttpMatch } from '../../model/sidecar-config.ts';
 import { createInjectionDecider } from '../../policy/decide-injection.ts';
+import { compileMatch } from '../../policy/match-conditions.ts';
+import type { RequestView } from '../../policy/request-view.ts';
 import { createSeededRandom, type Random } from '../../shared/random.ts';
 
 export type HttpAction = Extract<
@@ -20,6 +23,13 @@ export type HttpAction = Extract<
 export type TcpAction = Extract<InjectionAction, { kind: `tcp-${string}` }>;
 export type DnsAction = Extract<InjectionAction, { kind: `dns-${string}` }>;
 export type IdentityAction = Extract<InjectionAction, { kind: `identity-${string}` }>;
+
+/** Of a request. */
+export interface HttpInjection extends Injection<HttpAction> {
+  readonly layer: 'request' | 'attempt';
+  /** Whether it is for this request; `null`: for every one. */
+  readonly matches: ((request: RequestView) => boolean) | null;
+}
 
 /** A fault with its state: what it has counted and drawn. One object as long as its configuration says the same. */
 export interface Injection<A extends InjectionAction = InjectionAction> {
@@ -36,7 +46,7 @@ export interface Injection<A extends InjectionAction = InjectionAction> {
 
 /** Injections of one service, in the order of the configuration. */
 export interface ServiceInjections {
-  readonly http: readonly Injection<HttpAction>[];
+  readonly http: readonly HttpInjection[];
   readonly tcp: readonly Injection<TcpAction>[];
   readonly dns: readonly Injection<DnsAction>[];
   readonly identity: readonly Injection<IdentityAction>[];
@@ -52,6 +62,36 @@ export interface InjectionSet {
 const none: ServiceInjections = { http: [], tcp: [], dns: [], identity: [] };
 
 export const noInjections: InjectionSet = { of: () => none, byId: new Map() };
+
+/** A VirtualService's fault, as an injection before the router. */
+export function toRequestInjection(fault: FaultConfig): InjectionConfig {
+  const { id, service, route, action, percent, seed, expiresAtMs } = fault;
+  return {
+    ...{ id, service, route, percent, seed, expiresAtMs },
+    port: null,
+    match: [],
+    action:
+      action.kind === 'delay'
+        ? { kind: 'delay', delay: { kind: 'fixed', ms: action.delayMs } }
+        : {
+            kind: 'abort',
+            httpStatus: action.httpStatus,
+            grpcStatus: action.grpcStatus ?? null,
+            headers: {},
+            body: '',
+          },
+    trigger: { kind: 'always' },
+    schedule: null,
+    sinceMs: 0,
+    layer: 'request',
+  };
+}
+
+/** Of a service's route (`null`: none) and port; the same list for all requests that it is for. */
+export function onRoute({ http }: ServiceInjections, route: string | null, port: number): readonly HttpInjection[] {
+  if (http.length === 0) return http;
+  return onPort(http, port).filter(({ config }) => config.route === null || config.route === route);
+}
 
 /** With `previous`, what did not change goes on in its counts and draws, and a service's injections stay the same object. */
 export function compileInjections(
@@ -76,11 +116,8 @@ export function compileInjections(
 }
 
 /** Those that are for every port, or for this one; the same list when that is all of them. */
-export function onPort<A extends InjectionAction>(
-  injections: readonly Injection<A>[],
-  port: number,
-): readonly Injection<A>[] {
-  const isForPort = ({ config }: Injection<A>) => config.port === null || config.port === port;
+export function onPort<I extends Injection>(injections: readonly I[], port: number): readonly I[] {
+  const isForPort = ({ config }: I) => config.port === null || config.port === port;
   return injections.every(isForPort) ? injections : injections.filter(isForPort);
 }
 
@@ -100,7 +137,7 @@ function toServiceInjections(list: readonly Injection[]): ServiceInjections {
   const isOf = (prefix: string) => (injection: Injection) => injection.action.kind.startsWith(prefix);
   const [tcp, dns, identity] = ['tcp-', 'dns-', 'identity-'].map((prefix) => list.filter(isOf(prefix)));
   return {
-    http: list.filter(isHttp),
+    http: list.filter(isHttp).map(toHttp),
     tcp: tcp as Injection<TcpAction>[],
     dns: dns as Injection<DnsAction>[],
     identity: identity as Injection<IdentityAction>[],
@@ -109,6 +146,25 @@ function toServiceInjections(list: readonly Injection[]): ServiceInjections {
 
 function isHttp(injection: Injection): injection is Injection<HttpAction> {
   return !/^(?:tcp|dns|identity)-/.test(injection.action.kind);
+}
+
+const toHttpOf = new WeakMap<Injection, HttpInjection>();
+
+/** Made once per injection, so that lists of the same injections are the same. */
+function toHttp(injection: Injection<HttpAction>): HttpInjection {
+  const known = toHttpOf.get(injection);
+  if (known !== undefined) return known;
+  const { layer = 'attempt', match } = injection.config;
+  const made: HttpInjection = { ...injection, layer, matches: compileMatches(match as readonly HttpMatch[]) };
+  toHttpOf.set(injection, made);
+  return made;
+}
+
+/** Conditions of one block are ANDed, blocks are ORed. */
+function compileMatches(blocks: readonly HttpMatch[]): HttpInjection['matches'] {
+  if (blocks.length === 0) return null;
+  const compiled = blocks.map((block) => compileMatch(block));
+  return (request) => compiled.some((conditions) => conditions.every(({ test }) => test(request)));
 }
 
 function isSame(a: ServiceInjections, b: ServiceInjections): boolean {

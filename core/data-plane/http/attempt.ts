@@ -1,4 +1,5 @@
-import type { UpstreamError } from '../connection.ts';
+import type { DownstreamContext, UpstreamError } from '../connection.ts';
+import { onBehalfOf } from '../upstream/connection-policy.ts';
 import type { HeadFields, ResponseHead } from './codec.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import type { EndpointState, SessionWaiter } from './endpoint-state.ts';
@@ -35,7 +36,10 @@ export interface AttemptOwner {
 
 /** The request, as every attempt sends it. */
 export interface AttemptedRequest {
-  readonly head: KeptHead;
+  /** As this try sends it. */
+  readonly sentHead: KeptHead;
+  /** The response must not come in form `chunked`, whatever the client takes. */
+  readonly wantsPlain: boolean;
   readonly edit: RequestEdit;
   readonly form: BodyForm;
   /** What a server is spoken to in that may be spoken to in either. */
@@ -57,11 +61,19 @@ export class Attempt implements ResponseSink, SessionWaiter {
   readonly #owner: AttemptOwner;
   readonly #upstreams: Upstreams;
   readonly #client: ClientStream;
+  readonly #context: DownstreamContext;
   readonly #request: AttemptedRequest;
   #waiting = false;
   #tunnel = false;
 
-  constructor(owner: AttemptOwner, request: AttemptedRequest, upstreams: Upstreams, client: ClientStream) {
+  constructor(
+    owner: AttemptOwner,
+    request: AttemptedRequest,
+    upstreams: Upstreams,
+    client: ClientStream,
+    context: DownstreamContext,
+  ) {
+    this.#context = context;
     this.#owner = owner;
     this.#request = request;
     this.#upstreams = upstreams;
@@ -70,7 +82,9 @@ export class Attempt implements ResponseSink, SessionWaiter {
 
   /** `body[bodyStart, bodyEnd)` follows what the replay buffer holds. It is kept there when it cannot be sent now. */
   begin(endpoint: HttpEndpoint, fresh: boolean, body: Buffer, bodyStart: number, bodyEnd: number): void {
-    const state = this.#upstreams.stateOf(endpoint, this.#request.protocol);
+    const isAnnounced = endpoint.target.dial?.proxyProtocol !== undefined;
+    const own = isAnnounced ? forClient(endpoint, this.#context) : endpoint;
+    const state = this.#upstreams.stateOf(own, this.#request.protocol);
     this.#choose(state);
     this.#owner.attemptChosen(state);
     this.fresh = fresh;
@@ -87,7 +101,7 @@ export class Attempt implements ResponseSink, SessionWaiter {
 
   /** Of the request under way: one connection may carry HTTP/1.0 after HTTP/1.1. */
   get takesChunked(): boolean {
-    return this.#client.takesChunked;
+    return this.#client.takesChunked && !this.#request.wantsPlain;
   }
 
   /** Ends the try, if one is under way; nothing more is heard of it. */
@@ -179,7 +193,7 @@ export class Attempt implements ResponseSink, SessionWaiter {
   #send(stream: ServerStream, body: Buffer, bodyStart: number, bodyEnd: number): void {
     const request = this.#request;
     const { chunks } = request.replay;
-    const { head, edit, form, requestDone } = request;
+    const { sentHead: head, edit, form, requestDone } = request;
     this.stream = stream;
     const sentBytes = head.end + request.replay.bytes + bodyEnd - bodyStart;
     let goOn: boolean;
@@ -195,7 +209,7 @@ export class Attempt implements ResponseSink, SessionWaiter {
     this.#owner.attemptBegan(sentBytes, goOn);
   }
 
-  #sendKept(stream: ServerStream, { head, edit, form, replay, requestDone }: AttemptedRequest): boolean {
+  #sendKept(stream: ServerStream, { sentHead: head, edit, form, replay, requestDone }: AttemptedRequest): boolean {
     const { chunks } = replay;
     const [first = noBytes] = chunks;
     const last = chunks.length - 1;
@@ -209,3 +223,10 @@ export class Attempt implements ResponseSink, SessionWaiter {
 }
 
 const noBytes = Buffer.alloc(0);
+
+/** Connections that say whom they are made for carry nobody else's requests. */
+function forClient(endpoint: HttpEndpoint, { remote, originalDestination }: DownstreamContext): HttpEndpoint {
+  const target = onBehalfOf(endpoint.target, remote, originalDestination);
+  if (target === endpoint.target) return endpoint;
+  return { ...endpoint, target, poolKey: `${endpoint.poolKey ?? endpoint.key} for ${remote.host}:${remote.port}` };
+}

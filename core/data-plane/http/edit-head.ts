@@ -15,20 +15,21 @@ const lineEnd = Buffer.from('\r\n');
 /**
  * A head with header operations applied: per set, removals first, then replacements, then additions (Envoy). The start line
  * stays. To be parsed again; only heads of routes with such operations come here.
- * @param fillIn puts in Envoy's variables; '' leaves the header out
+ * @param fillIn puts in Envoy's variables, with what headers of the message are now; '' leaves the header out
  */
 export function editHead(
   bytes: Buffer,
   head: HeadFields & { readonly start: number },
   operations: readonly HeaderOperations[],
-  fillIn: (value: string) => string,
+  fillIn: FillIn,
 ): Buffer {
-  const lines = applyOperations(readLines(bytes, head), operations, fillIn, (name, value) => ({
-    name,
-    bytes: Buffer.from(`${name}: ${value}\r\n`, 'latin1'),
-  }));
-  return Buffer.concat([bytes.subarray(head.start, head.fieldsStart), ...lines.map((line) => line.bytes), lineEnd]);
+  const toLine = (name: string, value: string) => ({ name, bytes: Buffer.from(`${name}: ${value}\r\n`, 'latin1') });
+  const edited = applyOperations(readLines(bytes, head), operations, fillIn, { toLine, read: readValue });
+  return Buffer.concat([bytes.subarray(head.start, head.fieldsStart), ...edited.map((line) => line.bytes), lineEnd]);
 }
+
+/** @param now a header of the message as it is so far, by lower-case name; several values are joined */
+type FillIn = (value: string, now: (name: string) => string | undefined) => string;
 
 type Pair = readonly [name: string, value: string];
 
@@ -36,11 +37,17 @@ type Pair = readonly [name: string, value: string];
 export function editPairs(
   headers: readonly Pair[],
   operations: readonly HeaderOperations[],
-  fillIn: (value: string) => string,
+  fillIn: FillIn,
 ): readonly Pair[] {
   const lines = headers.map(([name, value]) => ({ name, value }));
-  const edited = applyOperations(lines, operations, fillIn, (name, value) => ({ name, value }));
+  const toLine = (name: string, value: string) => ({ name, value });
+  const edited = applyOperations(lines, operations, fillIn, { toLine, read: ({ value }) => value });
   return edited.map(({ name, value }) => [name, value] as const);
+}
+
+interface LineForm<T> {
+  toLine(name: string, value: string): T;
+  read(line: T): string;
 }
 
 /**
@@ -50,19 +57,30 @@ export function editPairs(
 function applyOperations<T extends { readonly name: string }>(
   before: readonly T[],
   operations: readonly HeaderOperations[],
-  fillIn: (value: string) => string,
-  toLine: (name: string, value: string) => T,
+  fillIn: FillIn,
+  { toLine, read }: LineForm<T>,
 ): readonly T[] {
   let lines = before;
   for (const { remove, set, add } of operations) {
+    const removed = remove.filter((name) => !untouchable.has(name));
+    if (removed.length > 0) lines = lines.filter(({ name }) => !removed.includes(name));
+    const left = lines;
+    const now = (name: string) => {
+      const values = left.filter((line) => line.name === name).map(read);
+      return values.length === 0 ? undefined : values.join(',');
+    };
     const isMeant = ([name, value]: Pair) => value !== '' && !untouchable.has(name);
-    const work = (pairs: readonly Pair[]) => pairs.map(([name, text]): Pair => [name, fillIn(text)]).filter(isMeant);
+    const work = (pairs: readonly Pair[]) =>
+      pairs.map(([name, text]): Pair => [name, fillIn(text, now)]).filter(isMeant);
     const [replaced, added] = [new Map(work(set)), work(add)];
-    const gone = new Set([...remove.filter((name) => !untouchable.has(name)), ...replaced.keys()]);
-    if (gone.size > 0) lines = lines.filter(({ name }) => !gone.has(name));
+    if (replaced.size > 0) lines = lines.filter(({ name }) => !replaced.has(name));
     lines = [...lines, ...[...replaced, ...added].map(([name, value]) => toLine(name, value))];
   }
   return lines;
+}
+
+function readValue({ name, bytes }: Line): string {
+  return bytes.toString('latin1', name.length + 1).trim();
 }
 
 function readLines(bytes: Buffer, head: HeadFields): Line[] {

@@ -1,23 +1,23 @@
 import type { MirrorConfig } from '../../model/traffic-config.ts';
-import type { AttemptOutcome } from '../../policy/retry-conditions.ts';
 import type { UpstreamError } from '../connection.ts';
 import { ForwardedHead } from '../gateway/forwarded-head.ts';
 import { Attempt, type AttemptedRequest, type AttemptOwner } from './attempt.ts';
 import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
-import type { HttpEndpoint } from './compiled-service.ts';
-import { drawFaults } from './draw-faults.ts';
+import type { DrawnFaults } from './draw-faults.ts';
 import type { EndpointState } from './endpoint-state.ts';
 import type { ExchangeOptions, ExchangeParts } from './exchange-parts.ts';
 import { ExchangeRecord } from './exchange-record.ts';
+import { type ForwardedRequest, Forwarding } from './forwarding.ts';
 import { limitTime } from './grpc-deadline.ts';
 import { http2Protocol } from './http2-protocol.ts';
 import { KeptHead } from './kept-head.ts';
 import { maxHoldMs, smallBodyBytes } from './limits.ts';
 import { drawMirrors, NoClient } from './mirror.ts';
+import type { RequestReader } from './parsed-request.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
+import { RequestFaults, type Shaping } from './request-faults.ts';
 import { isIdempotent } from './request-method.ts';
 import { RequestRouter } from './request-router.ts';
-import { toAnswerOutcome } from './retry-plan.ts';
 import { RouteWork } from './route-work.ts';
 import type { Forward, Routing } from './routing.ts';
 import type {
@@ -32,15 +32,12 @@ import type {
 import { notSet, type WheelEntry } from './timer-wheel.ts';
 import { Tries } from './tries.ts';
 
-/** No attempt of a request is made more often than this on account of connections that were lost unprocessed. */
-const maxRepeats = 3;
-
 /**
  * One request at a time: route, faults, attempts, both directions of the relay, and the record of it. Each request ends
  * exactly once, in `#finish`; the object serves the next one of the same client. Bodies stream: whoever cannot take more
  * bytes stops the other side.
  */
-export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, WheelEntry {
+export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, ForwardedRequest, WheelEntry {
   busy = false;
   takesChunked = true;
   readonly head = new KeptHead();
@@ -48,6 +45,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   form: BodyForm = 'none';
   protocol: ClientStream['protocol'];
   requestDone = false;
+  idempotent = false;
   next: WheelEntry | null = null;
   previous: WheelEntry | null = null;
   dueAtMs = notSet;
@@ -60,23 +58,15 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   #routing: Routing | null = null;
   /** For the whole request; `null`: none. */
   #timeoutMs: number | null = null;
-  #idempotent = false;
   #trailersSent = false;
   readonly #tries: Tries;
-  readonly #tryTimer: WheelEntry = {
-    next: null,
-    previous: null,
-    dueAtMs: notSet,
-    onTimeout: () => this.#tryTimedOut(),
-  };
+  readonly #forwarding: Forwarding;
   readonly #work: RouteWork;
+  readonly #faults: RequestFaults;
   /** At a gateway: what a request from outside becomes. */
   readonly #forwarded: ForwardedHead | null;
-  #cancelWait: (() => void) | null = null;
-  /** It would have been tried again, had there been tries left. */
-  #exhausted = false;
-  #repeats = 0;
   #interim = false;
+  #isHeld = false;
   /** Status of the final answer, once it is on its way; 0 before. */
   #status = 0;
   #admitted = false;
@@ -96,13 +86,31 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     this.#record = new ExchangeRecord(parts.telemetry, recorder, sampled, front);
     const entrance = front === null ? undefined : context.gateway;
     this.#forwarded = entrance === undefined ? null : new ForwardedHead(parts.codec, context, entrance);
-    this.#attempt = new Attempt(this, this, parts.upstreams, client);
+    this.#attempt = new Attempt(this, this, parts.upstreams, client, context);
     this.#tries = new Tries(parts, this);
-    this.#work = new RouteWork(parts.codec, this.head, this.#router.request, context.remote);
+    this.#forwarding = new Forwarding(parts, this, this.#attempt, this.#tries);
+    this.#work = new RouteWork(parts.codec, this.head, this.#router, context.remote);
+    this.#faults = new RequestFaults(parts, this.#work, client);
   }
 
   get edit(): RequestEdit {
     return this.#router.edit;
+  }
+
+  get request(): RequestReader {
+    return this.#router.request;
+  }
+
+  get sentHead(): KeptHead {
+    return this.#faults.editedHead ?? this.head;
+  }
+
+  get wantsPlain(): boolean {
+    return this.#faults.response !== null;
+  }
+
+  get unanswered(): boolean {
+    return this.#status === 0 && !this.#interim && this.#heldAnswer === null;
   }
 
   // --- request -----------------------------------------------------------------------------------------------------
@@ -114,10 +122,11 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     this.head.keep(bytes, head);
     this.#forwarded?.apply(this.head);
     this.requestDone = false;
-    this.#repeats = 0;
     this.#interim = false;
+    this.#isHeld = false;
     this.#status = 0;
-    this.#exhausted = false;
+    this.#forwarding.begin();
+    this.#faults.begin();
     this.#tunnel = false;
     const spoken = this.#client.protocol === 'http/2' ? http2Protocol(this.head) : 'http/1.1';
     // Browsers choose HTTP/2 for the gateway's sake: servers that declare nothing get HTTP/1.1, as from Istio's.
@@ -126,7 +135,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     this.#routing = this.#router.route(forced);
     this.takesChunked = true;
     if (form === 'chunked') this.#chooseForm();
-    this.#idempotent = isIdempotent(this.head);
+    this.idempotent = isIdempotent(this.head);
     const routing = this.#routing;
     if (routing.kind === 'forward') {
       this.#tries.begin(routing, this.#router.request, this.#options.context.remote.host);
@@ -139,7 +148,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     // A server of HTTP/2 ends connections while requests are on their way, and says which of them it has not looked at.
     const mayBeRefused = this.protocol === 'http/2';
     this.replay.begin(
-      this.#idempotent || looksAtAnswers || conditions.resets || mayBeRefused || this.#mirrors(routing).length > 0,
+      this.idempotent || looksAtAnswers || conditions.resets || mayBeRefused || this.#mirrors(routing).length > 0,
     );
   }
 
@@ -168,26 +177,21 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     if (admission !== undefined) {
       this.#admitted = admission.requestBegan();
       if (!this.#admitted) {
-        this.#answer(503, 'OM', 'the sidecar is overloaded\n');
+        this.answer({ status: 503, flag: 'OM', body: 'the sidecar is overloaded\n' });
         return;
       }
     }
     const preflight = this.#work.answerPreflight(routing.actions ?? null);
     if (preflight !== null) {
-      this.#answer(preflight.status, preflight.flag, preflight.body, preflight.headers);
+      this.answer(preflight);
       return;
     }
     if (routing.kind === 'answer') {
-      this.#answer(routing.status, routing.flag, routing.body, routing.headers);
+      this.answer(routing);
       return;
     }
     if (isLast && routing.actions !== null) this.#mirror(Buffer.from(bytes.subarray(bodyStart, bodyEnd)));
-    if (routing.faults.length === 0 || !this.#parts.faultsAllowed()) {
-      this.#enter(routing, bytes, bodyStart, bodyEnd);
-      return;
-    }
-    this.replay.push(bytes, bodyStart, bodyEnd);
-    this.#applyFaults(routing);
+    this.#forwarding.start(routing, bytes, bodyStart, bodyEnd);
   }
 
   /** Not every protocol towards the server has chunks: where there are none, the body comes without them. */
@@ -222,9 +226,11 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   trailers(bytes: Buffer, trailers: HeadFields): void {
     if (!this.busy || this.requestDone) return;
     const { stream } = this.#attempt;
+    // Nobody to send them to yet: the request goes on without them.
+    if (stream === null) return;
     this.replay.giveUp();
-    this.#trailersSent = stream !== null;
-    stream?.sendTrailers(bytes, trailers);
+    this.#trailersSent = true;
+    stream.sendTrailers(bytes, trailers);
   }
 
   end(): void {
@@ -249,7 +255,9 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   }
 
   clientDrained(): void {
-    this.#attempt.stream?.resumeResponse();
+    const { shaped } = this.#faults;
+    if (shaped !== null) shaped.clientDrained();
+    else this.#attempt.stream?.resumeResponse();
   }
 
   clientGone(reason: CancelReason): void {
@@ -270,94 +278,30 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     const isMirrored = routing !== null && this.replay.bytes > 0 && this.#mirrors(routing).length > 0;
     if (isMirrored && this.replay.replayable) this.#mirror(Buffer.concat(this.replay.chunks));
     if (this.#heldAnswer !== null) this.#heldAnswer();
-    else if (routing?.kind === 'forward' && this.#timeoutMs !== null) this.#parts.timers.add(this, this.#timeoutMs);
+    else if (!this.#isHeld && routing?.kind === 'forward' && this.#timeoutMs !== null)
+      this.#parts.timers.add(this, this.#timeoutMs);
   }
 
-  // --- where it goes -----------------------------------------------------------------------------------------------
-
-  #applyFaults(routing: Forward): void {
-    const { clock, telemetry } = this.#parts;
-    const { delayMs, abortStatus } = drawFaults(routing.faults, clock.nowMs(), telemetry);
-    const proceed = () => {
-      this.#timer = null;
-      if (abortStatus === null) this.#enter(routing, noBytes, 0, 0);
-      else this.#answer(abortStatus, 'FI', 'fault filter abort');
-    };
-    if (delayMs === 0) {
-      proceed();
-      return;
-    }
-    this.#record.flag('DI');
-    this.#timer = setTimeout(proceed, delayMs);
+  /** The route's timeout does not run meanwhile (Envoy: the router has not seen the request). */
+  heldByFault(isHeld: boolean): void {
+    const { timers } = this.#parts;
+    this.#isHeld = isHeld;
+    timers.remove(this);
+    if (!isHeld && this.requestDone && this.#timeoutMs !== null) timers.add(this, this.#timeoutMs);
   }
 
-  #connect(routing: Forward, body: Buffer, bodyStart: number, bodyEnd: number): void {
-    const endpoint = this.#tries.pick(routing.candidates);
-    if (endpoint === null) {
-      this.#answer(503, 'UH', 'no healthy upstream');
-      return;
-    }
-    this.#tries.began(endpoint);
-    this.#try(endpoint, false, body, bodyStart, bodyEnd);
-    const { perTryTimeoutMs } = this.#tries.plan;
-    if (perTryTimeoutMs !== null && this.busy && this.#status === 0) {
-      this.#parts.timers.remove(this.#tryTimer);
-      this.#parts.timers.add(this.#tryTimer, perTryTimeoutMs);
-    }
-  }
+  // --- forwarding --------------------------------------------------------------------------------------------------
 
-  /** Into the cluster, as soon as its limits allow it. */
-  #enter(routing: Forward, body: Buffer, bodyStart: number, bodyEnd: number): void {
-    const admitted = this.#tries.admit(() => {
-      this.#cancelWait = null;
-      if (this.busy) this.#connect(routing, noBytes, 0, 0);
-    });
-    if (admitted.kind === 'send') {
-      this.#connect(routing, body, bodyStart, bodyEnd);
-    } else if (admitted.kind === 'overflow') {
-      this.#answer(
-        503,
-        'UO',
-        'upstream connect error or disconnect/reset before headers. reset reason: overflow',
-        overloaded,
-      );
-    } else {
-      this.replay.push(body, bodyStart, bodyEnd);
-      this.#cancelWait = admitted.cancel;
-    }
-  }
-
-  /** One more try, after a while. */
-  #tryAgain(routing: Forward): void {
-    this.#parts.timers.remove(this.#tryTimer);
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      this.#connect(routing, noBytes, 0, 0);
-    }, this.#tries.delayMs());
-  }
-
-  /** True when the request will be tried again, so that the outcome is not told. */
-  #repeatsAfter(outcome: AttemptOutcome): boolean {
-    const routing = this.#routing;
-    if (routing?.kind !== 'forward' || this.#status !== 0 || this.#interim || !this.replay.replayable) return false;
-    if (!this.#tries.mayTryAgain(outcome)) {
-      this.#exhausted = this.#tries.isExhausted(outcome);
-      return false;
-    }
-    this.#attempt.cancel('cancelled');
-    this.#tryAgain(routing);
-    return true;
-  }
-
-  #tryTimedOut(): void {
-    if (!this.busy || this.#status !== 0) return;
-    this.#tries.note(localOrigin);
-    if (!this.#repeatsAfter({ kind: 'per-try-timeout' })) this.#fail(504, 'UT', 'upstream request timeout');
-  }
-
-  #try(endpoint: HttpEndpoint, fresh: boolean, body: Buffer, bodyStart: number, bodyEnd: number): void {
+  tryBegins(): void {
     this.#trailersSent = false;
-    this.#attempt.begin(endpoint, fresh, body, bodyStart, bodyEnd);
+  }
+
+  faultsDrawn(layer: 'request' | 'attempt', drawn: DrawnFaults | null): void {
+    this.#faults.drawn(layer, drawn);
+  }
+
+  flag(flag: string): void {
+    this.#record.flag(flag);
   }
 
   // --- attempt -----------------------------------------------------------------------------------------------------
@@ -375,9 +319,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   }
 
   connectFailed(error: UpstreamError): void {
-    this.#tries.note(localOrigin);
-    if (this.#repeatsAfter({ kind: 'connect-failure' })) return;
-    this.#answer(503, 'UF', `upstream connect error: ${error.message}\n`);
+    this.#forwarding.connectFailed(error);
   }
 
   /** The server closed before the answer was complete. */
@@ -393,24 +335,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
       this.#finish(this.#status, false);
       return;
     }
-    if (this.#mayRepeat(loss)) {
-      this.#repeats += 1;
-      const endpoint = this.#attempt.state?.endpoint;
-      if (endpoint !== undefined) this.#try(endpoint, loss.stale, noBytes, 0, 0);
-      return;
-    }
-    this.#tries.note(localOrigin);
-    if (this.#repeatsAfter(loss.unprocessed ? { kind: 'refused-stream' } : { kind: 'reset' })) return;
-    if (loss.reason === 'protocol') this.#answer(502, 'UPE', loss.message);
-    else if (loss.reason === 'timeout') this.#answer(504, 'UT', loss.message);
-    else this.#answer(503, loss.reason === 'overload' ? 'UO' : 'UC', loss.message);
-  }
-
-  /** A kept connection that the server closed while we were sending: once more, when nothing can happen twice. */
-  #mayRepeat(loss: ServerLoss): boolean {
-    if (!this.replay.replayable || this.#interim) return false;
-    if (loss.unprocessed) return this.#repeats < maxRepeats;
-    return loss.stale && this.#repeats === 0 && this.#idempotent;
+    this.#forwarding.lost(loss);
   }
 
   serverDrained(): void {
@@ -426,21 +351,29 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   }
 
   onHead(bytes: Buffer, head: ResponseHead, form: BodyForm, bodyStart: number, bodyEnd: number, isLast: boolean): void {
-    this.#tries.note({ kind: 'status', status: head.status });
-    const { plan } = this.#tries;
-    if (plan.looksAtAnswers && this.#repeatsAfter(toAnswerOutcome(bytes, head, plan))) return;
-    if (this.#exhausted) this.#record.flag('URX');
-    if (plan.perTryTimeoutMs !== null) this.#parts.timers.remove(this.#tryTimer);
+    if (this.#forwarding.repeatsInsteadOf(bytes, head)) return;
+    if (this.#forwarding.exhausted) this.#record.flag('URX');
     this.#status = head.status;
     this.#record.bytes(0, head.end - head.start + bodyEnd - bodyStart);
-    const { client } = this.#options;
-    const goOn = this.#work.sendHead(client, bytes, head, form, bodyStart, bodyEnd, isLast);
+    const shaped = this.#faults.shape(bytes, head, this.#shaping);
+    if (shaped !== null) {
+      this.#record.flag(this.#faults.flags);
+      const goOn = this.#work.sendHead(shaped, bytes, head, form, bodyStart, bodyEnd, isLast);
+      if (!goOn) this.#attempt.stream?.pauseResponse();
+      return;
+    }
+    const goOn = this.#work.sendHead(this.#options.client, bytes, head, form, bodyStart, bodyEnd, isLast);
     if (isLast) this.#finish(head.status, this.requestDone);
     else if (!goOn) this.#attempt.stream?.pauseResponse();
   }
 
   onBody(bytes: Buffer, start: number, end: number, isLast: boolean): void {
     if (end > start) this.#record.bytes(0, end - start);
+    const { shaped } = this.#faults;
+    if (shaped !== null) {
+      if (!shaped.sendBody(bytes, start, end, isLast)) this.#attempt.stream?.pauseResponse();
+      return;
+    }
     const goOn = this.#client.sendBody(bytes, start, end, isLast);
     if (isLast && this.#tunnel) this.#tunnelEnded();
     else if (isLast) this.#finish(this.#status, this.requestDone);
@@ -448,9 +381,22 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
   }
 
   onTrailers(bytes: Buffer, trailers: HeadFields): void {
+    const { shaped } = this.#faults;
+    if (shaped !== null) {
+      shaped.sendTrailers(bytes, trailers);
+      return;
+    }
     this.#client.sendTrailers(bytes, trailers);
     this.#finish(this.#status, this.requestDone);
   }
+
+  /** Answers that a fault changes on their way. */
+  readonly #shaping: Shaping = {
+    drained: () => this.#attempt.stream?.resumeResponse(),
+    ended: (complete) => {
+      if (this.busy) this.#finish(this.#status, complete && this.requestDone);
+    },
+  };
 
   onTunnel(bytes: Buffer, head: ResponseHead): void {
     this.#status = head.status;
@@ -481,20 +427,22 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
       this.#client.abort(flag === 'UT' ? 'timeout' : 'protocol');
       this.#finish(this.#status, false);
     } else {
-      this.#answer(status, flag, body);
+      this.answer({ status, flag, body });
     }
   }
 
-  #answer(status: number, flag: string, body: string, headers?: MeshAnswer['headers']): void {
+  answer(answer: MeshAnswer): void {
+    const { status, flag, body, headers, grpcStatus } = answer;
     if (this.#mayHold(flag)) {
-      this.#heldAnswer = () => this.#answer(status, flag, body, headers);
+      this.#heldAnswer = () => this.answer(answer);
       this.#timer = setTimeout(this.#heldAnswer, maxHoldMs);
       this.#client.resumeRequest();
       return;
     }
     if (flag !== '') this.#record.flag(flag);
-    if (this.#exhausted) this.#record.flag('URX');
-    this.#client.answer({ status, flag, body, headers: this.#work.answerHeaders(status, body, headers) });
+    if (this.#forwarding.exhausted) this.#record.flag('URX');
+    const told = { status, flag, body, headers: this.#work.answerHeaders(status, body, headers) };
+    this.#client.answer(grpcStatus === undefined ? told : { ...told, grpcStatus });
     this.#finish(status, this.requestDone && flag !== 'DPE');
   }
 
@@ -517,10 +465,8 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
     this.#heldAnswer = null;
     const { timers, clock, admission } = this.#parts;
     timers.remove(this);
-    timers.remove(this.#tryTimer);
-    this.#cancelWait?.();
-    this.#cancelWait = null;
-    this.#tries.close();
+    this.#forwarding.close();
+    this.#faults.close();
     if (this.#admitted) admission?.requestEnded();
     this.#admitted = false;
     if (this.#routing !== null) this.#record.close(status, clock.monotonicMs(), this.#routing, this.#router.request);
@@ -538,5 +484,3 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Wh
 }
 
 const noBytes = Buffer.alloc(0);
-const localOrigin = { kind: 'local-origin' } as const;
-const overloaded = [['x-envoy-overloaded', 'true']] as const;

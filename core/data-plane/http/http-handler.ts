@@ -17,6 +17,7 @@ import type { SeenProtocol } from '../../model/protocol.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Random } from '../../shared/random.ts';
 import type { ConnectionHandler, RequestAdmission, TelemetrySink, UpstreamConnector } from '../connection.ts';
+import type { ToxicDesk } from '../toxics/toxic-desk.ts';
 import { ClusterSet } from '../upstream/cluster-set.ts';
 import { createDispatchClock } from '../wire/dispatch-clock.ts';
 import { headLimits } from './codec.ts';
@@ -46,6 +47,8 @@ export interface HttpHandlerOptions {
   readonly admission?: RequestAdmission;
   /** Protocols towards servers, preferred to HTTP/1.1 where both sides know them. */
   readonly carriers?: readonly UpstreamCarrier[];
+  /** Faults of connections; absent: none. */
+  readonly toxics?: ToxicDesk;
   /** While draining, a connection without a request for this long is closed. Default 3000. */
   readonly drainGraceMs?: number;
   /** After our FIN, how long we go on reading so that the client sees the end and no reset. Default 1000. */
@@ -68,6 +71,7 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   const codec = createHttpCodec();
   const upstreams: Upstreams = new Upstreams({
     connector,
+    ...(options.toxics === undefined ? {} : { toxics: options.toxics }),
     telemetry,
     monotonicMs,
     carriers: [...carriers, createHttp1Carrier(codec, meshAlpn.http)],

@@ -72,6 +72,10 @@ export class RequestReader implements ParsedRequest {
     return this.#split.query;
   }
 
+  get emptyQuery(): boolean {
+    return this.query === '' && this.target.endsWith('?');
+  }
+
   /** Reads the head that is kept now. `port` is what the connection says; the authority's own is in `authorityPort`. */
   read(port: number): RequestRefusal | null {
     const { bytes, targetStart, methodEnd, hostIndex } = this.#head;

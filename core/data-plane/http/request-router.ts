@@ -79,7 +79,9 @@ export class RequestRouter {
     const asked = routing.target === null ? this.request : splitQuery(routing.target);
     const { form, rewrittenTarget } = this.request;
     const target = routing.target ?? (form === 'origin' ? rewrittenTarget : null);
-    edit.target = rewrite === null ? target : rewriteTarget(asked, rewrite);
+    const { path, query } = asked;
+    const { emptyQuery } = this.request;
+    edit.target = rewrite === null ? target : rewriteTarget({ path, query, emptyQuery }, rewrite);
     edit.host =
       actions?.authority ?? routing.host ?? (head.hostIndex < 0 ? missingHost(routing, this.request.authority) : null);
     if (this.#requestId === null || head.hasRequestId) return;

@@ -77,10 +77,11 @@ export function compileCors(config: CorsConfig): CorsPolicy {
 }
 
 /** Path and query to write: the path rewritten, the query as it is. */
-export function rewriteTarget(request: Pick<RequestView, 'path' | 'query'>, rewrite: PathRewrite): string {
-  const path = rewritePath(request.path, rewrite);
-  return request.query === '' ? path : `${path}?${request.query}`;
+export function rewriteTarget({ path, query, emptyQuery }: AskedTarget, rewrite: PathRewrite): string {
+  return `${rewritePath(path, rewrite)}${query === '' && emptyQuery !== true ? '' : `?${query}`}`;
 }
+
+type AskedTarget = Pick<RequestView, 'path' | 'query' | 'emptyQuery'>;
 
 /** Value of `location` for a request. */
 export function locationOf(
@@ -98,7 +99,12 @@ export function locationOf(
     scheme: scheme === 'http' || scheme === 'https' ? scheme : null,
     port,
   };
-  return redirectLocation(redirect, { ...asked(request), path: request.path, query: request.query });
+  return redirectLocation(redirect, {
+    ...asked(request),
+    path: request.path,
+    query: request.query,
+    emptyQuery: request.emptyQuery ?? false,
+  });
 }
 
 function asked(request: RequestView & { readonly authority?: string }) {

@@ -4,10 +4,11 @@ import { formatHeaderValue } from '../../policy/header-values.ts';
 import type { Address } from '../connection.ts';
 import type { HttpCodec, ResponseHead } from './codec.ts';
 import { editHead, editPairs } from './edit-head.ts';
-import type { KeptHead } from './kept-head.ts';
+import { KeptHead } from './kept-head.ts';
 import type { RequestReader } from './parsed-request.ts';
+import type { RequestRouter } from './request-router.ts';
 import type { RouteActions } from './route-actions.ts';
-import type { BodyForm, ClientStream, MeshAnswer } from './streams.ts';
+import type { BodyForm, ClientStream, MeshAnswer, RequestEdit } from './streams.ts';
 
 /** What a route's actions do with the heads of one request and its answer. Reused from request to request. */
 export class RouteWork {
@@ -16,28 +17,33 @@ export class RouteWork {
   readonly #codec: HttpCodec;
   readonly #head: KeptHead;
   readonly #request: RequestReader;
+  readonly #edit: RequestEdit;
   readonly #client: Address;
   /** Changes to the head of the answer; `null`: none. */
   #edits: HeaderOperations[] | null = null;
+  /** Those of faults, after them; `null`: none. */
+  faultEdits: readonly HeaderOperations[] | null = null;
 
   /** @param codec for heads that were changed; nobody else may be using it meanwhile */
-  constructor(codec: HttpCodec, head: KeptHead, request: RequestReader, client: Address) {
+  constructor(codec: HttpCodec, head: KeptHead, { request, edit }: RequestRouter, client: Address) {
     this.#codec = codec;
     this.#head = head;
     this.#request = request;
+    this.#edit = edit;
     this.#client = client;
   }
 
   /** A new request, whose head is kept: changes it as the route says. `setCookie`: for its answer. */
   begin(actions: RouteActions | null, setCookie: string | null): void {
     this.#edits = null;
+    this.faultEdits = null;
     this.upstreamAddress = null;
     if (setCookie !== null) this.#editAnswer({ remove: [], set: [], add: [['set-cookie', setCookie]] });
     if (actions === null) return;
     for (const operations of actions.response) this.#editAnswer(operations);
     if (actions.request.length === 0) return;
     const head = this.#head;
-    const edited = editHead(head.bytes, head, actions.request, (value) => this.#fillIn(value, null));
+    const edited = editHead(head.bytes, head, actions.request, (value, now) => this.#fillIn(value, now));
     // What a rule writes may not fit into a head; then the request goes on as it came.
     if (this.#codec.parseRequest(edited, 0, edited.length) === 'complete') head.keep(edited, this.#codec.request);
   }
@@ -47,10 +53,10 @@ export class RouteWork {
    * answer (Envoy, finalizeResponseHeaders of local replies).
    */
   answerHeaders(status: number, body: string, headers: MeshAnswer['headers'] = []): MeshAnswer['headers'] {
-    const edits = this.#edits;
+    const edits = this.#allEdits;
     if (edits === null) return headers;
     const typed = body === '' ? headers : [['content-type', 'text/plain; charset=utf-8'] as const, ...headers];
-    return editPairs(typed, edits, (value) => this.#fillIn(value, status));
+    return editPairs(typed, edits, (value, now) => this.#fillInAnswer(value, now, status));
   }
 
   /** The answer to a preflight; `null` when this is none, or one for the upstream. */
@@ -73,7 +79,7 @@ export class RouteWork {
 
   /** Hands the head of the answer to the client, changed as the route says; as `ClientStream.sendHead`. */
   sendHead(
-    client: ClientStream,
+    client: Pick<ClientStream, 'sendHead' | 'sendBody'>,
     bytes: Buffer,
     head: ResponseHead,
     form: BodyForm,
@@ -81,10 +87,10 @@ export class RouteWork {
     bodyEnd: number,
     isLast: boolean,
   ): boolean {
-    const edits = this.#edits;
+    const edits = this.#allEdits;
     if (edits === null) return client.sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
     const { status } = head;
-    const edited = editHead(bytes, head, edits, (value) => this.#fillIn(value, status));
+    const edited = editHead(bytes, head, edits, (value, now) => this.#fillInAnswer(value, now, status));
     // What a rule writes may not fit into a head; then the answer goes on as it came.
     if (this.#codec.parseResponse(edited, 0, edited.length) !== 'complete') {
       return client.sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
@@ -95,22 +101,60 @@ export class RouteWork {
     return hasBody ? client.sendBody(bytes, bodyStart, bodyEnd, isLast) : goOn;
   }
 
+  /** The head of the request with more changes, for one try of it; `null` when it would not fit into a head. */
+  editedHead(operations: readonly HeaderOperations[]): KeptHead | null {
+    const head = this.#head;
+    const edited = editHead(head.bytes, head, operations, (value, now) => this.#fillIn(value, now));
+    if (this.#codec.parseRequest(edited, 0, edited.length) !== 'complete') return null;
+    const made = new KeptHead();
+    made.keep(edited, this.#codec.request);
+    return made;
+  }
+
+  get #allEdits(): readonly HeaderOperations[] | null {
+    const { faultEdits } = this;
+    return faultEdits === null ? this.#edits : [...(this.#edits ?? []), ...faultEdits];
+  }
+
   #editAnswer(operations: HeaderOperations): void {
     this.#edits ??= [];
     this.#edits.push(operations);
   }
 
-  /** Envoy's variables in a header's value. */
-  #fillIn(value: string, responseCode: number | null): string {
-    const request = this.#request;
-    const pseudo: Readonly<Record<string, string>> = {
-      ':path': request.target,
-      ':method': request.method,
-      ':authority': request.authority,
-      ':scheme': request.scheme,
+  /** Envoy's variables in a value of the request's; it is not rewritten yet, but headers may be changed already. */
+  #fillIn(value: string, now: (name: string) => string | undefined): string {
+    if (!value.includes('%')) return value;
+    const { path, query, emptyQuery, method, authority, scheme } = this.#request;
+    const target = query === '' && !emptyQuery ? path : `${path}?${query}`;
+    const pseudo = { ':path': target, ':method': method, ':authority': authority, ':scheme': scheme };
+    return this.#format(value, pseudo, now, null);
+  }
+
+  /** In a value of the answer's: the request is as it went on. */
+  #fillInAnswer(value: string, now: (name: string) => string | undefined, responseCode: number): string {
+    if (!value.includes('%')) return value;
+    const { path, query, emptyQuery, method, authority, scheme } = this.#request;
+    const target = this.#edit.target ?? (query === '' && !emptyQuery ? path : `${path}?${query}`);
+    const pseudo = {
+      ':path': target,
+      ':method': method,
+      ':authority': this.#edit.host ?? authority,
+      ':scheme': scheme,
     };
+    const request = (name: string) => this.#request.header(name);
+    return this.#format(value, pseudo, request, responseCode, now);
+  }
+
+  #format(
+    value: string,
+    pseudo: Readonly<Record<string, string>>,
+    request: (name: string) => string | undefined,
+    responseCode: number | null,
+    response?: (name: string) => string | undefined,
+  ): string {
     return formatHeaderValue(value, {
-      request: (name) => pseudo[name] ?? request.header(name),
+      request: (name) => pseudo[name] ?? request(name),
+      response: response ?? (() => undefined),
       protocol: 'HTTP/1.1',
       downstreamAddress: `${this.#client.host}:${this.#client.port}`,
       upstreamAddress: this.upstreamAddress,

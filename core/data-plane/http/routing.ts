@@ -15,9 +15,10 @@ import type { RouteMatch } from '../../policy/match-route.ts';
 import { pickDestination } from '../../policy/pick-destination.ts';
 import type { RequestView } from '../../policy/request-view.ts';
 import type { Random } from '../../shared/random.ts';
-import type { Address, DownstreamContext } from '../connection.ts';
+import type { Address, DownstreamContext, GatewayEntrance } from '../connection.ts';
+import type { HttpInjection } from '../faults/injection-set.ts';
 import type { CompiledConfig } from './compiled-config.ts';
-import { type CompiledFault, type CompiledService, dialledEndpoint, type HttpEndpoint, speaksOf } from './compiled-service.ts';
+import { type CompiledService, dialledEndpoint, type HttpEndpoint, speaksOf } from './compiled-service.ts';
 import { inboundEdge, outboundEdge, portOf } from './edges.ts';
 import type { ParsedRequest } from './parsed-request.ts';
 import { splitQuery } from './request-target.ts';
@@ -49,7 +50,7 @@ export interface Forward {
   readonly service: string | null;
   readonly route: string | null;
   readonly timeoutMs: number | null;
-  readonly faults: readonly CompiledFault[];
+  readonly faults: readonly HttpInjection[];
   /** Target and Host to write instead of the ones sent. */
   readonly target: string | null;
   readonly host: string | null;
@@ -82,7 +83,7 @@ export interface RoutePlan {
 
 type Rewrite = { readonly target: string | null; readonly host: string | null };
 
-const noFaults: readonly CompiledFault[] = [];
+const noFaults: readonly HttpInjection[] = [];
 const asSent: Rewrite = { target: null, host: null };
 
 /** `reusable`: holds for every further request in origin-form to the same host under the same configuration. */
@@ -117,6 +118,7 @@ function planFor(
   rewrite: Rewrite,
 ): RoutePlan {
   if (context.direction === 'inbound') return planInbound(context, config, rewrite.host);
+  if (context.gateway !== undefined) return planGateway(context.gateway, request, config, rewrite);
   if (context.forwardProxy) return planForwardProxy(request, config);
   const asked = { host: request.host, port: request.port, dialled: context.originalDestination };
   if (context.service !== null) {
@@ -128,6 +130,36 @@ function planFor(
   const service = isIP(host) === 0 ? config.serviceByHost(host, port) : config.serviceAt(host, port);
   if (service !== null) return planService(service, asked, rewrite, config);
   return planOriginalDestination(context, request, config, rewrite);
+}
+
+/** By virtual host; the routes of one are those of a service that has nothing else. Source: Istio gateways, Envoy's `require_tls`. */
+function planGateway(
+  { port, server, secure }: GatewayEntrance,
+  request: ParsedRequest,
+  config: CompiledConfig,
+  rewrite: Rewrite,
+): RoutePlan {
+  const edge = outboundEdge(null, null, null, port, false);
+  const taken = config.gateway?.port(port) ?? null;
+  const host = taken?.server(server)?.hostOf(request.host) ?? null;
+  const local = { kind: 'answer', body: '', edge, service: null, route: null } as const;
+  if (host?.httpsRedirect === true && !secure) {
+    // Behind a published port that stands for 80, the one that stands for 443.
+    const named = request.authorityPort !== null && taken?.httpsPort != null;
+    const authority = named ? `${bracketed(request.host)}:${taken.httpsPort}` : request.authority;
+    const redirect = (to: RequestView): Routing => {
+      const location = `https://${authority}${to.query === '' ? to.path : `${to.path}?${to.query}`}`;
+      return { ...local, status: 301, flag: '', headers: [['location', location]] };
+    };
+    return { always: null, choose: redirect };
+  }
+  const service = host?.service == null ? null : config.serviceByKey(host.service);
+  if (service === null) return always({ ...local, status: 404, flag: 'NR' });
+  return planService(service, { host: request.host, port }, rewrite, config, true);
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 function always(routing: Routing): RoutePlan {
@@ -145,15 +177,22 @@ function passing({ config, toEndpoint }: CompiledService, { host, port, dialled 
   return [toEndpoint(dialledEndpoint(address, config.key), address.port)];
 }
 
-function planService(service: CompiledService, asked: Asked, rewrite: Rewrite, config: CompiledConfig): RoutePlan {
+/** @param isHost a gateway's virtual host, which only stands for the services that its routes lead to */
+function planService(
+  service: CompiledService,
+  asked: Asked,
+  rewrite: Rewrite,
+  config: CompiledConfig,
+  isHost = false,
+): RoutePlan {
   const { key } = service.config;
-  const edge = outboundEdge(key, null, null, asked.port, false);
+  const edge = outboundEdge(isHost ? null : key, null, null, asked.port, false);
   const { matchRoute } = service;
   if (matchRoute === null) {
     const isPassing = service.config.originalDestination === true;
     const candidates = isPassing ? passing(service, asked) : service.endpointsOfHost(asked.host, asked.port);
     if (candidates.length === 0) return always(noHealthyUpstream(key, edge));
-    const faults = service.faultsOf(null);
+    const faults = service.faultsOf(null, asked.port);
     return always({
       kind: 'forward',
       candidates,
@@ -169,7 +208,7 @@ function planService(service: CompiledService, asked: Asked, rewrite: Rewrite, c
     });
   }
   // Istio: a VirtualService without a catch-all answers 404 for what it does not match.
-  const body = `no route of ${key} matches this request\n`;
+  const body = isHost ? '' : `no route of ${key} matches this request\n`;
   const { reads } = service;
   const unmatched: Routing = { kind: 'answer', status: 404, flag: 'NR', body, edge, service: key, route: null, reads };
   const known = new Map<RouteMatch, Map<RouteDestination, Routing>>();
@@ -185,8 +224,9 @@ function planService(service: CompiledService, asked: Asked, rewrite: Rewrite, c
     const retry = route.retries === undefined ? defaultRetryPlan : compileRetryPlan(route.retries, timeoutMs);
     const actions = compileActions(match, destination, asked.port);
     const cluster = target === null ? null : clusterOf(target, destination.subset, port);
-    const faults = service.faultsOf(name);
-    const to = { kind: 'forward', candidates, service: key, route: name, timeoutMs, faults } as const;
+    const faults = service.faultsOf(name, asked.port);
+    const asService = isHost ? destination.service : key;
+    const to = { kind: 'forward', candidates, service: asService, route: name, timeoutMs, faults } as const;
     return { ...to, ...rewrite, edge, retry, actions, cluster, reads };
   };
   const choose = (request: RequestView, random: Random): Routing => {
@@ -225,6 +265,18 @@ function compileAnswer(match: RouteMatch, service: string, edge: EdgeKey): (requ
     };
   }
   const { status = 200, body = '' } = directResponse ?? {};
+  if (status === 201 || (status >= 300 && status < 400)) {
+    // Envoy says where: at the same place.
+    return (request) => {
+      const location = locationOf({ status }, match.block, request);
+      return {
+        ...common,
+        status,
+        body: Buffer.from(body, 'base64').toString('latin1'),
+        headers: [['location', location]],
+      };
+    };
+  }
   const answer: LocalAnswer = { ...common, status, body: Buffer.from(body, 'base64').toString('latin1') };
   return () => answer;
 }
@@ -262,7 +314,7 @@ function planOriginalDestination(
     service: service.config.key,
     route: null,
     timeoutMs: null,
-    faults: service.faultsOf(null),
+    faults: service.faultsOf(null, located.port),
     ...rewrite,
     edge: endpoint.edge,
     retry: defaultRetryPlan,
@@ -313,9 +365,9 @@ function planForwardProxy(request: ParsedRequest, config: CompiledConfig): Route
 
 /** A plan that is asked about another request than the one that came: what the forward proxy makes of it. */
 function withRequest(plan: RoutePlan, request: ParsedRequest, changes: Partial<RequestView>): RoutePlan {
-  const { method, path, query, host, port, scheme } = request;
+  const { method, path, query, emptyQuery = false, host, port, scheme } = request;
   const header = (name: string) => request.header(name);
-  const view: RequestView = { method, path, query, host, port, scheme, header, ...changes };
+  const view: RequestView = { method, path, query, emptyQuery, host, port, scheme, header, ...changes };
   return { always: plan.always, choose: (_request, random) => plan.choose(view, random) };
 }
 

@@ -17,6 +17,7 @@
  */
 import type { Socket } from 'node:net';
 import type { DownstreamContext, EdgeRecorder } from '../connection.ts';
+import type { Wire, WireOwner } from '../wire/wire.ts';
 import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 
@@ -60,6 +61,8 @@ export interface MeshAnswer {
   readonly body: string;
   /** Besides those that every answer has; lower-case names. */
   readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
+  /** For gRPC clients; absent: the one that stands for `status`. */
+  readonly grpcStatus?: number;
 }
 
 // --- downstream ------------------------------------------------------------------------------------------------------
@@ -217,6 +220,8 @@ export interface SessionOptions {
   readonly endpoint: HttpEndpoint;
   readonly recorder: EdgeRecorder | null;
   readonly monotonicMs: () => number;
+  /** Takes the socket's connection over; absent: wire/open-wire.ts. */
+  readonly openWire?: (owner: WireOwner) => Wire;
   /** A request has ended, or the peer allows more: `available` may have become true. */
   readonly onRoom: (session: UpstreamSession) => void;
   /** Gone or of no more use (`usable` is false and nothing is under way). Called once. */

@@ -34,7 +34,7 @@ export class Tries {
   /** `set-cookie` that the answer has to carry, for a hash by cookie. */
   setCookie: string | null = null;
   readonly #parts: TriesParts;
-  readonly #protocol: ClientStream['protocol'];
+  readonly #asks: { readonly protocol: ClientStream['protocol'] };
   #left = 0;
   #repetitions = 0;
   #isRetry = false;
@@ -44,9 +44,15 @@ export class Tries {
   #endpoint: HttpEndpoint | null = null;
   #result: EndpointResult | null = null;
 
-  constructor(parts: TriesParts, protocol: ClientStream['protocol']) {
+  /** @param asks what the request under way is carried by */
+  constructor(parts: TriesParts, asks: { readonly protocol: ClientStream['protocol'] }) {
     this.#parts = parts;
-    this.#protocol = protocol;
+    this.#asks = asks;
+  }
+
+  /** Tries after the first, so far. */
+  get repetitions(): number {
+    return this.#repetitions;
   }
 
   /** A new request. */
@@ -83,11 +89,13 @@ export class Tries {
   pick(candidates: readonly HttpEndpoint[]): HttpEndpoint | null {
     const { upstreams, random, clock } = this.#parts;
     const tried = this.plan.avoidPreviousHosts ? this.#tried : none;
-    if (this.#cluster !== null) return this.#cluster.pick({ keyHash: this.#keyHash, tried }, clock.monotonicMs());
+    const leaves = this.plan.remoteLocalities ? this.#tried : none;
+    if (this.#cluster !== null)
+      return this.#cluster.pick({ keyHash: this.#keyHash, tried, leaves }, clock.monotonicMs());
     if (candidates.length === 1) return candidates[0] ?? null;
     const untried = tried.length === 0 ? candidates : candidates.filter((one) => !tried.includes(one));
     const among = untried.length === 0 ? candidates : untried;
-    return pickEndpoint(among, (one) => upstreams.stateOf(one, this.#protocol).active, random);
+    return pickEndpoint(among, (one) => upstreams.stateOf(one, this.#asks.protocol).active, random);
   }
 
   began(endpoint: HttpEndpoint): void {
@@ -104,12 +112,12 @@ export class Tries {
   /** The try has ended. */
   ended(): void {
     const endpoint = this.#endpoint;
-    if (endpoint === null) return;
     this.#endpoint = null;
     if (this.#cluster === null) return;
     if (this.#isRetry) this.#cluster.retryEnded();
     this.#isRetry = false;
-    this.#cluster.ended(endpoint, this.#result, this.#parts.clock.monotonicMs());
+    // A fault may have ended it before an endpoint was chosen.
+    if (endpoint !== null) this.#cluster.ended(endpoint, this.#result, this.#parts.clock.monotonicMs());
   }
 
   /** Whether one more try may follow this outcome of the one under way; with it counted. */
@@ -138,8 +146,6 @@ export class Tries {
   /** The request is over. */
   close(): void {
     this.ended();
-    if (this.#isRetry) this.#cluster?.retryEnded();
-    this.#isRetry = false;
     this.#cluster = null;
   }
 }

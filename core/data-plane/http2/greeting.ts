@@ -6,7 +6,7 @@ import { connectionWindow, defaultWindow, maxConcurrentStreams, preface, setting
 export function greet(writer: FrameWriter, isServer: boolean): void {
   if (!isServer) writer.raw(preface);
   writer.settings([
-    ...(isServer ? [] : [[setting.enablePush, 0] as const]),
+    isServer ? [setting.enableConnectProtocol, 1] : [setting.enablePush, 0],
     [setting.maxConcurrentStreams, isServer ? maxConcurrentStreams : 0],
     [setting.initialWindowSize, streamWindow],
     [setting.maxHeaderListSize, maxHeadBytes],

@@ -29,7 +29,7 @@ export abstract class HeadLines implements FieldSink, HeadFields {
   readonly chunked = false;
   readonly close = false;
   readonly keepAlive = false;
-  readonly upgrade = false;
+  upgrade = false;
   /** `content-type` is `application/grpc` or one of its kin: errors are told in gRPC's way. */
   isGrpc = false;
   #lengthIndex = -1;
@@ -56,6 +56,7 @@ export abstract class HeadLines implements FieldSink, HeadFields {
     this.end = 0;
     this.contentLength = -1;
     this.isGrpc = false;
+    this.upgrade = false;
     this.#lengthIndex = -1;
     this.malformed = '';
     this.tooLarge = false;

@@ -41,13 +41,14 @@ export function sendAnswer(session: Http2Session, stream: Http2Stream, answer: M
   if (end < bytes.length) stream.sendContent(bytes, end, bytes.length, true);
 }
 
-function writeGrpcAnswer({ status, flag, body, headers = [] }: MeshAnswer): Buffer {
-  const grpcStatus = status === 200 ? 0 : (grpcStatuses[status] ?? unknown);
+function writeGrpcAnswer(answer: MeshAnswer): Buffer {
+  const { status, flag, body, headers = [] } = answer;
+  const grpcStatus = answer.grpcStatus ?? (status === 200 ? 0 : (grpcStatuses[status] ?? unknown));
   let head = `HTTP/1.1 200 OK\r\nserver: meshdesk\r\ncontent-type: application/grpc\r\ngrpc-status: ${grpcStatus}\r\n`;
   const message = encodeMessage(body.trimEnd());
   if (message !== '') head += `grpc-message: ${message}\r\n`;
   if (flag !== '') head += `x-mesh-error: ${flag}\r\n`;
-  for (const [name, value] of headers) head += `${name}: ${value}\r\n`;
+  for (const [name, value] of headers) if (name !== 'content-type') head += `${name}: ${value}\r\n`;
   return Buffer.from(`${head}\r\n`, 'latin1');
 }
 

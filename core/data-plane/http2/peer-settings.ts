@@ -12,6 +12,8 @@ export class PeerSettings {
   maxConcurrentStreams = Number.POSITIVE_INFINITY;
   initialWindow = 65_535;
   headerTableBytes = 4_096;
+  /** A server's: CONNECT may name a protocol. */
+  takesConnectProtocol = false;
 
   /** Takes a payload, a multiple of six octets long. */
   apply(bytes: Buffer, start: number, end: number, fromServer: boolean): SettingsRefusal | null {
@@ -33,6 +35,13 @@ export class PeerSettings {
         case setting.initialWindowSize:
           if (value > maxWindow) return { code: errorCode.flowControlError, rule: 'an initial window above 2^31-1' };
           this.initialWindow = value;
+          break;
+        case setting.enableConnectProtocol:
+          // RFC 8441 section 3: once given, it is not taken back.
+          if (value > 1 || (value === 0 && this.takesConnectProtocol)) {
+            return { code: errorCode.protocolError, rule: 'an invalid SETTINGS_ENABLE_CONNECT_PROTOCOL' };
+          }
+          this.takesConnectProtocol = value === 1;
           break;
         case setting.maxFrameSize:
           if (value < maxFrameBytes || value > 0xffffff) {

@@ -39,6 +39,8 @@ export const setting = {
   initialWindowSize: 4,
   maxFrameSize: 5,
   maxHeaderListSize: 6,
+  /** RFC 8441: CONNECT may name a protocol. */
+  enableConnectProtocol: 8,
 } as const;
 
 export const frameHeaderBytes = 9;

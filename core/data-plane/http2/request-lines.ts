@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { maxHeadBytes, type RequestHead } from '../http/codec.ts';
 import { equalsIgnoringCase, isHost, isTarget, isToken, toOctets } from '../http/octets.ts';
 import { HeadLines } from './head-lines.ts';
@@ -5,6 +6,9 @@ import { fieldKind } from './static-table.ts';
 
 const maxMethodBytes = 32;
 const hostName = Buffer.from('host: ');
+const upgradeName = Buffer.from('upgrade: ');
+const keyName = Buffer.from('sec-websocket-key: ');
+const getMethod = Buffer.from('GET');
 const startLineEnd = Buffer.from(' HTTP/1.1\r\n');
 const word = {
   connect: toOctets('connect'),
@@ -12,6 +16,7 @@ const word = {
   http: toOctets('http'),
   https: toOctets('https'),
   continue: toOctets('100-continue'),
+  websocket: toOctets('websocket'),
 };
 
 /**
@@ -38,6 +43,8 @@ export class RequestLines extends HeadLines implements RequestHead {
   #authority = -1;
   #authorityLength = 0;
   #scheme = -1;
+  #protocol = -1;
+  #protocolLength = 0;
 
   constructor() {
     super(maxHeadBytes);
@@ -57,6 +64,7 @@ export class RequestLines extends HeadLines implements RequestHead {
     this.#path = -1;
     this.#authority = -1;
     this.#scheme = -1;
+    this.#protocol = -1;
   }
 
   protected override takePseudo(bytes: Buffer, start: number, length: number, kind: number): void {
@@ -89,6 +97,12 @@ export class RequestLines extends HeadLines implements RequestHead {
           this.malformed = 'a :scheme other than http and https';
         }
         return;
+      case fieldKind.protocol:
+        if (this.#protocol >= 0) break;
+        this.#protocol = at;
+        this.#protocolLength = length;
+        if (length === 0 || !isAll(this.bytes, at, length, isToken)) this.malformed = 'an invalid :protocol';
+        return;
       default:
         this.malformed = 'a pseudo-header field that a request does not have';
         return;
@@ -105,6 +119,8 @@ export class RequestLines extends HeadLines implements RequestHead {
   }
 
   protected override writeStart(): void {
+    if (this.#protocol >= 0) this.#beginUpgrade();
+    if (this.malformed !== '') return;
     if (this.#method < 0) this.malformed = 'no :method';
     else if (this.isConnect) this.#checkConnect();
     else if (this.#scheme < 0) this.malformed = 'no :scheme';
@@ -127,6 +143,21 @@ export class RequestLines extends HeadLines implements RequestHead {
     this.fieldsStart = at;
     this.end = at;
     if (this.#authority >= 0) this.hostIndex = this.composeLine(hostName, this.#authority, this.#authorityLength);
+    if (this.upgrade) this.composeLine(upgradeName, this.#protocol, this.#protocolLength);
+  }
+
+  /** RFC 8441 section 4: what HTTP/1.1 asks with GET and Upgrade. */
+  #beginUpgrade(): void {
+    if (!this.isConnect || this.#authority < 0) {
+      this.malformed = 'a :protocol without CONNECT and :authority';
+      return;
+    }
+    this.isConnect = false;
+    this.upgrade = true;
+    this.#method = this.end;
+    this.#methodLength = getMethod.copy(this.bytes, this.end);
+    this.end += getMethod.length;
+    this.start = this.end;
   }
 
   /** RFC 9113 section 8.5. */
@@ -185,6 +216,20 @@ export class RequestLines extends HeadLines implements RequestHead {
 
   protected override finishFields(): void {
     if (this.hostIndex < 0) this.malformed = 'neither :authority nor host';
+    else if (this.upgrade && this.#isWebSocket()) this.#addKey();
+  }
+
+  #isWebSocket(): boolean {
+    return this.#protocolLength === word.websocket.length && equalsIgnoringCase(this.bytes, this.#protocol, word.websocket);
+  }
+
+  /** RFC 8441 section 5: HTTP/2 goes without the key that a server of HTTP/1.1 insists on. */
+  #addKey(): void {
+    const at = this.end;
+    const key = randomBytes(16).toString('base64');
+    this.end += this.bytes.write(key, at, 'latin1');
+    if (this.isFull) this.tooLarge = true;
+    else this.composeLine(keyName, at, key.length);
   }
 }
 

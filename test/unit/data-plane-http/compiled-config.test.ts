@@ -118,7 +118,7 @@ describe('faults', () => {
   const scope = (faults: FaultConfig[], route: string | null) =>
     compileConfig(config(services, faults))
       .serviceByKey('orders.shop')
-      ?.faultsOf(route)
+      ?.faultsOf(route, 80)
       .map((one) => one.config.id);
 
   test('of the service hit every route, those of a route only that one', () => {
@@ -134,8 +134,8 @@ describe('faults', () => {
       let compiled = compileConfig(config(services, faults[0]));
       return faults.flatMap((list) => {
         compiled = compileConfig(config(services, list), compiled);
-        const decide = compiled.faults.get('x')?.decide;
-        return Array.from({ length: 20 }, () => decide?.(0));
+        const injection = compiled.injections.byId.get('x');
+        return Array.from({ length: 20 }, () => injection?.decide(0, 0));
       });
     };
     const [same, changed] = [[fault('x', null)], [fault('x', null, 51)]];
@@ -163,7 +163,7 @@ describe('the next configuration', () => {
   test('works a service out anew when its faults changed', () => {
     const before = compileConfig(config([orders, payments]));
     const after = compileConfig(config([orders, payments], [fault]), before);
-    expect(after.serviceByKey('orders.shop')?.faultsOf(null)).toHaveLength(1);
+    expect(after.serviceByKey('orders.shop')?.faultsOf(null, 80)).toHaveLength(1);
     expect(after.serviceByKey('payments.shop')).toBe(before.serviceByKey('payments.shop'));
   });
 });

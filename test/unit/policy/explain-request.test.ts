@@ -2,16 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { explainRequest } from '../../../core/policy/explain-request.ts';
 import { createSeededRandom } from '../../../core/shared/random.ts';
-import { configOf, fault, meshOf, routes, shop, versions } from '../snapshot/mesh-of.ts';
+import { configOf, injection, meshOf, routes, shop, versions } from '../snapshot/mesh-of.ts';
 import { request } from './request.ts';
 
-const config = (rules: string, more = '', faults = [] as ReturnType<typeof fault>[]) =>
-  configOf(meshOf(shop(), `${versions}---${rules === '' ? '' : routes(rules)}${more}`, { faults }), 'web');
+const config = (rules: string, more = '', injections = [] as ReturnType<typeof injection>[]) =>
+  configOf(meshOf(shop(), `${versions}---${rules === '' ? '' : routes(rules)}${more}`, { injections }), 'web');
 const explain = (
   rules: string,
   given: Parameters<typeof request>[0] = {},
   more = '',
-  faults = [] as ReturnType<typeof fault>[],
+  faults = [] as ReturnType<typeof injection>[],
 ) => explainRequest(config(rules, more, faults), request(given), createSeededRandom(1));
 const to = 'route: [{ destination: { host: payments } }]';
 
@@ -125,7 +125,10 @@ describe('the explanation of a request', () => {
 
   it('lists the faults in scope', () => {
     const rules = `[{ name: api, match: [{ uri: { prefix: /api } }], ${to} }, { name: rest, ${to} }]`;
-    const faults = [fault({ id: 'a', to: 'payments.shop', route: 'api' }), fault({ id: 'b', to: 'payments.shop' })];
+    const faults = [
+      injection({ id: 'a', to: 'payments.shop', route: 'api' }),
+      injection({ id: 'b', to: 'payments.shop' }),
+    ];
     expect(explain(rules, { path: '/api' }, '', faults).faults.map(({ id }) => id)).toEqual(['a', 'b']);
     expect(explain(rules, {}, '', faults).faults).toEqual([{ id: 'b', kind: 'delay', percent: 30 }]);
   });

@@ -109,6 +109,7 @@ describe('values of headers', () => {
     downstreamAddress: '127.0.0.1:5000',
     upstreamAddress: null,
     hostname: 'web',
+    response: () => undefined,
     responseCode: 200,
   };
   it.each([

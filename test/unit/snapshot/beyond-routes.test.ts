@@ -194,15 +194,30 @@ describe('settings of the mesh', () => {
     });
   });
 
-  it('with faultOrder istio let a fault switch retries and timeout off', () => {
-    const faulty = rule(
-      'timeout: 2s, retries: { attempts: 3 }, fault: { abort: { httpStatus: 503, percentage: { value: 10 } } },',
+  it.each([
+    ['faultOrder: istio', 'request'],
+    ['faultOrder: retry-first', undefined],
+    ['trustDomain: a.b', undefined],
+  ])('with %s put faults where they say', (spec, layer) => {
+    const resources = resourcesOf(settings(spec));
+    const text = resource(
+      'FaultInjection',
+      'to: payments, fault: { abort: { httpStatus: 503, percentage: { value: 1 } } }',
+      'meshdesk.dev/v1alpha1',
+      'f',
     );
-    expect(payments(`${settings('faultOrder: istio')}---${faulty}`).routes[0]).toMatchObject({
-      timeoutMs: null,
-      retries: { attempts: 0 },
-    });
+    const active = { resource: FaultInjection.parse(resourcesOf(text)[0]), sinceMs: 0, expiresAtMs: null };
+    const mesh = meshOf(shop(), '', { resources, injections: [active] });
+    expect(configOf(mesh, 'web').injections?.[0]?.layer).toBe(layer);
+  });
+
+  it('leave retries and the timeout of a rule that has a fault as they are, as Istio does', () => {
+    const faulty = rule(
+      'timeout: 2s, retries: { attempts: 3 }, fault: { abort: { grpcStatus: UNAVAILABLE, percentage: { value: 10 } } },',
+    );
+    const config = configOf(meshOf(shop(), `${settings('faultOrder: istio')}---${faulty}`), 'web');
     expect(payments(faulty).routes[0]).toMatchObject({ timeoutMs: 2_000, retries: { attempts: 3 } });
+    expect(config.faults).toMatchObject([{ percent: 10, action: { kind: 'abort', httpStatus: 200, grpcStatus: 14 } }]);
   });
 });
 

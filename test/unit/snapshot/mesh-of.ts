@@ -1,9 +1,16 @@
+import { toFaultInjection } from '../../../core/model/fault-injection.ts';
 import { parseResources } from '../../../core/model/parse-resources.ts';
 import type { Resource } from '../../../core/model/resource.ts';
 import type { SidecarConfig } from '../../../core/model/sidecar-config.ts';
 import type { DiscoveredWorkload } from '../../../core/model/workload.ts';
 import { compileSnapshot } from '../../../core/snapshot/compile-snapshot.ts';
-import type { ActiveFault, MeshSnapshot, SnapshotInput, SnapshotWorkload } from '../../../core/snapshot/snapshot.ts';
+import type {
+  ActiveFault,
+  ActiveInjection,
+  MeshSnapshot,
+  SnapshotInput,
+  SnapshotWorkload,
+} from '../../../core/snapshot/snapshot.ts';
 import { toSidecarConfig } from '../../../core/snapshot/to-sidecar-config.ts';
 
 export type Given = Partial<DiscoveredWorkload> &
@@ -85,6 +92,12 @@ export function fault(given: Partial<ActiveFault> & { readonly to: string }): Ac
     expiresAtMs: null,
     ...given,
   };
+}
+
+/** The same fault as `fault`, as it is switched on. */
+export function injection(given: Partial<ActiveFault> & { readonly to: string }): ActiveInjection {
+  const { expiresAtMs, ...active } = fault(given);
+  return { resource: toFaultInjection({ ...active, durationMs: null }), sinceMs: 0, expiresAtMs };
 }
 
 /** web -> payments v1 (named `payments`) and v2 (named `payments-v2`), all in `shop`. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SidecarConfig } from '../../../core/model/sidecar-config.ts';
 import { sameSidecarConfig, toSidecarConfig } from '../../../core/snapshot/to-sidecar-config.ts';
-import { configOf, fault, meshOf, serviceIn, shop, workload } from './mesh-of.ts';
+import { configOf, injection, meshOf, serviceIn, shop, workload } from './mesh-of.ts';
 
 const on = (network: string, ip: string, ...aliases: string[]) => ({ network, ip, aliases });
 
@@ -25,9 +25,9 @@ describe('what a sidecar is told', () => {
   });
 
   it('is the same whatever the order of workloads, resources and faults', () => {
-    const faults = [fault({ id: 'a', to: 'payments.shop' }), fault({ id: 'b', to: 'payments.shop' })];
-    const forth = configOf(meshOf(shop(), '', { faults }), 'web');
-    const back = configOf(meshOf(shop().toReversed(), '', { faults: faults.toReversed() }), 'web');
+    const injections = [injection({ id: 'a', to: 'payments.shop' }), injection({ id: 'b', to: 'payments.shop' })];
+    const forth = configOf(meshOf(shop(), '', { injections }), 'web');
+    const back = configOf(meshOf(shop().toReversed(), '', { injections: injections.toReversed() }), 'web');
     expect(back).toEqual(forth);
   });
 
@@ -35,7 +35,7 @@ describe('what a sidecar is told', () => {
     const base = configOf(meshOf(shop()), 'web');
     const same = (snapshot: ReturnType<typeof meshOf>) => sameSidecarConfig(base, configOf(snapshot, 'web'));
     expect(same(meshOf(shop(), '', { revision: 99 }))).toBe(true);
-    expect(same(meshOf(shop(), '', { faults: [fault({ to: 'payments.shop' })] }))).toBe(false);
+    expect(same(meshOf(shop(), '', { injections: [injection({ to: 'payments.shop' })] }))).toBe(false);
     expect(same(meshOf(shop().slice(0, 2)))).toBe(false);
     expect(same(meshOf(shop().map((one) => ({ ...one, attached: false }))))).toBe(false);
   });
@@ -173,8 +173,8 @@ describe('host names', () => {
 });
 
 describe('faults', () => {
-  const ids = (source: string, given: Parameters<typeof fault>[0]) =>
-    configOf(meshOf(shop(), '', { faults: [fault(given)] }), source).faults.map(({ id }) => id);
+  const ids = (source: string, given: Parameters<typeof injection>[0]) =>
+    (configOf(meshOf(shop(), '', { injections: [injection(given)] }), source).injections ?? []).map(({ id }) => id);
 
   it('go to the sidecars of the calling service only', () => {
     expect(ids('web', { from: 'web.shop', to: 'payments.shop' })).toEqual(['f1']);
@@ -189,17 +189,5 @@ describe('faults', () => {
 
   it('for a service that the sidecar cannot reach are left out', () => {
     expect(ids('web', { to: 'nowhere.shop' })).toEqual([]);
-  });
-
-  it('carry everything the sidecar needs', () => {
-    const faults = [
-      fault({ to: 'payments.shop', route: 'split', expiresAtMs: 5, action: { kind: 'abort', httpStatus: 503 } }),
-    ];
-    expect(configOf(meshOf(shop(), '', { faults }), 'web').faults).toEqual([
-      {
-        ...{ id: 'f1', service: 'payments.shop', route: 'split', percent: 30, seed: 1, expiresAtMs: 5 },
-        action: { kind: 'abort', httpStatus: 503 },
-      },
-    ]);
   });
 });
