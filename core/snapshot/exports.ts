@@ -19,7 +19,8 @@ export function exportsMeet(
   own: string,
   other: string,
 ): boolean {
-  const namespaces = new Set([own, other, ...(a ?? []), ...(b ?? []), '*']);
+  const named = [...(a ?? []), ...(b ?? [])].filter((target) => target !== '.' && target !== '~');
+  const namespaces = new Set([own, other, ...named, '*']);
   return [...namespaces].some((namespace) => {
     const tier = exportTier(a, own, namespace);
     return tier !== null && tier === exportTier(b, other, namespace);
