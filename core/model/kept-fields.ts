@@ -47,10 +47,6 @@ export function keptFields(resource: Resource): readonly FieldPath[] {
   if (patterns === undefined || isForGatewaysOnly(resource)) return [['spec']];
   const found: FieldPath[] = [];
   for (const pattern of patterns) expand(resource, pattern.split('.'), [], found);
-  if (resource.kind === 'DestinationRule') {
-    const mode = resource.spec.trafficPolicy?.tls?.mode;
-    if (mode === 'SIMPLE' || mode === 'MUTUAL') found.push(['spec', 'trafficPolicy', 'tls']);
-  }
   return found;
 }
 

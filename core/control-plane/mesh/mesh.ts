@@ -52,6 +52,7 @@ import type { MeshOptions } from './mesh-options.ts';
 import { type MeshParts, noEngine, toStatus, toTopology, toWorkloadView } from './mesh-views.ts';
 import { Publisher } from './publisher.ts';
 import { Reconciler } from './reconciler.ts';
+import { RuleFiles } from './rule-files.ts';
 import { SidecarRenewal } from './sidecar-renewal.ts';
 import { SidecarSessions } from './sidecar-sessions.ts';
 import { SplitBook } from './split-book.ts';
@@ -84,6 +85,7 @@ export class Mesh implements MeshApi {
   readonly #telemetry: TelemetryStore;
   readonly #markers: MeshMarkers;
   readonly #publisher: Publisher;
+  readonly #ruleFiles: RuleFiles;
   readonly #faults: FaultBook;
   readonly #splits: SplitBook;
   readonly #explanations: Explanations;
@@ -122,11 +124,17 @@ export class Mesh implements MeshApi {
       ...{ registry: this.#registry, attachments: this.#attachments, telemetry: this.#telemetry, random: this.#random },
       snapshot: () => this.#publisher.snapshot,
     });
+    this.#ruleFiles = new RuleFiles({
+      dir: options.project.dir,
+      log: options.log,
+      secret: (name) => options.credentials?.find(name) ?? null,
+      onChange: () => this.#publisher.schedule(),
+    });
     this.#publisher = new Publisher({
       input: () => this.#snapshotInput(),
       links: () => this.#links(),
       clock: this.#clock,
-      complete: (config) => this.#gatewayCertificates?.complete(config) ?? config,
+      complete: (config) => this.#ruleFiles.complete(this.#gatewayCertificates?.complete(config) ?? config),
       onPublished: (snapshot) => {
         this.#findings.update(snapshot.findings);
         this.#changed('status');
@@ -280,6 +288,7 @@ export class Mesh implements MeshApi {
     started.stopWatching();
     this.#faults.close();
     this.#publisher.close();
+    this.#ruleFiles.close();
     for (const attachment of this.#attachments.values()) attachment.close();
     await started.coordinator.settle();
     await this.#wanted.close();

@@ -145,20 +145,20 @@ spec: { from: web, to: orders, fault: { delay: { fixedDelay: 400ms, percentage: 
   });
 
   it('keeps what is valid and not applied, and says so', () => {
-    const text = virtualService(`    - match: [{ uri: { prefix: /a } }]
+    const text = virtualService(`    - match: [{ uri: { prefix: /a }, statPrefix: a }]
       route: [{ destination: { host: a } }]
-      retries: { attempts: 3, retryRemoteLocalities: true }
+      retries: { attempts: 3 }
 `);
     const { resources, findings } = parse(text);
     expect(findings).toMatchObject([
       {
         code: 'NOT_APPLIED',
         severity: 'info',
-        line: 11,
-        message: 'spec.http[0].retries.retryRemoteLocalities is kept and exported, not applied here',
+        line: 9,
+        message: 'spec.http[0].match[0].statPrefix is kept and exported, not applied here',
       },
     ]);
-    expect(resources[0]?.spec).toMatchObject({ http: [{ retries: { attempts: 3, retryRemoteLocalities: true } }] });
+    expect(resources[0]?.spec).toMatchObject({ http: [{ match: [{ statPrefix: 'a' }] }] });
   });
 
   it('keeps whole kinds that are not applied', () => {
