@@ -81,8 +81,11 @@ export type MeshStatus = z.infer<typeof MeshStatus>;
 
 export const TopologyNode = z.strictObject({
   id: z.string(),
-  /** `service`: attached or known; `outside`: a host that no workload serves; `caller`: something unmeshed that calls in. */
-  kind: z.enum(['service', 'outside', 'caller']),
+  /**
+   * `service`: attached or known; `gateway`: one of ours, where traffic comes in or leaves; `outside`: a host that no workload
+   * serves; `caller`: something unmeshed that calls in.
+   */
+  kind: z.enum(['service', 'gateway', 'outside', 'caller']),
   service: z.string(),
   namespace: z.string().nullable(),
   project: z.string().nullable(),

@@ -58,6 +58,7 @@ export class FakeControlPlane implements Transport {
       ...this.#traffic.handlers(),
       ...this.config.handlers(),
       ...certificates.handlers(),
+      'gateway.list': () => [],
       ...fakeExport(() => this.#traffic.yaml()),
       ...fakeRequests(host),
       ...fakeTerminals(host),

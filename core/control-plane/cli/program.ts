@@ -7,6 +7,7 @@ import { certificateCommands } from './certificate-commands.ts';
 import { configCommands } from './config-commands.ts';
 import { type Environment, Exit, exitCodes } from './context.ts';
 import { exportCommands } from './export-command.ts';
+import { gatewayCommands } from './gateway-commands.ts';
 import { maintenanceCommands } from './maintenance-commands.ts';
 import { meshCommands } from './mesh-commands.ts';
 import { Output } from './output.ts';
@@ -20,6 +21,7 @@ const commands = [
   ...trafficCommands,
   ...requestCommands,
   ...certificateCommands,
+  ...gatewayCommands,
   ...configCommands,
   ...exportCommands,
   ...maintenanceCommands,

@@ -85,8 +85,10 @@ export function toTopology(parts: MeshParts, windowSeconds: number, atMs: number
   const snapshot = parts.snapshot();
   const services = [...snapshot.services.values()].map((service) => {
     const members = service.workloads.flatMap((id) => parts.registry.get(id) ?? []);
+    const isGateway = members.some(({ runtime }) => runtime === 'gateway');
     return {
       key: service.key,
+      kind: isGateway ? ('gateway' as const) : ('service' as const),
       name: service.name,
       namespace: service.namespace,
       project: members[0]?.project ?? null,
@@ -104,6 +106,7 @@ export function toTopology(parts: MeshParts, windowSeconds: number, atMs: number
     atMs,
     revision: snapshot.revision,
     services,
+    hosts: [...new Set(snapshot.entries.map(({ service }) => service.key))],
     badges: (from, to) => [
       ...faults
         .filter((fault) => fault.to === to && (fault.from === null || fault.from === from))

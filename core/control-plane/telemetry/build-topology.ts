@@ -10,12 +10,16 @@ export interface TopologyInput {
   readonly revision: number;
   readonly services: readonly {
     readonly key: string;
+    /** Default: service. */
+    readonly kind?: 'service' | 'gateway';
     readonly name: string;
     readonly namespace: string;
     readonly project: string | null;
     readonly versions: readonly string[];
     readonly workloads: readonly { id: string; name: string; version: string | null; mesh: MeshState }[];
   }[];
+  /** Hosts that no workload serves but ServiceEntries declare, by key. */
+  readonly hosts: readonly string[];
   /** Active faults, splits and timeouts of an edge. */
   readonly badges: (from: string, to: string) => readonly Badge[];
 }
@@ -24,7 +28,8 @@ export interface TopologyInput {
 export function buildTopology(store: TelemetryStore, input: TopologyInput): Topology {
   const pairs = new Map<string, EdgeRing[]>();
   const incoming = new Map<string, EdgeRing[]>();
-  const ids = new Set(input.services.map((service) => service.key));
+  const serviceIds = new Set(input.services.map((service) => service.key));
+  const ids = new Set([...serviceIds, ...input.hosts]);
   const known = (id: string) => ids.has(id) || id.startsWith('caller:') || id.startsWith('outside:');
   for (const ring of store.rings()) {
     // A service that is gone takes its edges along.
@@ -33,7 +38,8 @@ export function buildTopology(store: TelemetryStore, input: TopologyInput): Topo
     append(incoming, ring.to, ring);
   }
   const edges = [...pairs].map(([id, rings]) => toEdge(id, rings, store, input)).sort((a, b) => (a.id < b.id ? -1 : 1));
-  const others = [...new Set(edges.flatMap((edge) => [edge.from, edge.to]))].filter((id) => !ids.has(id)).sort();
+  const seen = edges.flatMap((edge) => [edge.from, edge.to]);
+  const others = [...new Set([...seen, ...input.hosts])].filter((id) => !serviceIds.has(id)).sort();
   const nodes = [
     ...input.services.map((service) =>
       toServiceNode(service, figuresOf(incoming.get(service.key) ?? [], store, input)),
@@ -145,7 +151,7 @@ function toServiceNode(service: TopologyInput['services'][number], figures: Node
   const meshed = service.workloads.filter((workload) => isMeshed(workload.mesh)).length;
   return {
     id: service.key,
-    kind: 'service',
+    kind: service.kind ?? 'service',
     service: service.name,
     namespace: service.namespace,
     project: service.project,

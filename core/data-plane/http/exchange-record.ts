@@ -71,7 +71,10 @@ export class ExchangeRecord {
     const flags = this.#flags;
     const edge = this.#edge ?? routing.edge;
     const protocol = this.#protocol ?? 'http/1.1';
-    (this.#recorder ?? this.#telemetry.edge({ ...edge, protocol })).request(status, flags, durationMs * 1_000);
+    // What a gateway answers by itself, for nobody in particular, is on its client's edge only.
+    const isLocal = this.#front !== null && this.#recorder === null && edge.peerService === null;
+    const recorder = isLocal ? null : (this.#recorder ?? this.#telemetry.edge({ ...edge, protocol }));
+    recorder?.request(status, flags, durationMs * 1_000);
     this.#front?.request(status, flags, durationMs * 1_000);
     if (!this.#sampled || !this.#telemetry.wantsSample(status, flags)) return;
     const { route, reads = noNames } = routing;

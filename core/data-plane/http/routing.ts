@@ -210,7 +210,7 @@ function planService(
   // Istio: a VirtualService without a catch-all answers 404 for what it does not match.
   const body = isHost ? '' : `no route of ${key} matches this request\n`;
   const { reads } = service;
-  const unmatched: Routing = { kind: 'answer', status: 404, flag: 'NR', body, edge, service: key, route: null, reads };
+  const unmatched: Routing = { kind: 'answer', status: 404, flag: 'NR', body, edge, service: isHost ? null : key, route: null, reads };
   const known = new Map<RouteMatch, Map<RouteDestination, Routing>>();
   const answers = new Map<RouteMatch, (request: RequestView) => LocalAnswer>();
   const toDestination = (match: RouteMatch, destination: RouteDestination): Routing => {
@@ -225,16 +225,23 @@ function planService(
     const actions = compileActions(match, destination, asked.port);
     const cluster = target === null ? null : clusterOf(target, destination.subset, port);
     const faults = service.faultsOf(name, asked.port);
-    const asService = isHost ? destination.service : key;
-    const to = { kind: 'forward', candidates, service: asService, route: name, timeoutMs, faults } as const;
-    return { ...to, ...rewrite, edge, retry, actions, cluster, reads };
+    const to = { kind: 'forward', candidates, service: key, route: name, timeoutMs, faults } as const;
+    const routing = { ...to, ...rewrite, edge, retry, actions, cluster, reads };
+    if (!isHost) return routing;
+    const own = target?.faultsOf(null, port) ?? noFaults;
+    return {
+      ...routing,
+      service: destination.service,
+      edge: outboundEdge(destination.service, null, null, port, false),
+      faults: own.length === 0 ? faults : [...faults, ...own],
+    };
   };
   const choose = (request: RequestView, random: Random): Routing => {
     const match = matchRoute(request);
     if (match === null) return unmatched;
     const { redirect, directResponse } = match.route;
     if (redirect !== undefined || directResponse !== undefined) {
-      const answer = answers.get(match) ?? compileAnswer(match, key, edge);
+      const answer = answers.get(match) ?? compileAnswer(match, isHost ? null : key, edge);
       answers.set(match, answer);
       return answer(request);
     }
@@ -255,30 +262,19 @@ function planService(
 }
 
 /** What a redirect or a direct response is, for each request. */
-function compileAnswer(match: RouteMatch, service: string, edge: EdgeKey): (request: RequestView) => LocalAnswer {
+function compileAnswer(match: RouteMatch, service: string | null, edge: EdgeKey): (request: RequestView) => LocalAnswer {
   const { redirect, directResponse, name } = match.route;
-  const common = { kind: 'answer', flag: '', edge, service, route: name, actions: compileActions(match) } as const;
-  if (redirect !== undefined) {
-    return (request) => {
-      const location = locationOf(redirect, match.block, request);
-      return { ...common, status: redirect.status, body: '', headers: [['location', location]] };
-    };
-  }
-  const { status = 200, body = '' } = directResponse ?? {};
-  if (status === 201 || (status >= 300 && status < 400)) {
-    // Envoy says where: at the same place.
-    return (request) => {
-      const location = locationOf({ status }, match.block, request);
-      return {
-        ...common,
-        status,
-        body: Buffer.from(body, 'base64').toString('latin1'),
-        headers: [['location', location]],
-      };
-    };
-  }
-  const answer: LocalAnswer = { ...common, status, body: Buffer.from(body, 'base64').toString('latin1') };
-  return () => answer;
+  const actions = compileActions(match);
+  // The request goes nowhere: it stays as it is.
+  const own = actions === null ? null : { ...actions, request: [] };
+  const common = { kind: 'answer', flag: '', edge, service, route: name, actions: own } as const;
+  const { status, body = '' } = redirect === undefined ? { status: 200, ...directResponse } : { status: redirect.status };
+  const answer = { ...common, status, body: Buffer.from(body, 'base64').toString('latin1') };
+  // Of a direct response, Envoy says so too: where the request was meant for.
+  const hasLocation = redirect !== undefined || status === 201 || (status >= 300 && status < 400);
+  if (!hasLocation) return () => answer;
+  const where = redirect ?? { status };
+  return (request) => ({ ...answer, headers: [['location', locationOf(where, match.block, request)]] });
 }
 
 function clusterOf(service: CompiledService, subset: string | null, port: number): ClusterRef | null {
@@ -367,7 +363,8 @@ function planForwardProxy(request: ParsedRequest, config: CompiledConfig): Route
 function withRequest(plan: RoutePlan, request: ParsedRequest, changes: Partial<RequestView>): RoutePlan {
   const { method, path, query, emptyQuery = false, host, port, scheme } = request;
   const header = (name: string) => request.header(name);
-  const view: RequestView = { method, path, query, emptyQuery, host, port, scheme, header, ...changes };
+  const authority = changes.host ?? request.authority;
+  const view = { method, path, query, emptyQuery, host, authority, port, scheme, header, ...changes };
   return { always: plan.always, choose: (_request, random) => plan.choose(view, random) };
 }
 

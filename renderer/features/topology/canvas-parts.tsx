@@ -8,7 +8,7 @@ import {
   Position,
   useStore,
 } from '@xyflow/react';
-import { Clock, Database, Globe, Lock, LockKeyhole, LockOpen, LogIn, Split, Unplug, Zap } from 'lucide-react';
+import { Clock, Database, DoorOpen, Globe, Lock, LockKeyhole, LockOpen, LogIn, Split, Unplug, Zap } from 'lucide-react';
 import { memo } from 'react';
 import { selectInTopology } from '../../state/navigation.ts';
 import { Chip, VersionChip } from '../../ui/chip.tsx';
@@ -21,7 +21,8 @@ const labelZoom = 0.45;
 const fewEdges = 60;
 
 export const ServiceCard = memo(function ServiceCard({ id, data, selected }: NodeProps<ServiceNode>) {
-  const dashed = data.kind !== 'service' || data.mesh === 'detached';
+  const isOurs = data.kind === 'service' || data.kind === 'gateway';
+  const dashed = !isOurs || data.mesh === 'detached';
   return (
     <div className={`service ${selected ? 'selected' : ''} ${dashed ? 'dashed' : ''} ${data.faded ? 'faded' : ''}`}>
       <Handle type="target" position={Position.Left} isConnectable={false} />
@@ -56,6 +57,7 @@ function NodeIcon({ data }: { data: ServiceData }) {
   const icon = { size: 16, strokeWidth: 1.6, 'aria-hidden': true, className: 'service-icon' };
   if (data.kind === 'outside') return <Globe {...icon} />;
   if (data.kind === 'caller') return <LogIn {...icon} />;
+  if (data.kind === 'gateway') return <DoorOpen {...icon} />;
   if (data.mesh === 'detached') return <Unplug {...icon} />;
   return data.tcp ? <Database {...icon} /> : <HealthRing errorPercent={data.errorPercent} />;
 }

@@ -139,7 +139,9 @@ function toServiceData(node: TopologyNode, { metric, found, coarse }: DrawOption
   const state =
     node.kind === 'service'
       ? { attached: 'in the mesh', partly: 'partly in the mesh', detached: 'not attached' }[node.mesh]
-      : 'outside the mesh';
+      : node.kind === 'gateway'
+        ? { attached: 'gateway', partly: 'gateway', detached: 'gateway, not running' }[node.mesh]
+        : 'outside the mesh';
   return {
     kind: node.kind,
     title: node.service,
@@ -160,6 +162,7 @@ function toServiceData(node: TopologyNode, { metric, found, coarse }: DrawOption
 
 function nodeLine(node: TopologyNode, metric: Metric): string {
   if (node.kind === 'caller') return 'not in the mesh';
+  if (node.kind === 'gateway' && node.mesh === 'detached') return 'not running';
   if (node.tcp && node.requestsPerSecond === null)
     return `${node.tcp.connections} conn · ${formatBytesPerSecond(node.tcp.bytesPerSecond)}`;
   // Beside version chips there is room for one short word.

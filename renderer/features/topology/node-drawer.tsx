@@ -10,7 +10,12 @@ import { Drawer, EmptyState, Pane, Signals } from '../../ui/panels.tsx';
 import { LatencyPane } from './latency-pane.tsx';
 
 const close = () => selectInTopology(null);
-const kinds = { service: null, outside: 'a host outside the mesh', caller: 'calls from outside the mesh' };
+const kinds = {
+  service: null,
+  gateway: 'gateway',
+  outside: 'a host outside the mesh',
+  caller: 'calls from outside the mesh',
+};
 
 export function NodeDrawer({ id }: { id: string }) {
   const topology = useMesh((data) => data.topology);

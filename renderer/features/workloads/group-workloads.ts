@@ -3,11 +3,11 @@ import type { WorkloadView } from '../../../core/contract/shapes.ts';
 export interface WorkloadGroup {
   readonly key: string;
   readonly title: string;
-  readonly kind: 'compose' | 'containers' | 'processes';
+  readonly kind: 'compose' | 'containers' | 'processes' | 'gateways';
   readonly workloads: readonly WorkloadView[];
 }
 
-/** Compose projects by name, then containers without one, then host processes; names in natural order. Pure. */
+/** Compose projects by name, then containers without one, then host processes, then gateways; names in natural order. Pure. */
 export function groupWorkloads(workloads: readonly WorkloadView[], filter: string): readonly WorkloadGroup[] {
   const groups = new Map<
     string,
@@ -34,6 +34,7 @@ function groupOf({
   runtime,
   project,
 }: WorkloadView): [key: string, title: string, kind: WorkloadGroup['kind'], rank: number] {
+  if (runtime === 'gateway') return ['gateway', 'Gateways', 'gateways', 3];
   if (runtime === 'process') return ['process', 'Host processes', 'processes', 2];
   if (project !== null) return [`compose:${project}`, project, 'compose', 0];
   return ['containers', 'Containers without a compose project', 'containers', 1];
