@@ -28,7 +28,15 @@ export function createInjectionDecider(injection: InjectionConfig): (moment: Inj
 }
 
 /** Whether a fault is on at a moment, whatever the request: not expired, within its window, in an `on` turn of its schedule. */
-export function isInForce({ expiresAtMs, sinceMs, schedule, trigger }: InjectionConfig, nowMs: number): boolean {
+export function isInForce(
+  {
+    expiresAtMs,
+    sinceMs,
+    schedule,
+    trigger,
+  }: Pick<InjectionConfig, 'expiresAtMs' | 'sinceMs' | 'schedule' | 'trigger'>,
+  nowMs: number,
+): boolean {
   if (expiresAtMs !== null && nowMs >= expiresAtMs) return false;
   const ageMs = nowMs - sinceMs;
   if (trigger.kind === 'window' && (ageMs < trigger.fromMs || ageMs >= trigger.untilMs)) return false;

@@ -59,6 +59,7 @@ import { SplitBook } from './split-book.ts';
 import { WantedSet } from './wanted-set.ts';
 import { type WorkloadWork, workOnEach } from './work-on-each.ts';
 import { createWorkloadDirectory } from './workload-directory.ts';
+import { WorkloadFaults } from './workload-faults.ts';
 import { WorkloadRegistry } from './workload-registry.ts';
 
 /** Attaching more at once makes each slower without making all faster. */
@@ -87,6 +88,7 @@ export class Mesh implements MeshApi {
   readonly #publisher: Publisher;
   readonly #ruleFiles: RuleFiles;
   readonly #faults: FaultBook;
+  readonly #workloadFaults: WorkloadFaults;
   readonly #splits: SplitBook;
   readonly #explanations: Explanations;
   readonly #onProgress: MeshListener['onProgress'] = (step) => this.#tell((listener) => listener.onProgress(step));
@@ -118,7 +120,13 @@ export class Mesh implements MeshApi {
       markers: this.#markers,
       applied: countApplied({ [Symbol.iterator]: () => this.#attachments.values() }),
     };
-    this.#faults = new FaultBook({ ...shared, clock: this.#clock, onChange: () => this.#changed('faults') });
+    this.#faults = new FaultBook({ ...shared, clock: this.#clock, onChange: () => this.#faultsChanged() });
+    this.#workloadFaults = new WorkloadFaults({
+      ...{ registry: this.#registry, clock: this.#clock, stateDir: options.stateDir, log: options.log },
+      active: () => this.#faults.injections(),
+      leaseMs: options.leaseMs ?? defaultLeaseMs,
+      onNotice: this.#onNotice,
+    });
     this.#splits = new SplitBook({ ...shared, onChange: () => this.#changed('splits') });
     this.#explanations = new Explanations({
       ...{ registry: this.#registry, attachments: this.#attachments, telemetry: this.#telemetry, random: this.#random },
@@ -178,6 +186,7 @@ export class Mesh implements MeshApi {
       this.#registry.update(runtime, runtime.workloads());
     }
     await this.#started.adoption.run(options.runtimes);
+    await this.#workloadFaults.recover();
     this.#isReady = true;
     this.#started.certificateService.resume();
     this.#changed('status');
@@ -287,6 +296,7 @@ export class Mesh implements MeshApi {
     started.adoption.close();
     started.stopWatching();
     this.#faults.close();
+    await this.#workloadFaults.close();
     this.#publisher.close();
     this.#ruleFiles.close();
     for (const attachment of this.#attachments.values()) attachment.close();
@@ -379,7 +389,13 @@ export class Mesh implements MeshApi {
     this.#registry.update(runtime, workloads);
     this.#publisher.schedule();
     this.#started?.reconciler.reconcile();
+    this.#workloadFaults.reconcile();
     this.#changed('workloads');
+  }
+
+  #faultsChanged(): void {
+    this.#workloadFaults.reconcile();
+    this.#changed('faults');
   }
 
   #engineChanged(runtime: Runtime): void {

@@ -1,6 +1,7 @@
 /** Removes everything of ours that an engine has: rules first, so that no traffic is sent to a sidecar that is gone. */
 import type Docker from 'dockerode';
 import type { CleanupResult } from '../../../contract/shapes.ts';
+import { releaseDocker } from './docker-hold.ts';
 import { engineMessage, isAbsent } from './engine-error.ts';
 import { isOurs, label } from './labels.ts';
 import { listOwn, removeContainer } from './own-containers.ts';
@@ -65,6 +66,9 @@ export async function cleanEngine(docker: Docker): Promise<CleanupResult> {
   };
   const images = await docker.listImages({ filters: { label: [label.image] } });
   const own = await listOwn(docker);
+  for (const hold of own.filter(({ role }) => role === 'hold')) {
+    await attempt(hold.name, () => releaseDocker(docker, hold));
+  }
   const image = own.find(({ role }) => role === 'sidecar')?.image ?? images[0]?.Id;
   if (image !== undefined) {
     const targets = (await listTargets(docker)).values();

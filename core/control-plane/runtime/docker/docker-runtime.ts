@@ -11,9 +11,20 @@ import type { CleanupResult, DoctorCheck, EngineStatus } from '../../../contract
 import type { DiscoveredWorkload } from '../../../model/workload.ts';
 import type { Logger } from '../../../shared/logger.ts';
 import type { HostPorts } from '../../gateways/host-ports.ts';
-import type { Runtime, RuntimeEvents, Sidecar, SuccessorSidecar, TerminalSession } from '../runtime.ts';
+import type {
+  Disturbance,
+  HoldLimits,
+  Runtime,
+  RuntimeEvents,
+  Sidecar,
+  SuccessorSidecar,
+  TerminalSession,
+  WorkloadHold,
+} from '../runtime.ts';
 import { cleanEngine } from './cleanup.ts';
 import { ContainerWatch } from './container-watch.ts';
+import { disturbDocker, undisturbDocker } from './docker-disturb.ts';
+import { releaseDocker } from './docker-hold.ts';
 import { DockerSidecar, stopSeconds } from './docker-sidecar.ts';
 import { examineEngine } from './doctor.ts';
 import { EngineConnection } from './engine-connection.ts';
@@ -134,6 +145,10 @@ export class DockerRuntime implements Runtime {
     const adopted = new Map<string, DockerSidecar[]>();
     for (const own of await listOwn(docker, { owner: this.#owner })) {
       if (own.role === 'gateway') continue;
+      if (own.role === 'hold') {
+        await releaseDocker(docker, own);
+        continue;
+      }
       const workload = this.#served(own);
       const others = adopted.get(own.workloadId) ?? [];
       // A successor counts only when the one that it was to take over from is gone.
@@ -146,6 +161,20 @@ export class DockerRuntime implements Runtime {
       adopted.set(own.workloadId, [...others, sidecar]);
     }
     return [...adopted.values()].flat();
+  }
+
+  async disturb(workloadId: string, what: Disturbance, limits: HoldLimits): Promise<WorkloadHold> {
+    const docker = this.#docker();
+    const workload = this.#watch.find(workloadId);
+    if (workload === null) throw new MeshError('NOT_FOUND', `There is no container ${workloadId.slice(0, 12)}.`);
+    const { incarnation, name } = workload;
+    const purpose: Purpose = { owner: this.#owner, role: 'hold', workloadId, incarnation };
+    const image = () => this.#image.ensure(docker, this.#engine.local);
+    return await disturbDocker(docker, what, { image, purpose, name, limits });
+  }
+
+  async undisturb(workloadId: string, what: Disturbance): Promise<void> {
+    await undisturbDocker(this.#docker(), workloadId, what, this.#owner);
   }
 
   async openTerminal(request: Parameters<Runtime['openTerminal']>[0]): Promise<TerminalSession> {

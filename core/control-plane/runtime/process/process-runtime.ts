@@ -11,11 +11,21 @@ import { MeshError } from '../../../contract/errors.ts';
 import type { CleanupResult, DoctorCheck, EngineStatus } from '../../../contract/shapes.ts';
 import type { DiscoveredWorkload } from '../../../model/workload.ts';
 import { type Logger, silentLogger } from '../../../shared/logger.ts';
-import type { Runtime, RuntimeEvents, Sidecar, SuccessorSidecar, TerminalSession } from '../runtime.ts';
+import type {
+  Disturbance,
+  HoldLimits,
+  Runtime,
+  RuntimeEvents,
+  Sidecar,
+  SuccessorSidecar,
+  TerminalSession,
+  WorkloadHold,
+} from '../runtime.ts';
 import { followOutput } from './follow-output.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import { portAnswers } from './port-answers.ts';
 import { PortPlan } from './port-plan.ts';
+import { disturbProcess } from './process-hold.ts';
 import { type LoopbackAddress, ProcessListeners } from './process-listeners.ts';
 import {
   addressesOf,
@@ -144,6 +154,12 @@ export class ProcessRuntime implements Runtime {
   /** None: sidecars of host processes end with the control plane that started them. */
   async adopt(): Promise<readonly Sidecar[]> {
     return [];
+  }
+
+  async disturb(workloadId: string, what: Disturbance, limits: HoldLimits): Promise<WorkloadHold> {
+    const entry = this.#entries.get(workloadId);
+    if (entry === undefined) throw new MeshError('NOT_FOUND', `There is no host process '${workloadId}'.`);
+    return await disturbProcess(entry, what, limits, this.#options.sidecarProgram);
   }
 
   async openTerminal(request: Parameters<Runtime['openTerminal']>[0]): Promise<TerminalSession> {
