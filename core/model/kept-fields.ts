@@ -10,7 +10,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   VirtualService: [
     'spec.tls',
     'spec.tcp',
-    ...['fault.delay.exponentialDelay', 'fault.abort.grpcStatus', 'fault.abort.http2Error', 'match.*.statPrefix'].map(
+    ...['fault.delay.exponentialDelay', 'fault.abort.http2Error', 'match.*.statPrefix'].map(
       (field) => `spec.http.*.${field}`,
     ),
   ],
@@ -31,14 +31,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   HTTPRoute: [...gatewayRoute, 'spec.rules.*.timeouts.backendRequest', 'spec.rules.*.retry'],
   GRPCRoute: gatewayRoute,
   WorkloadEntry: ['spec.network'],
-  FaultInjection: [
-    ...['port', 'match', 'trigger', 'schedule'].map((field) => `spec.${field}`),
-    ...['responseBandwidth', 'headers', 'body', 'truncate', 'tcp', 'dns', 'workload', 'identity'].map(
-      (kind) => `spec.fault.${kind}`,
-    ),
-    ...['uniformDelay', 'normalDelay', 'percentileDelay'].map((kind) => `spec.fault.delay.${kind}`),
-    ...['grpcStatus', 'headers', 'body'].map((field) => `spec.fault.abort.${field}`),
-  ],
+  FaultInjection: ['tcp', 'dns', 'workload', 'identity'].map((kind) => `spec.fault.${kind}`),
 };
 
 /** Paths of the fields that a resource has and that are kept, not applied. A kept kind is one path: `spec`. */

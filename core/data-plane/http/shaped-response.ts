@@ -150,7 +150,7 @@ export class ShapedResponse {
     const { client, codec } = this.#options;
     const head = this.#head;
     if (head === null || codec.parseResponse(head, 0, head.length) !== 'complete') return true;
-    const note = `${skippedHeader}: body larger than ${maxRewrittenBytes} bytes`;
+    const note = `${skippedHeader}: body: larger than ${maxRewrittenBytes} bytes`;
     const told = reframe(head, codec.response, null, [note]) ?? head;
     if (codec.parseResponse(told, 0, told.length) !== 'complete') codec.parseResponse(head, 0, head.length);
     const { end } = codec.response;
