@@ -128,6 +128,8 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
     this.#forwarding.begin();
     this.#faults.begin();
     this.#tunnel = false;
+    // Who asks for a tunnel gets it from a server of HTTP/1.1, unless the port says otherwise.
+    this.protocol = this.head.upgrade ? 'http/1.1' : this.#client.protocol;
     const spoken = this.#client.protocol === 'http/2' ? http2Protocol(this.head) : 'http/1.1';
     // Browsers choose HTTP/2 for the gateway's sake: servers that declare nothing get HTTP/1.1, as from Istio's.
     if (this.#forwarded !== null) this.protocol = spoken === 'grpc' ? 'http/2' : 'http/1.1';

@@ -7,6 +7,7 @@ import type { RequestLines } from './request-lines.ts';
 import { toCode, toReason } from './reset-codes.ts';
 import type { Http2Session } from './session.ts';
 import type { Http2Stream, ResetOrigin, StreamOwner } from './stream.ts';
+import { toConnectAnswer } from './tunnel-heads.ts';
 
 /**
  * A request of an HTTP/2 client: what arrives on its stream goes to the sink, what the exchange answers goes back. It serves
@@ -21,6 +22,9 @@ export class Http2ClientStream implements ClientStream, StreamOwner {
   readonly #session: Http2Session;
   #stream: Http2Stream | null = null;
   #requestDone = false;
+  #isTunnel = false;
+  /** The client's side was over with its head. */
+  #endedAtOnce = false;
 
   constructor(session: Http2Session) {
     this.#session = session;
@@ -30,8 +34,12 @@ export class Http2ClientStream implements ClientStream, StreamOwner {
     this.#stream = stream;
     this.isHead = head.isHead;
     this.isGrpc = head.isGrpc;
-    this.#requestDone = ended;
+    this.#requestDone = ended && !head.upgrade;
+    this.#isTunnel = false;
+    this.#endedAtOnce = ended;
     stream.owner = this;
+    // What comes early belongs to the other protocol.
+    if (head.upgrade) stream.pause();
   }
 
   /** The exchange is over; what still arrives goes nowhere. */
@@ -94,9 +102,18 @@ export class Http2ClientStream implements ClientStream, StreamOwner {
     if (this.#stream !== null) sendAnswer(this.#session, this.#stream, answer, this);
   }
 
-  /** HTTP/2 has no 101, and CONNECT is not taken. */
-  openTunnel(): void {
-    this.#stream?.reset(errorCode.internalError);
+  openTunnel(bytes: Buffer, head: ResponseHead): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    const answer = toConnectAnswer(bytes, head);
+    this.#session.respond(stream, answer.bytes, answer.head, false);
+    this.#isTunnel = true;
+    stream.resume();
+    if (!this.#endedAtOnce) return;
+    const { sink } = this;
+    queueMicrotask(() => {
+      if (this.#stream === stream) sink?.end();
+    });
   }
 
   abort(reason: CancelReason): void {
@@ -118,8 +135,8 @@ export class Http2ClientStream implements ClientStream, StreamOwner {
   }
 
   onContent(stream: Http2Stream, bytes: Buffer, start: number, end: number): void {
-    this.#requestDone = stream.isLastContent;
-    this.sink?.body(bytes, start, end, stream.isLastContent);
+    this.#requestDone = stream.isLastContent && !this.#isTunnel;
+    this.sink?.body(bytes, start, end, this.#requestDone);
   }
 
   onTrailers(_stream: Http2Stream, bytes: Buffer, trailers: HeadFields): void {

@@ -12,13 +12,15 @@ const name = {
   authority: Buffer.from(':authority'),
   status: Buffer.from(':status'),
   te: Buffer.from('te'),
+  protocol: Buffer.from(':protocol'),
   requestId: Buffer.from('x-request-id'),
 };
-const value = { http: Buffer.from('http'), trailers: Buffer.from('trailers') };
+const value = { http: Buffer.from('http'), trailers: Buffer.from('trailers'), connect: Buffer.from('CONNECT') };
 const word = {
   transferEncoding: toOctets('transfer-encoding'),
   upgrade: toOctets('upgrade'),
   http2Settings: toOctets('http2-settings'),
+  webSocketKey: toOctets('sec-websocket-key'),
 };
 const requestIdBytes = 64;
 /** A rewritten target or host; the router keeps them within what a head may have. */
@@ -90,13 +92,26 @@ export class FrameWriter {
     this.#commit(at + end - start);
   }
 
-  request(stream: number, bytes: Buffer, head: RequestHead, edit: RequestEdit, isLast: boolean): void {
+  /** `protocol`: asked for with CONNECT (RFC 8441); `null`: an ordinary request. */
+  request(
+    stream: number,
+    bytes: Buffer,
+    head: RequestHead,
+    edit: RequestEdit,
+    protocol: string | null,
+    isLast: boolean,
+  ): void {
     const { hostIndex } = head;
     const added = (edit.target?.length ?? 0) + (edit.host?.length ?? 0) + requestIdBytes;
     const at = this.#wire.reserve(blockRoom(head.end - head.start + added, head.count)) + frameHeaderBytes;
     const { encoder } = this;
     encoder.begin(this.#wire.output, at);
-    encoder.field(name.method, 0, name.method.length, bytes, head.start, head.methodEnd);
+    if (protocol === null) {
+      encoder.field(name.method, 0, name.method.length, bytes, head.start, head.methodEnd);
+    } else {
+      encoder.field(name.method, 0, name.method.length, value.connect, 0, value.connect.length);
+      this.#encodeText(name.protocol, protocol);
+    }
     encoder.field(name.scheme, 0, name.scheme.length, value.http, 0, value.http.length);
     if (edit.target !== null) this.#encodeText(name.path, edit.target);
     else encoder.field(name.path, 0, name.path.length, bytes, head.targetStart, head.targetEnd);
@@ -106,7 +121,7 @@ export class FrameWriter {
       const start = head.valueStart[hostIndex] ?? 0;
       encoder.field(name.authority, 0, name.authority.length, bytes, start, head.valueEnd[hostIndex] ?? 0);
     }
-    this.#encodeLines(bytes, head, hostIndex);
+    this.#encodeLines(bytes, head, hostIndex, protocol !== null);
     const { requestId } = edit;
     if (requestId !== null) encoder.field(name.requestId, 0, name.requestId.length, requestId, 0, requestId.length);
     if (head.teTrailers) encoder.field(name.te, 0, 2, value.trailers, 0, value.trailers.length);
@@ -135,13 +150,14 @@ export class FrameWriter {
     this.#commitBlock(stream, at, this.encoder.end(), true);
   }
 
-  #encodeLines(bytes: Buffer, head: HeadFields, except: number): void {
+  #encodeLines(bytes: Buffer, head: HeadFields, except: number, isConnect = false): void {
     const { nameStart, nameEnd, valueStart, valueEnd, dropped } = head;
     for (let index = 0; index < head.count; index += 1) {
       if (index === except || dropped[index] === 1) continue;
       const start = nameStart[index] ?? 0;
       const end = nameEnd[index] ?? 0;
       if (isOfHttp1(bytes, start, end - start)) continue;
+      if (isConnect && end - start === 17 && equalsIgnoringCase(bytes, start, word.webSocketKey)) continue;
       this.encoder.field(bytes, start, end, bytes, valueStart[index] ?? 0, valueEnd[index] ?? 0);
     }
   }

@@ -94,7 +94,7 @@ export abstract class HeadLines implements FieldSink, HeadFields {
     }
     if (!this.begun) this.#beginFields();
     if (this.malformed !== '') return;
-    if (this.count >= maxHeaders) {
+    if (this.isFull) {
       this.tooLarge = true;
       return;
     }
@@ -129,6 +129,11 @@ export abstract class HeadLines implements FieldSink, HeadFields {
     this.begun = true;
     this.start = this.end;
     this.writeStart();
+  }
+
+  /** There is no room for another line. */
+  protected get isFull(): boolean {
+    return this.count >= maxHeaders;
   }
 
   /** Copies a whole line behind what is there. */
@@ -215,7 +220,7 @@ export abstract class HeadLines implements FieldSink, HeadFields {
    * known length is, and leaves no place for trailers.
    */
   bodyForm(ended: boolean): BodyForm {
-    if (ended) return 'none';
+    if (ended || this.upgrade) return 'none';
     if (this.contentLength < 0) return 'plain';
     if (!this.isGrpc) return 'length';
     this.dropped[this.#lengthIndex] = 1;
@@ -224,7 +229,7 @@ export abstract class HeadLines implements FieldSink, HeadFields {
 
   /** RFC 9113 section 8.2.3: one line for whoever does not speak HTTP/2. */
   #joinCookies(): void {
-    if (this.count >= maxHeaders) {
+    if (this.isFull) {
       this.tooLarge = true;
       return;
     }

@@ -112,7 +112,7 @@ class Http2Connection {
       return;
     }
     sink.begin(head.bytes, head, head.bodyForm(ended), this.#options.monotonicMs());
-    sink.start(head.bytes, head.end, head.end, ended);
+    sink.start(head.bytes, head.end, head.end, ended || head.upgrade);
   }
 
   #createClient(): Http2ClientStream {

@@ -14,10 +14,17 @@ export class PeerSettings {
   headerTableBytes = 4_096;
   /** A server's: CONNECT may name a protocol. */
   takesConnectProtocol = false;
+  readonly #waiting: (() => void)[] = [];
+
+  /** Calls back when they have come, which they have not yet. */
+  onceSeen(tell: () => void): void {
+    this.#waiting.push(tell);
+  }
 
   /** Takes a payload, a multiple of six octets long. */
   apply(bytes: Buffer, start: number, end: number, fromServer: boolean): SettingsRefusal | null {
     this.seen = true;
+    for (const tell of this.#waiting.splice(0)) queueMicrotask(tell);
     for (let at = start; at < end; at += 6) {
       const value = bytes.readUInt32BE(at + 2);
       switch (bytes.readUInt16BE(at)) {

@@ -17,6 +17,8 @@ const word = {
   https: toOctets('https'),
   continue: toOctets('100-continue'),
   websocket: toOctets('websocket'),
+  h2c: toOctets('h2c'),
+  key: toOctets('sec-websocket-key'),
 };
 
 /**
@@ -101,13 +103,20 @@ export class RequestLines extends HeadLines implements RequestHead {
         if (this.#protocol >= 0) break;
         this.#protocol = at;
         this.#protocolLength = length;
-        if (length === 0 || !isAll(this.bytes, at, length, isToken)) this.malformed = 'an invalid :protocol';
+        // h2c would take the tunnel's requests out of our sight, as in HTTP/1.1.
+        if (length === 0 || !isAll(this.bytes, at, length, isToken) || this.#isHttp2(at, length)) {
+          this.malformed = 'an invalid :protocol';
+        }
         return;
       default:
         this.malformed = 'a pseudo-header field that a request does not have';
         return;
     }
     this.malformed = 'the same pseudo-header field twice';
+  }
+
+  #isHttp2(at: number, length: number): boolean {
+    return length === word.h2c.length && equalsIgnoringCase(this.bytes, at, word.h2c);
   }
 
   #checkMethod(at: number, length: number): void {
@@ -216,18 +225,26 @@ export class RequestLines extends HeadLines implements RequestHead {
 
   protected override finishFields(): void {
     if (this.hostIndex < 0) this.malformed = 'neither :authority nor host';
-    else if (this.upgrade && this.#isWebSocket()) this.#addKey();
+    else if (this.upgrade && this.#wantsKey()) this.#addKey();
   }
 
-  #isWebSocket(): boolean {
-    return this.#protocolLength === word.websocket.length && equalsIgnoringCase(this.bytes, this.#protocol, word.websocket);
+  #wantsKey(): boolean {
+    const { bytes, count, nameStart, nameEnd } = this;
+    const length = this.#protocolLength;
+    if (length !== word.websocket.length || !equalsIgnoringCase(bytes, this.#protocol, word.websocket)) return false;
+    for (let index = 0; index < count; index += 1) {
+      const at = nameStart[index] ?? 0;
+      if ((nameEnd[index] ?? 0) - at === word.key.length && equalsIgnoringCase(bytes, at, word.key)) return false;
+    }
+    return true;
   }
 
   /** RFC 8441 section 5: HTTP/2 goes without the key that a server of HTTP/1.1 insists on. */
   #addKey(): void {
-    const at = this.end;
     const key = randomBytes(16).toString('base64');
-    this.end += this.bytes.write(key, at, 'latin1');
+    // Behind the line that it becomes a part of.
+    const at = this.end + 64;
+    this.bytes.write(key, at, 'latin1');
     if (this.isFull) this.tooLarge = true;
     else this.composeLine(keyName, at, key.length);
   }

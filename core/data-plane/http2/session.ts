@@ -109,8 +109,15 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
 
   // --- client ------------------------------------------------------------------------------------------------------
 
-  /** Opens a request; only while `canOpen`. */
-  open(bytes: Buffer, head: RequestHead, edit: RequestEdit, isLast: boolean, owner: StreamOwner): Http2Stream {
+  /** Opens a request; only while `canOpen`. `protocol`: a tunnel for it (RFC 8441), where the server takes them. */
+  open(
+    bytes: Buffer,
+    head: RequestHead,
+    edit: RequestEdit,
+    isLast: boolean,
+    owner: StreamOwner,
+    protocol: string | null = null,
+  ): Http2Stream {
     const id = this.streams.nextId;
     this.streams.nextId += 2;
     const stream = new Http2Stream(id, this, this.peer.initialWindow, streamWindow, false);
@@ -118,7 +125,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     stream.isHeadRequest = isHead(bytes, head);
     stream.localEnded = isLast;
     this.streams.add(stream);
-    this.writer.request(id, bytes, head, edit, isLast);
+    this.writer.request(id, bytes, head, edit, protocol, isLast);
     this.flood.earn(floodGain.answer);
     return stream;
   }

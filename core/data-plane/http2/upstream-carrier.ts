@@ -19,6 +19,7 @@ import { describeReset, toCode, toReason } from './reset-codes.ts';
 import type { ResponseLines } from './response-lines.ts';
 import { Http2Session } from './session.ts';
 import type { Http2Stream, ResetOrigin, StreamOwner } from './stream.ts';
+import { proofOf, toUpgradeAnswer, upgradeOf } from './tunnel-heads.ts';
 
 const noBytes = Buffer.alloc(0);
 const unowned: WireOwner = {
@@ -147,6 +148,11 @@ class Http2UpstreamSession implements UpstreamSession {
   }
 }
 
+interface AskedTunnel {
+  readonly protocol: string;
+  readonly proof: string | null;
+}
+
 class Http2ServerStream implements ServerStream, StreamOwner {
   readonly reused: boolean;
   readonly #upstream: Http2UpstreamSession;
@@ -154,6 +160,9 @@ class Http2ServerStream implements ServerStream, StreamOwner {
   #stream: Http2Stream | null = null;
   #isReserved = true;
   #headSeen = false;
+  /** A tunnel, until the answer has come. */
+  #asked: AskedTunnel | null = null;
+  #isTunnel = false;
 
   constructor(upstream: Http2UpstreamSession, sink: ResponseSink, reused: boolean) {
     this.#upstream = upstream;
@@ -177,6 +186,26 @@ class Http2ServerStream implements ServerStream, StreamOwner {
     bodyEnd: number,
     isLast: boolean,
   ): boolean {
+    const { session } = this.#upstream;
+    if (head.upgrade && !session.peer.seen) {
+      // Only its settings say whether the server knows tunnels.
+      session.peer.onceSeen(() => {
+        if (this.#sink !== null) this.#open(bytes, head, edit, body, bodyStart, bodyEnd, isLast);
+      });
+      return true;
+    }
+    return this.#open(bytes, head, edit, body, bodyStart, bodyEnd, isLast);
+  }
+
+  #open(
+    bytes: Buffer,
+    head: RequestHead,
+    edit: RequestEdit,
+    body: Buffer,
+    bodyStart: number,
+    bodyEnd: number,
+    isLast: boolean,
+  ): boolean {
     this.#unreserve();
     const { session } = this.#upstream;
     if (!session.canOpen) {
@@ -184,7 +213,10 @@ class Http2ServerStream implements ServerStream, StreamOwner {
       return true;
     }
     const hasBody = bodyEnd > bodyStart;
-    const stream = session.open(bytes, head, edit, isLast && !hasBody, this);
+    const isTunnel = head.upgrade && session.peer.takesConnectProtocol;
+    this.#asked = isTunnel ? { protocol: upgradeOf(bytes, head), proof: proofOf(bytes, head) } : null;
+    const ends = isLast && !hasBody && !isTunnel;
+    const stream = session.open(bytes, head, edit, ends, this, this.#asked?.protocol ?? null);
     this.#stream = stream;
     return hasBody ? stream.sendContent(body, bodyStart, bodyEnd, isLast) : true;
   }
@@ -222,13 +254,27 @@ class Http2ServerStream implements ServerStream, StreamOwner {
       return;
     }
     this.#headSeen = true;
+    if (this.#asked !== null && head.status < 300) {
+      this.#openTunnel(head, this.#asked);
+      return;
+    }
     const isLast = stream.responseEnded;
     const sink = isLast ? this.#take() : this.#sink;
     sink?.onHead(head.bytes, head, head.bodyForm(isLast), head.end, head.end, isLast);
     if (isLast) this.#endRequest(stream);
   }
 
+  #openTunnel(head: ResponseLines, { protocol, proof }: AskedTunnel): void {
+    this.#isTunnel = true;
+    const answer = toUpgradeAnswer(head.bytes, head, protocol, proof);
+    this.#sink?.onTunnel(answer.bytes, answer.head);
+  }
+
   onContent(stream: Http2Stream, bytes: Buffer, start: number, end: number): void {
+    if (this.#isTunnel) {
+      this.#sink?.onBody(bytes, start, end, false);
+      return;
+    }
     const isLast = stream.isLastContent;
     const sink = isLast ? this.#take() : this.#sink;
     sink?.onBody(bytes, start, end, isLast);
@@ -241,6 +287,10 @@ class Http2ServerStream implements ServerStream, StreamOwner {
   }
 
   onEnd(stream: Http2Stream): void {
+    if (this.#isTunnel) {
+      this.#sink?.onBody(noBytes, 0, 0, true);
+      return;
+    }
     this.#take()?.onBody(noBytes, 0, 0, true);
     this.#endRequest(stream);
   }
