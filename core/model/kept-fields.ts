@@ -1,7 +1,12 @@
+import type { DestinationRule } from './destination-rule.ts';
 import type { FieldPath } from './field-path.ts';
 import type { Resource } from './resource.ts';
 
-const gatewayRoute = ['filters', 'backendRefs.*.filters', 'sessionPersistence'].map((field) => `spec.rules.*.${field}`);
+const notFilters = ['extensionRef', 'externalAuth'];
+const gatewayRoute = [
+  ...notFilters.flatMap((filter) => [`filters.*.${filter}`, `backendRefs.*.filters.*.${filter}`]),
+  'sessionPersistence',
+].map((field) => `spec.rules.*.${field}`);
 
 const trafficPolicy = ['loadBalancer.zoneAwareLbSetting'];
 
@@ -28,8 +33,16 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
     ...['ingress', 'inboundConnectionPool', 'outboundTrafficPolicy'].map((field) => `spec.${field}`),
     ...['port', 'bind', 'captureMode'].map((field) => `spec.egress.*.${field}`),
   ],
-  HTTPRoute: [...gatewayRoute, 'spec.rules.*.timeouts.backendRequest', 'spec.rules.*.retry'],
-  GRPCRoute: gatewayRoute,
+  // Both kinds of that name: `servers` of Istio's, `listeners` of the Gateway API's.
+  Gateway: [
+    ...['bind', 'defaultEndpoint', 'tls.caCrl', 'tls.caCertCredentialName'].map((field) => `spec.servers.*.${field}`),
+    ...['infrastructure', 'allowedListeners', 'defaultScope', 'tls'].map((field) => `spec.${field}`),
+  ],
+  GatewayClass: ['spec.parametersRef'],
+  HTTPRoute: [...gatewayRoute, 'spec.useDefaultGateways'],
+  GRPCRoute: [...gatewayRoute, 'spec.useDefaultGateways'],
+  TLSRoute: ['spec.useDefaultGateways'],
+  TCPRoute: ['spec.useDefaultGateways'],
   WorkloadEntry: ['spec.network'],
   FaultInjection: ['tcp', 'dns', 'workload', 'identity'].map((kind) => `spec.fault.${kind}`),
 };
@@ -37,16 +50,11 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
 /** Paths of the fields that a resource has and that are kept, not applied. A kept kind is one path: `spec`. */
 export function keptFields(resource: Resource): readonly FieldPath[] {
   const patterns = keptPatterns[resource.kind];
-  if (patterns === undefined || isForGatewaysOnly(resource)) return [['spec']];
+  if (patterns === undefined) return [['spec']];
   const found: FieldPath[] = [];
   for (const pattern of patterns) expand(resource, pattern.split('.'), [], found);
+  if (resource.kind === 'DestinationRule') found.push(...tunnelsByPost(resource.spec));
   return found;
-}
-
-/** Gateway API routes act in the mesh where they are bound to a service. */
-function isForGatewaysOnly(resource: Resource): boolean {
-  if (resource.kind !== 'HTTPRoute' && resource.kind !== 'GRPCRoute') return false;
-  return !(resource.spec.parentRefs ?? []).some(({ kind }) => kind === 'Service');
 }
 
 function expand(value: unknown, pattern: readonly string[], path: FieldPath, found: FieldPath[]): void {

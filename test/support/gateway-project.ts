@@ -52,14 +52,14 @@ export class GatewayProject {
     await writeFile(join(this.dir, path), text);
   }
 
-  /** Starts the control plane, and attaches all applications. */
-  async start(): Promise<void> {
+  /** Starts the control plane, and attaches all applications; `count`: those that files of the test declare are among them. */
+  async start(count = this.#entries.length): Promise<void> {
     this.#mesh = await startSampleMesh({ projectDir: this.dir });
     const { client } = this.mesh;
     await eventually('the applications', async () => {
       const workloads = await client.call('workload.list', {});
       const own = workloads.filter(({ runtime }) => runtime === 'process');
-      return own.length === this.#entries.length && own.every(({ state }) => state === 'running');
+      return own.length === count && own.every(({ state }) => state === 'running');
     });
     const own = (await client.call('workload.list', {})).filter(({ runtime }) => runtime === 'process');
     await client.call('workload.attach', { select: { names: own.map(({ id }) => id) } });

@@ -369,6 +369,7 @@ export class Mesh implements MeshApi {
       trustDomain: options.trustDomain ?? defaultTrustDomain,
       rootNamespace: options.rootNamespace ?? defaultRootNamespace,
       resources: options.resources.all(),
+      hasCredential: (name) => options.credentials?.find(name) != null,
       faults: this.#faults.active(),
       injections: this.#faults.injections(),
       workloads: this.#registry

@@ -63,3 +63,8 @@ export async function readAll(socket: Socket): Promise<Buffer> {
   for await (const chunk of socket) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
+
+/** Of a connection that was closed without an answer: nothing came, or it broke off. */
+export function isNothing(read: Buffer | null): boolean {
+  return read === null || read.length === 0;
+}

@@ -1,0 +1,177 @@
+/** TLS at an ingress gateway: certificates of the project and of the mesh, what a Gateway’s modes let in. */
+
+import { readFile } from 'node:fs/promises';
+import { createServer as createTlsServer } from 'node:tls';
+import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
+import { type Echo, GatewayProject, publishedAt } from '../../support/gateway-project.ts';
+import { createServingPair } from '../../support/serving-certificates.ts';
+import { ask, closeAll, dialTls, isNothing, keep, listening, readAll } from './clients.ts';
+
+afterEach(closeAll);
+
+async function startProject(...services: string[]): Promise<GatewayProject> {
+  const project = await GatewayProject.create(services.map((service) => ({ service })));
+  keep(() => project.close());
+  return project;
+}
+
+const gatewayOf = (servers: string, name = 'entrance') => `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: ${name} }
+spec:
+  selector: { istio: ingressgateway }
+  servers:
+${servers}`;
+
+const routeTo = (host: string, service: string, port: number | undefined, name = service) => `
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ${name} }
+spec:
+  hosts: [${host}]
+  gateways: [entrance]
+  http: [{ route: [{ destination: { host: ${service}, port: { number: ${port} } } }] }]
+`;
+
+const secret = (name: string, fields: Record<string, string>) => `
+apiVersion: v1
+kind: Secret
+metadata: { name: ${name}, namespace: istio-system }
+type: kubernetes.io/tls
+data:
+${Object.entries(fields)
+  .map(([key, value]) => `  ${key}: ${Buffer.from(value).toString('base64')}`)
+  .join('\n')}
+`;
+
+describe('TLS of a Gateway', () => {
+  it('shows the certificate of a Secret, takes another one at once when it changes, and tells nobody the key', async () => {
+    const project = await startProject('httpbin');
+    const [first, second] = [
+      await createServingPair('httpbin.example.com'),
+      await createServingPair('httpbin.example.com'),
+    ];
+    const toSecret = (pair: typeof first) =>
+      secret('httpbin-credential', { 'tls.crt': pair.server.chainPem, 'tls.key': pair.server.keyPem });
+    await project.write('secret.yaml', toSecret(first));
+    const servers = `  - { port: { number: 8443, name: https, protocol: HTTPS }, hosts: [httpbin.example.com], tls: { mode: SIMPLE, credentialName: httpbin-credential } }\n`;
+    await project.write(
+      'gateway.yaml',
+      gatewayOf(servers) + routeTo('httpbin.example.com', 'httpbin', project.ports.get('httpbin')),
+    );
+    await project.start();
+    const gateway = await project.gateway('istio-ingressgateway');
+    expect(gateway.listeners[0]).toMatchObject({
+      protocol: 'https',
+      certificate: 'project',
+      hosts: ['httpbin.example.com'],
+    });
+    const port = publishedAt(gateway, 8443);
+    const asked = (caPem: string) => ask({ port, tls: { servername: 'httpbin.example.com', ca: caPem } });
+    const answer = await eventually('the first certificate', () => asked(first.caPem));
+    expect((JSON.parse(answer.body) as Echo).headers).toMatchObject({ 'x-forwarded-proto': 'https' });
+    await project.write('secret.yaml', toSecret(second));
+    await eventually('the second certificate', () => asked(second.caPem));
+    await expect(asked(first.caPem)).rejects.toThrow();
+    const { client } = project.mesh;
+    const exported = await client.call('export.preview', { targets: ['istio'] });
+    const told = JSON.stringify([
+      exported,
+      await client.call('config.get', { kind: null, name: null }),
+      project.mesh.log,
+    ]);
+    expect(told).not.toContain(second.server.keyPem.split('\n')[1] ?? '');
+  });
+
+  it('shows a certificate of the mesh where the project has none, and says which root to trust', async () => {
+    const project = await startProject('httpbin');
+    const servers = `  - { port: { number: 8443, name: https, protocol: HTTPS }, hosts: ["*.example.com"], tls: { mode: SIMPLE, credentialName: nobody-has-it } }\n`;
+    await project.write(
+      'gateway.yaml',
+      gatewayOf(servers) + routeTo('"*.example.com"', 'httpbin', project.ports.get('httpbin')),
+    );
+    await project.start();
+    const gateway = await project.gateway('istio-ingressgateway');
+    expect(gateway.listeners[0]?.certificate).toBe('mesh');
+    const answer = await eventually('an answer', async () => {
+      const ca = await readFile(gateway.rootFile ?? '', 'utf8');
+      return ask({ port: publishedAt(gateway, 8443), tls: { servername: 'shop.example.com', ca } });
+    });
+    expect(answer.status).toBe(200);
+    const findings = await project.mesh.client.call('config.findings', {});
+    expect(findings.find(({ code }) => code === 'NO_CREDENTIAL')).toMatchObject({ severity: 'info' });
+  });
+
+  it('lets in with MUTUAL who has a certificate of the credential’s CA, and nobody else', async () => {
+    const project = await startProject('httpbin');
+    const pair = await createServingPair('httpbin.example.com');
+    await project.write(
+      'secret.yaml',
+      secret('both', { 'tls.crt': pair.server.chainPem, 'tls.key': pair.server.keyPem, 'ca.crt': pair.caPem }),
+    );
+    const servers = `  - { port: { number: 8443, name: https, protocol: HTTPS }, hosts: [httpbin.example.com], tls: { mode: MUTUAL, credentialName: both } }\n`;
+    await project.write(
+      'gateway.yaml',
+      gatewayOf(servers) + routeTo('httpbin.example.com', 'httpbin', project.ports.get('httpbin')),
+    );
+    await project.start();
+    const port = publishedAt(await project.gateway('istio-ingressgateway'), 8443);
+    const tls = { servername: 'httpbin.example.com', ca: pair.caPem };
+    const answer = await eventually('an answer', () => ask({ port, tls: { ...tls, ...pair.client } }));
+    expect((JSON.parse(answer.body) as Echo).headers['x-forwarded-client-cert']).toContain('DNS=client.example.com');
+    await expect(ask({ port, tls })).rejects.toThrow();
+  });
+
+  it('passes TLS on by server name with PASSTHROUGH, and redirects plaintext to https elsewhere', async () => {
+    const pair = await createServingPair('nginx.example.com');
+    const server = createTlsServer({ key: pair.server.keyPem, cert: pair.server.chainPem }, (socket) => {
+      socket.on('error', () => undefined);
+      socket.end('nginx itself');
+    });
+    const target = await listening(server);
+    const project = await startProject('httpbin');
+    await project.write(
+      'nginx.yaml',
+      `apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: nginx }
+spec: { address: 127.0.0.1, ports: { tls: ${target} }, labels: { app: nginx } }
+`,
+    );
+    const servers = [
+      '  - { port: { number: 8443, name: tls, protocol: TLS }, hosts: [nginx.example.com], tls: { mode: PASSTHROUGH } }',
+      '  - { port: { number: 8080, name: http, protocol: HTTP }, hosts: ["*"], tls: { httpsRedirect: true } }',
+      '',
+    ];
+    const passthrough = `
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: nginx }
+spec:
+  hosts: [nginx.example.com]
+  gateways: [entrance]
+  tls:
+    - match: [{ port: 8443, sniHosts: [nginx.example.com] }]
+      route: [{ destination: { host: nginx, port: { number: ${target} } } }]
+`;
+    await project.write('gateway.yaml', gatewayOf(servers.join('\n')) + passthrough);
+    await project.start(2);
+    const gateway = await project.gateway('istio-ingressgateway');
+    const port = publishedAt(gateway, 8443);
+    const socket = dialTls(port, { servername: 'nginx.example.com', ca: pair.caPem });
+    expect((await readAll(socket)).toString()).toBe('nginx itself');
+    expect(
+      await readAll(dialTls(port, { servername: 'else.example.com', ca: pair.caPem })).catch(() => null),
+    ).toSatisfy(isNothing);
+    const redirected = await ask({
+      port: publishedAt(gateway, 8080),
+      path: '/a',
+      headers: { host: 'shop.example.com' },
+    });
+    expect([redirected.status, redirected.headers['location']]).toEqual([301, 'https://shop.example.com/a']);
+  });
+});
