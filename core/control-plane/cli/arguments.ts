@@ -26,7 +26,7 @@ function whole(value: number): number {
 
 export const parsePercent = (text: string) => parseNumber(text, 0, 100, 'a percentage');
 export const parsePort = (text: string) => whole(parseNumber(text, 0, 65_535, 'a port'));
-export const parseStatus = (text: string) => whole(parseNumber(text, 200, 599, 'an HTTP status'));
+export const parseCount = (text: string) => whole(parseNumber(text, 0, Number.MAX_SAFE_INTEGER, 'a number'));
 
 /** A whole number from 1 on. */
 export const parseNumberUpTo = (high: number) => (text: string) => whole(parseNumber(text, 1, high, 'a number'));

@@ -14,8 +14,8 @@ beforeEach(async () => {
 afterEach(() => shop.close());
 
 const protocols: readonly Protocol[] = ['HTTP/1.1', 'HTTP/2'];
-const body = (more: Partial<Extract<HttpAction, { kind: 'body' }>>) =>
-  ({ kind: 'body', set: null, replace: [], ...more }) as const;
+type BodyChange = Extract<HttpAction, { kind: 'body' }>;
+const body = (more: Partial<BodyChange>): BodyChange => ({ kind: 'body', set: null, replace: [], ...more });
 const operations = (more: Partial<{ remove: string[]; set: [string, string][]; add: [string, string][] }>) => ({
   remove: [],
   set: [],
