@@ -28,12 +28,9 @@ type RouteActions = Pick<
  */
 export function compileRouteActions(rule: HttpRule, resolve: ResolveDestination, defaults?: HttpRetry): RouteActions {
   const { redirect, directResponse, rewrite, corsPolicy } = rule;
-  // With several destinations the route's changes come after each destination's (Envoy): they stand there.
   const [only, ...others] = rule.route ?? [];
-  const headers =
-    others.length > 0
-      ? null
-      : mergeHeaderChanges(compileHeaderChanges(rule.headers), compileHeaderChanges(only?.headers));
+  const own = compileHeaderChanges(rule.headers);
+  const headers = others.length > 0 ? own : mergeHeaderChanges(own, compileHeaderChanges(only?.headers));
   const mirrors = compileMirrors(rule, resolve);
   const { uri, uriRegexRewrite } = rewrite ?? {};
   const authority =
@@ -108,28 +105,6 @@ function mergeHeaderChanges(rule: HeaderChanges | null, only: HeaderChanges | nu
       : { remove: [...a.remove, ...b.remove], set: [...a.set, ...b.set], add: [...a.add, ...b.add] };
   const [request, response] = [merge(rule.request, only.request), merge(rule.response, only.response)];
   return { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) };
-}
-
-/** Both changes in one: the first is made, then the second. */
-export function chainHeaderChanges(first: HeaderChanges | null, second: HeaderChanges | null): HeaderChanges | null {
-  if (first === null || second === null) return first ?? second;
-  const request = chain(first.request, second.request);
-  const response = chain(first.response, second.response);
-  return { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) };
-}
-
-function chain(
-  first: HeaderOperationsConfig | undefined,
-  second: HeaderOperationsConfig | undefined,
-): HeaderOperationsConfig | undefined {
-  if (first === undefined || second === undefined) return first ?? second;
-  const replaced = new Set([...second.remove, ...second.set.map(([name]) => name)]);
-  const isLeft = ([name]: readonly [string, string]) => !replaced.has(name);
-  return {
-    remove: [...new Set([...first.remove, ...second.remove])],
-    set: [...first.set.filter(isLeft), ...second.set],
-    add: [...first.add.filter(isLeft), ...second.add],
-  };
 }
 
 /** Istio's default policy for a rule that says nothing; `attempts: 0` is off. */

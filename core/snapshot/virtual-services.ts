@@ -9,13 +9,7 @@ import type { HeaderChanges } from '../model/traffic-config.ts';
 import type { HttpMatchRequest, HttpRouteDestination, HttpRule, VirtualService } from '../model/virtual-service.ts';
 import { exportTier } from './exports.ts';
 import { hostFit, resolveHost } from './host-names.ts';
-import {
-  authorityOf,
-  chainHeaderChanges,
-  compileHeaderChanges,
-  compileRouteActions,
-  type ResolveDestination,
-} from './route-actions.ts';
+import { authorityOf, compileHeaderChanges, compileRouteActions, type ResolveDestination } from './route-actions.ts';
 import { rulesFor } from './rule-index.ts';
 import type { SnapshotService } from './snapshot.ts';
 import { matchesLabels } from './workload-identity.ts';
@@ -98,15 +92,14 @@ export function compileVirtualService(
 }
 
 /**
- * With several destinations the route's header changes come after each destination's own, as Envoy makes them; an authority
- * that a destination sets counts unless the route sets one. Those of an only destination are the route's.
+ * Of several destinations, each with its own header changes, which come before the route's; an authority that one sets counts
+ * unless the route sets one. Those of an only destination are the route's.
  */
-function toDestinations({ route = [], headers }: HttpRule, resolve: ResolveDestination): RouteDestination[] {
+function toDestinations({ route = [] }: HttpRule, resolve: ResolveDestination): RouteDestination[] {
   if (route.length <= 1) return route.map((entry) => toDestination(entry, null, resolve));
-  const after = compileHeaderChanges(headers);
   return route.map((entry) => {
-    const changes = chainHeaderChanges(compileHeaderChanges(entry.headers), after);
-    return toDestination(entry, withAuthority(changes, authorityOf(entry.headers)), resolve);
+    const changes = withAuthority(compileHeaderChanges(entry.headers), authorityOf(entry.headers));
+    return toDestination(entry, changes, resolve);
   });
 }
 
@@ -150,8 +143,9 @@ export function isForSource(
   match: Pick<HttpMatchRequest, 'gateways' | 'sourceNamespace' | 'sourceLabels'>,
   source: RouteSource,
 ): boolean {
+  // Gateways take the place of the other selectors (istio route.go, sourceMatchHTTP).
+  if (match.gateways !== undefined && match.gateways.length > 0) return isForSidecars(match.gateways);
   return (
-    isForSidecars(match.gateways) &&
     (match.sourceNamespace === undefined || match.sourceNamespace === source.namespace) &&
     matchesLabels(match.sourceLabels, source.labels)
   );

@@ -1,4 +1,5 @@
 import type { Observation } from './observe.ts';
+import type { Attempt } from './upstreams.ts';
 
 /** One way in which the two sides did not agree on a request. */
 export interface Difference {
@@ -21,20 +22,30 @@ export function compareAnswers(istio: Observation, meshdesk: Observation, isDraw
   if (isLocal || !isDrawn) check('body', istio.body.trim(), meshdesk.body.trim());
   checkHeaders('answer header', istio.headers, meshdesk.headers, isDrawn ? ['x-version'] : [], check);
   check('attempts', istio.attempts.length, meshdesk.attempts.length);
-  const [first, other] = [sorted(istio)[0], sorted(meshdesk)[0]];
-  if (first === undefined || other === undefined) return differences;
-  if (!isDrawn) check('version', first.version, other.version);
-  check('method', first.method, other.method);
-  check('path', first.path, other.path);
-  check('authority', first.authority, other.authority);
-  check('request body', first.body, other.body);
-  checkHeaders('request header', first.headers, other.headers, [], check);
+  if (istio.attempts.length !== meshdesk.attempts.length) return differences;
+  const others = sorted(meshdesk);
+  for (const [index, attempt] of sorted(istio).entries()) {
+    const other = others[index];
+    if (other !== undefined) checkAttempt(attempt, other, isDrawn, check);
+  }
   return differences;
 }
 
-/** Of a mirrored request, which attempt comes first is chance; the shadow comes last here. */
+type Check = (what: string, a: unknown, b: unknown) => void;
+
+function checkAttempt(attempt: Attempt, other: Attempt, isDrawn: boolean, check: Check): void {
+  if (!isDrawn) check('version', attempt.version, other.version);
+  check('method', attempt.method, other.method);
+  check('path', attempt.path, other.path);
+  check('authority', attempt.authority, other.authority);
+  check('request body', attempt.body, other.body);
+  checkHeaders('request header', attempt.headers, other.headers, [], check);
+}
+
+/** Of a mirrored request, which attempt comes first is chance: shadows come last here, those to one version together. */
 function sorted({ attempts }: Observation): Observation['attempts'] {
-  return attempts.toSorted((a, b) => Number(a.authority.includes('-shadow')) - Number(b.authority.includes('-shadow')));
+  const key = ({ authority, version }: Attempt) => `${authority.includes('-shadow') ? 1 : 0}${version}`;
+  return attempts.toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
 }
 
 function checkHeaders(
@@ -42,7 +53,7 @@ function checkHeaders(
   a: Readonly<Record<string, string>>,
   b: Readonly<Record<string, string>>,
   except: readonly string[],
-  check: (what: string, a: unknown, b: unknown) => void,
+  check: Check,
 ): void {
   for (const name of new Set([...Object.keys(a), ...Object.keys(b)])) {
     if (!except.includes(name)) check(`${kind} ${name}`, a[name] ?? null, b[name] ?? null);

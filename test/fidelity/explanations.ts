@@ -1,26 +1,74 @@
 import { readFileSync } from 'node:fs';
+import { parseAllDocuments } from 'yaml';
 import type { FoundDifference } from './run-world.ts';
+import type { Ask } from './scenario.ts';
 
 interface Explanation {
   readonly key: string;
   readonly scenario: RegExp;
   readonly what: RegExp;
+  /** Name of a condition on request and resources; absent: none. */
+  readonly when: string | undefined;
 }
 
 /**
  * The explained differences stand in docs/fidelity.md, in lines of the form
- * ``- `key` scenario `/pattern/` differs in `/pattern/`: reason``; whatever matches one is explained.
+ * ``- `key` scenario `/pattern/` differs in `/pattern/` when `condition`: reason``; whatever matches one is explained.
  */
 export function readExplanations(path: string): readonly Explanation[] {
-  const line = /^- `([\w-]+)` scenario `\/(.+?)\/` differs in `\/(.+?)\/`: \S/gm;
-  return [...readFileSync(path, 'utf8').matchAll(line)].map(([, key = '', scenario = '', what = '']) => ({
-    key,
-    scenario: new RegExp(scenario),
-    what: new RegExp(what),
-  }));
+  const line = /^- `([\w-]+)` scenario `\/(.+?)\/` differs in `\/(.+?)\/`(?: when `([\w-]+)`)?: \S/gm;
+  const found = [...readFileSync(path, 'utf8').matchAll(line)];
+  return found.map(([, key = '', scenario = '', what = '', when]) => {
+    if (when !== undefined && !Object.hasOwn(conditions, when))
+      throw new Error(`${path}: no condition is called ${when}`);
+    return { key, scenario: new RegExp(scenario), what: new RegExp(what), when };
+  });
 }
 
 export function explain(found: FoundDifference, explanations: readonly Explanation[]): string | null {
-  const hit = explanations.find(({ scenario, what }) => scenario.test(found.scenario) && what.test(found.what));
+  const hit = explanations.find(
+    ({ scenario, what, when }) =>
+      scenario.test(found.scenario) &&
+      what.test(found.what) &&
+      (when === undefined || conditions[when]?.(found) === true),
+  );
   return hit?.key ?? null;
+}
+
+type Condition = (found: FoundDifference) => boolean;
+
+interface Rule {
+  readonly match?: readonly { readonly withoutHeaders?: Readonly<Record<string, object>> }[];
+  readonly retries?: { readonly attempts?: number; readonly retryOn?: string };
+}
+
+/** What has to be so of a difference besides its name, for explanations that hold for some requests only. */
+const conditions: Readonly<Record<string, Condition>> = {
+  /** An upstream answers 503 and a rule leaves the conditions of retries to the default. */
+  'default-retries-of-503': ({ ask, yaml }) =>
+    statusOf(ask) === 503 && rulesOf(yaml).some(({ retries }) => retries?.attempts !== 0 && !retries?.retryOn),
+  /** Istio repeats what Meshdesk says once. */
+  'said-twice': ({ istio, meshdesk }) => {
+    const values = (text: string) => text.replaceAll('"', '').split(', ');
+    return [...new Set(values(istio))].join(', ') === values(meshdesk).join(', ');
+  },
+  /** `withoutHeaders` asks about the value of a header that the request does not have. */
+  'without-absent-header': ({ ask, yaml }) => {
+    const names = Object.keys(ask.headers ?? {}).map((name) => name.toLowerCase());
+    const asked = rulesOf(yaml).flatMap(({ match = [] }) => match.map(({ withoutHeaders = {} }) => withoutHeaders));
+    return asked.some((headers) =>
+      Object.entries(headers).some(
+        ([name, value]) => Object.keys(value).length > 0 && !names.includes(name.toLowerCase()),
+      ),
+    );
+  },
+};
+
+function statusOf({ order }: Ask): number {
+  return order?.status ?? 200;
+}
+
+function rulesOf(yaml: string): readonly Rule[] {
+  const resources = parseAllDocuments(yaml).map((document) => document.toJS() as { spec?: { http?: Rule[] } } | null);
+  return resources.flatMap((resource) => resource?.spec?.http ?? []);
 }

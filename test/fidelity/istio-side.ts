@@ -48,7 +48,8 @@ export async function startIstioSide(program: string): Promise<IstioSide> {
       await writeFile(join(folder, 'next.tmp'), text.replaceAll(/\.istio\.io\/v1$/gm, '.istio.io/v1beta1'));
       await rename(join(folder, 'next.tmp'), file);
       const deadlineMs = performance.now() + startsWithinMs;
-      while ((await observe(side, upstreams, sentinel, {})).status !== 200) {
+      const isTaken = async () => (await observe(side, upstreams, sentinel, {})).status === 200;
+      while (!((await isTaken()) && (await isWarm(admin)))) {
         if (performance.now() > deadlineMs || child.exitCode !== null)
           throw new Error('Istio did not take the world over');
         await new Promise((resolve) => setTimeout(resolve, 100));
@@ -60,6 +61,12 @@ export async function startIstioSide(program: string): Promise<IstioSide> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** No cluster is still waiting for its endpoints. */
+async function isWarm(admin: number): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${admin}/stats?filter=cluster_manager.warming_clusters`);
+  return /: 0\s*$/.test(await answer.text());
 }
 
 function isOpen(port: number): Promise<boolean> {

@@ -1,23 +1,27 @@
 /**
- * `npm run fidelity [-- --cases N --seed S --json --only TEXT --record FILE]`: the same YAML, upstreams and requests through a real
- * Istio and through a Meshdesk sidecar. Exits 1 when a difference is not explained in docs/fidelity.md, 2 when it cannot run.
+ * `npm run fidelity [-- --cases N --seed S[,S...] --json --only TEXT --record FILE]`: the same YAML, upstreams and requests through
+ * a real Istio and through a Meshdesk sidecar. Exits 1 when a difference is not explained in docs/fidelity.md, 2 when it cannot
+ * run.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { findIstioRuntime } from '../support/istio-tools.ts';
 import type { Answered } from './answers.ts';
 import { explain, readExplanations } from './explanations.ts';
-import { generateScenarios } from './generate.ts';
+import { type Case, generateCases, toScenario } from './generate/generate.ts';
 import { startIstioSide } from './istio-side.ts';
 import { startMeshdeskSide } from './meshdesk-side.ts';
 import { type FoundDifference, runWorld } from './run-world.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios/scenarios.ts';
+import { shrinkCase } from './shrink-case.ts';
 import { Upstreams } from './upstreams.ts';
-import { toWorld } from './world.ts';
+import { toWorld, type World } from './world.ts';
 
 /** Scenarios loaded at once: enough that loading is a small part, few enough that Istio takes them in a second. */
-const perWorld = 150;
+const perWorld = 250;
+/** Cases with a difference that are made smaller; the others are shown as they were drawn. */
+const maxShrunk = 4;
 
 const { values } = parseArgs({
   options: {
@@ -35,27 +39,41 @@ if (program === null) {
   say('fidelity: MESHDESK_ISTIO_RUNTIME does not name a program that runs istiod and Envoy (it is built with Go).');
   process.exit(2);
 }
-const all: readonly Scenario[] = [...scenarios, ...generateScenarios(Number(values.cases), Number(values.seed))].filter(
-  ({ name }) => values.only === undefined || name.includes(values.only),
-);
+const isAsked = ({ name }: { readonly name: string }) => values.only === undefined || name.includes(values.only);
+const generated = new Map<string, Case>();
+for (const seed of values.seed.split(',')) {
+  for (const one of generateCases(Number(values.cases), Number(seed)).filter(isAsked)) generated.set(one.name, one);
+}
+const all: readonly Scenario[] = [...scenarios.filter(isAsked), ...[...generated.values()].map(toScenario)];
 const explanations = readExplanations('docs/fidelity.md');
+const isUnexplained = (found: FoundDifference) => explain(found, explanations) === null;
 
 const upstreams = new Upstreams();
 await upstreams.start(['v1']);
 const [istio, meshdesk] = await Promise.all([startIstioSide(program), startMeshdeskSide()]);
+let worlds = 0;
+const run = (world: World) => runWorld(world, istio, meshdesk, upstreams);
 const total = { cases: 0, requests: 0, differences: 0, unexplained: 0 };
 const unexplained: FoundDifference[] = [];
 const recorded: Record<string, readonly Answered[]> = {};
 try {
   for (let from = 0; from < all.length; from += perWorld) {
-    const world = toWorld(all.slice(from, from + perWorld), `w${from / perWorld}-`);
-    const { cases, requests, differences, istio: answers } = await runWorld(world, istio, meshdesk, upstreams);
+    worlds += 1;
+    const world = toWorld(all.slice(from, from + perWorld), `w${worlds}-`);
+    const { cases, requests, differences, istio: answers } = await run(world);
     Object.assign(recorded, answers);
     total.cases += cases;
     total.requests += requests;
     total.differences += differences.length;
-    unexplained.push(...differences.filter((found) => explain(found, explanations) === null));
+    unexplained.push(...differences.filter(isUnexplained));
     say(`${total.cases} of ${all.length} cases, ${total.differences} differences, ${unexplained.length} unexplained`);
+  }
+  const shown = new Map<string, FoundDifference>();
+  for (const found of unexplained) if (!shown.has(found.scenario)) shown.set(found.scenario, found);
+  for (const [index, found] of [...shown.values()].slice(0, 40).entries()) {
+    const one = generated.get(found.scenario);
+    if (one === undefined || index >= maxShrunk) show(found, one === undefined || values.only !== undefined);
+    else show(await shrinkCase(one, found, (small) => run(toWorld(small, `s${worlds++}-`)), isUnexplained));
   }
 } finally {
   await Promise.all([istio.close(), meshdesk.close()]);
@@ -66,10 +84,19 @@ if (values.record !== undefined) {
   const arbiter = 'istiod of 2024-02 (1.22) with Envoy 1.40';
   writeFileSync(values.record, `${JSON.stringify({ arbiter, answers: recorded }, null, 1)}\n`);
 }
-for (const { scenario, what, istio: theirs, meshdesk: ours, ask, yaml } of unexplained.slice(0, 200)) {
-  if (values.only !== undefined) say(yaml);
-  say(`\n${scenario}\n  asked ${JSON.stringify(ask)}\n  ${what}: Istio ${theirs}, Meshdesk ${ours}`);
-}
+for (const [what, count] of countByKind(unexplained)) say(`${count} x ${what}`);
 if (!values.json) say('');
 process.stdout.write(`${JSON.stringify(total)}\n`);
 process.exit(total.unexplained > 0 ? 1 : 0);
+
+function show({ scenario, what, istio: theirs, meshdesk: ours, ask, yaml }: FoundDifference, withYaml = true): void {
+  say(
+    `\n${withYaml ? `${yaml}\n` : ''}${scenario}\n  asked ${JSON.stringify(ask)}\n  ${what}: Istio ${theirs}, Meshdesk ${ours}`,
+  );
+}
+
+function countByKind(found: readonly FoundDifference[]): readonly (readonly [string, number])[] {
+  const counts = new Map<string, number>();
+  for (const { what } of found) counts.set(what, (counts.get(what) ?? 0) + 1);
+  return [...counts].sort(([, a], [, b]) => b - a);
+}

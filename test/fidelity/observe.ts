@@ -23,21 +23,57 @@ export interface Side {
 
 let asked = 0;
 
+/** A request whose answer has come; upstreams may still be seeing attempts or copies of it. */
+export interface Sent {
+  readonly id: string;
+  readonly answer: Omit<Observation, 'attempts'>;
+}
+
 /** Sends a request through one side. */
-export async function observe(side: Side, upstreams: Upstreams, host: string, ask: Ask): Promise<Observation> {
+export async function sendThrough(side: Side, host: string, ask: Ask): Promise<Sent> {
   asked += 1;
   const id = `${side.name}-${asked}`;
-  const answer = await send(side, host, ask, id);
-  // A proxy may give a request up before the upstream has seen it.
-  if (answer.status === 504)
-    await eventually('the attempt', () => upstreams.count(id) > 0, 1_000).catch(() => undefined);
-  if (ask.mirrored === true) await eventually('the copy', () => upstreams.count(id) > 1, 2_000).catch(() => undefined);
+  return { id, answer: await send(side, host, ask, id) };
+}
+
+/** How long attempts and copies that are expected may take longer than the answer. */
+const lateMs = 2_000;
+
+/**
+ * What was seen of it. A proxy may give a request up before the upstream has seen it, and copies come after the answer.
+ * @param attempts how many there should be, if that is known
+ */
+export async function settle({ id, answer }: Sent, upstreams: Upstreams, attempts: number): Promise<Observation> {
+  await eventually('the attempts', () => upstreams.count(id) >= attempts, lateMs).catch(() => undefined);
   return { ...answer, attempts: upstreams.take(id).map(toComparable) };
+}
+
+/** Waits until as many attempts have been seen of one as of the other, and copies, if there may be any, have had their time. */
+export async function settleBoth(sent: readonly Sent[], upstreams: Upstreams, mirrored: boolean): Promise<void> {
+  const counts = () => sent.map(({ id }) => upstreams.count(id));
+  if (mirrored) await eventually('copies', () => Math.max(...counts()) > 1, copyMs).catch(() => undefined);
+  const equal = () => new Set(counts()).size === 1;
+  if (!equal()) await eventually('as many attempts', equal, lateMs).catch(() => undefined);
+}
+
+/** Time for a copy that may or may not come. */
+const copyMs = 150;
+
+/** Sends a request through one side and waits for what there should be of it. */
+export async function observe(
+  side: Side,
+  upstreams: Upstreams,
+  host: string,
+  ask: Ask,
+  attempts?: number,
+): Promise<Observation> {
+  const sent = await sendThrough(side, host, ask);
+  return settle(sent, upstreams, attempts ?? (sent.answer.status === 504 ? 1 : 0));
 }
 
 function send(side: Side, host: string, ask: Ask, id: string): Promise<Omit<Observation, 'attempts'>> {
   const { method = 'GET', path = '/', headers = {}, body, order } = ask;
-  const authority = `${host}.shop.svc.cluster.local`;
+  const authority = (ask.authority ?? '{host}.shop.svc.cluster.local').replaceAll('{host}', host);
   const sent = {
     host: authority,
     ...headers,
@@ -81,6 +117,13 @@ function toComparable(attempt: Attempt): Attempt {
 function pick(headers: NodeJS.Dict<string | string[]>, own: RegExp): Record<string, string> {
   const kept = Object.entries(headers).filter(([name, value]) => value !== undefined && !own.test(name));
   return Object.fromEntries(
-    kept.map(([name, value]) => [name, [value].flat().join(', ')] as const).sort(([a], [b]) => (a < b ? -1 : 1)),
+    kept
+      .map(([name, value]) => [name, [value].flat().map(withoutChance).join(', ')] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
+}
+
+/** A cookie for stickiness that a proxy makes up holds a number of its own. */
+function withoutChance(value: string | undefined): string | undefined {
+  return value?.replace(/^([\w-]+=)"?[0-9a-f]{16,32}"?(?=;|$)/, '$1...');
 }

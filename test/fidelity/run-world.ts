@@ -1,4 +1,4 @@
-import { type Answered, askSide, compareAnswered } from './answers.ts';
+import { type Answered, askBoth, compareAnswered } from './answers.ts';
 import type { Difference } from './compare.ts';
 import type { IstioSide } from './istio-side.ts';
 import type { MeshdeskSide } from './meshdesk-side.ts';
@@ -41,8 +41,7 @@ export async function runWorld(
     answers[name] = known;
     for (const ask of scenario.asks) {
       requests += ask.repeat ?? 1;
-      const [a, b] = await Promise.all([istio, meshdesk].map((side) => askSide(side, upstreams, host, ask)));
-      if (a === undefined || b === undefined) throw new Error('nothing was observed');
+      const [a, b] = await askBoth([istio, meshdesk], upstreams, host, ask);
       known.push(a);
       const found = compareAnswered(a, b, scenario.draws);
       differences.push(...found.map((difference) => ({ ...difference, scenario: name, ask, yaml })));

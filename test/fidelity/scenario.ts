@@ -24,12 +24,14 @@ export interface UpstreamOrder {
 export interface Ask {
   readonly method?: string;
   readonly path?: string;
+  /** Host to ask for, with `{host}`; default the service's full name. */
+  readonly authority?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly order?: UpstreamOrder;
   /** More than once: shares of outcomes are compared statistically instead of answer by answer. */
   readonly repeat?: number;
-  /** A copy is expected at an upstream too, some time after the answer. */
+  /** A copy may be seen at an upstream too, some time after the answer. */
   readonly mirrored?: boolean;
   /** One after the other on one connection; for stickiness: which version answered must be the same within the series. */
   readonly sticky?: boolean;

@@ -28,7 +28,7 @@ export function editHead(
   return Buffer.concat([bytes.subarray(head.start, head.fieldsStart), ...edited.map((line) => line.bytes), lineEnd]);
 }
 
-/** @param now a header of the message as it is so far, by lower-case name; several values are joined */
+/** @param now the first value of a header of the message as it is so far, by lower-case name */
 type FillIn = (value: string, now: (name: string) => string | undefined) => string;
 
 type Pair = readonly [name: string, value: string];
@@ -66,8 +66,8 @@ function applyOperations<T extends { readonly name: string }>(
     if (removed.length > 0) lines = lines.filter(({ name }) => !removed.includes(name));
     const left = lines;
     const now = (name: string) => {
-      const values = left.filter((line) => line.name === name).map(read);
-      return values.length === 0 ? undefined : values.join(',');
+      const line = left.find((one) => one.name === name);
+      return line === undefined ? undefined : read(line);
     };
     const isMeant = ([name, value]: Pair) => value !== '' && !untouchable.has(name);
     const work = (pairs: readonly Pair[]) =>

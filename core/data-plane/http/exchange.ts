@@ -62,6 +62,9 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
   readonly #tries: Tries;
   readonly #forwarding: Forwarding;
   readonly #work: RouteWork;
+  #isTried = false;
+  /** Body of a complete request whose copies wait for its first try. */
+  #unmirrored: Buffer | null = null;
   readonly #faults: RequestFaults;
   /** At a gateway: what a request from outside becomes. */
   readonly #forwarded: ForwardedHead | null;
@@ -128,6 +131,8 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
     this.#forwarding.begin();
     this.#faults.begin();
     this.#tunnel = false;
+    this.#isTried = false;
+    this.#unmirrored = null;
     // Who asks for a tunnel gets it from a server of HTTP/1.1, unless the port says otherwise.
     this.protocol = this.head.upgrade ? 'http/1.1' : this.#client.protocol;
     const spoken = this.#client.protocol === 'http/2' ? http2Protocol(this.head) : 'http/1.1';
@@ -158,8 +163,12 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
     return routing.kind === 'forward' && routing.actions !== null ? routing.actions.mirrors : [];
   }
 
-  /** Sends copies of the request, which is complete, and forgets them. A body too large to be kept is not mirrored. */
+  /**
+   * Sends copies of the request, which is complete and has found an endpoint, and forgets them. A body too large to be kept is
+   * not mirrored; neither are requests that a fault answers.
+   */
   #mirror(body: Buffer): void {
+    this.#unmirrored = null;
     if (this.#routing === null) return;
     const { config, random, clock } = this.#parts;
     const { context } = this.#options;
@@ -183,16 +192,11 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
         return;
       }
     }
-    const preflight = this.#work.answerPreflight(routing.actions ?? null);
-    if (preflight !== null) {
-      this.answer(preflight);
-      return;
-    }
     if (routing.kind === 'answer') {
-      this.answer(routing);
+      this.answer(this.#work.answerPreflight(routing.actions ?? null) ?? routing);
       return;
     }
-    if (isLast && routing.actions !== null) this.#mirror(Buffer.from(bytes.subarray(bodyStart, bodyEnd)));
+    if (isLast && this.#mirrors(routing).length > 0) this.#unmirrored = Buffer.from(bytes.subarray(bodyStart, bodyEnd));
     this.#forwarding.start(routing, bytes, bodyStart, bodyEnd);
   }
 
@@ -278,7 +282,11 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
     const routing = this.#routing;
     this.requestDone = true;
     const isMirrored = routing !== null && this.replay.bytes > 0 && this.#mirrors(routing).length > 0;
-    if (isMirrored && this.replay.replayable) this.#mirror(Buffer.concat(this.replay.chunks));
+    if (isMirrored && this.replay.replayable) {
+      const body = Buffer.concat(this.replay.chunks);
+      if (this.#isTried) this.#mirror(body);
+      else this.#unmirrored = body;
+    }
     if (this.#heldAnswer !== null) this.#heldAnswer();
     else if (!this.#isHeld && routing?.kind === 'forward' && this.#timeoutMs !== null)
       this.#parts.timers.add(this, this.#timeoutMs);
@@ -296,6 +304,15 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
 
   tryBegins(): void {
     this.#trailersSent = false;
+    if (!this.#isTried) this.#work.enter();
+    this.#isTried = true;
+    if (this.#unmirrored !== null) this.#mirror(this.#unmirrored);
+  }
+
+  passedFaults(): boolean {
+    const preflight = this.#work.answerPreflight(this.#routing?.actions ?? null);
+    if (preflight !== null) this.answer(preflight);
+    return preflight === null;
   }
 
   faultsDrawn(layer: 'request' | 'attempt', drawn: DrawnFaults | null): void {

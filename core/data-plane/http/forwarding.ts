@@ -23,6 +23,8 @@ export interface ForwardedRequest {
   readonly idempotent: boolean;
   readonly replay: ReplayBuffer;
   readonly request: RequestReader;
+  /** Faults before the router have let it pass. False: it has been answered instead (Envoy's order: fault, cors, router). */
+  passedFaults(): boolean;
   /** A try begins. */
   tryBegins(): void;
   /** Faults have hit it, or one try of it; they replace those of the same layer that hit before. `null`: none did. */
@@ -189,6 +191,7 @@ export class Forwarding {
 
   /** Into the cluster, as soon as its limits allow it. */
   #enter(routing: Forward, body: Buffer, bodyStart: number, bodyEnd: number): void {
+    if (!this.#owner.passedFaults()) return;
     const admitted = this.#tries.admit(() => {
       this.#cancelWait = null;
       if (this.#owner.busy) this.#begin(routing, noBytes, 0, 0);

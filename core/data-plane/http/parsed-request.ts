@@ -109,6 +109,18 @@ export class RequestReader implements ParsedRequest {
     return found;
   }
 
+  /** The first value of a header by lower-case name. */
+  firstValue(name: string): string | undefined {
+    const { bytes, count, nameStart, nameEnd } = this.#head;
+    const word = toWord(name);
+    for (let index = 0; index < count; index += 1) {
+      const start = nameStart[index] ?? 0;
+      const isMeant = (nameEnd[index] ?? 0) - start === word.length && equalsIgnoringCase(bytes, start, word);
+      if (isMeant) return this.#valueOf(index);
+    }
+    return undefined;
+  }
+
   #isSameHost(index: number): boolean {
     const known = this.#hostBytes;
     if (known === null || index < 0) return false;
@@ -142,7 +154,7 @@ export class RequestReader implements ParsedRequest {
     if (normal === null) return false;
     if (normal === path) return true;
     this.#split = { path: normal, query };
-    this.rewrittenTarget = query === '' ? normal : `${normal}?${query}`;
+    this.rewrittenTarget = query === '' && !this.target.endsWith('?') ? normal : `${normal}?${query}`;
     return true;
   }
 

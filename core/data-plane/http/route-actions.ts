@@ -17,7 +17,7 @@ import { compileStringMatch } from '../../policy/string-match.ts';
 export interface RouteActions {
   readonly rewrite: PathRewrite | null;
   readonly authority: string | null;
-  /** Of the route, then of the destination. */
+  /** In the order in which they are made. */
   readonly request: readonly HeaderOperations[];
   readonly response: readonly HeaderOperations[];
   readonly cors: CorsPolicy | null;
@@ -35,8 +35,10 @@ export function compileActions(
   askedPort = 0,
 ): RouteActions | null {
   const { rewrite, headers, cors, mirrors = [] } = route;
-  const request = [headers?.request, destination.headers?.request].filter((set) => set !== undefined);
-  const response = [headers?.response, destination.headers?.response].filter((set) => set !== undefined);
+  // Envoy: of several destinations, each makes its changes before the route.
+  const changes = route.destinations.length > 1 ? [destination.headers, headers] : [headers, destination.headers];
+  const request = changes.map((one) => one?.request).filter((set) => set !== undefined);
+  const response = changes.map((one) => one?.response).filter((set) => set !== undefined);
   const isNothing = rewrite === undefined && cors === undefined && mirrors.length === 0;
   if (isNothing && request.length === 0 && response.length === 0) return null;
   return {

@@ -10,6 +10,8 @@ import type { RequestRouter } from './request-router.ts';
 import type { RouteActions } from './route-actions.ts';
 import type { BodyForm, ClientStream, MeshAnswer, RequestEdit } from './streams.ts';
 
+const none: readonly HeaderOperations[] = [];
+
 /** What a route's actions do with the heads of one request and its answer. Reused from request to request. */
 export class RouteWork {
   /** Of the endpoint chosen last, for Envoy's variables. */
@@ -19,6 +21,10 @@ export class RouteWork {
   readonly #request: RequestReader;
   readonly #edit: RequestEdit;
   readonly #client: Address;
+  #setCookie: string | null = null;
+  /** Changes to the head of the request that are still to be made. */
+  #pending: readonly HeaderOperations[] = none;
+  #entered = false;
   /** Changes to the head of the answer; `null`: none. */
   #edits: HeaderOperations[] | null = null;
   /** Those of faults, after them; `null`: none. */
@@ -33,19 +39,30 @@ export class RouteWork {
     this.#client = client;
   }
 
-  /** A new request, whose head is kept: changes it as the route says. `setCookie`: for its answer. */
+  /** A new request, whose head is kept. `setCookie`: for the answer of an upstream. */
   begin(actions: RouteActions | null, setCookie: string | null): void {
     this.#edits = null;
     this.faultEdits = null;
     this.upstreamAddress = null;
-    if (setCookie !== null) this.#editAnswer({ remove: [], set: [], add: [['set-cookie', setCookie]] });
+    this.#pending = none;
+    this.#entered = false;
+    this.#setCookie = setCookie;
     if (actions === null) return;
     for (const operations of actions.response) this.#editAnswer(operations);
-    if (actions.request.length === 0) return;
-    const head = this.#head;
-    const edited = editHead(head.bytes, head, actions.request, (value, now) => this.#fillIn(value, now));
-    // What a rule writes may not fit into a head; then the request goes on as it came.
-    if (this.#codec.parseRequest(edited, 0, edited.length) === 'complete') head.keep(edited, this.#codec.request);
+    this.#pending = actions.request;
+  }
+
+  /** The request goes on to an endpoint: changes its head as the route says. Again: nothing. */
+  enter(): void {
+    const pending = this.#pending;
+    if (pending.length > 0) {
+      const head = this.#head;
+      const edited = editHead(head.bytes, head, pending, (value, now) => this.#fillIn(value, now));
+      // What a rule writes may not fit into a head; then the request goes on as it came.
+      if (this.#codec.parseRequest(edited, 0, edited.length) === 'complete') head.keep(edited, this.#codec.request);
+    }
+    this.#pending = none;
+    this.#entered = true;
   }
 
   /**
@@ -87,7 +104,7 @@ export class RouteWork {
     bodyEnd: number,
     isLast: boolean,
   ): boolean {
-    const edits = this.#allEdits;
+    const edits = this.#forwardedEdits;
     if (edits === null) return client.sendHead(bytes, head, form, bodyStart, bodyEnd, isLast);
     const { status } = head;
     const edited = editHead(bytes, head, edits, (value, now) => this.#fillInAnswer(value, now, status));
@@ -104,11 +121,19 @@ export class RouteWork {
   /** The head of the request with more changes, for one try of it; `null` when it would not fit into a head. */
   editedHead(operations: readonly HeaderOperations[]): KeptHead | null {
     const head = this.#head;
-    const edited = editHead(head.bytes, head, operations, (value, now) => this.#fillIn(value, now));
+    const all = [...this.#pending, ...operations];
+    const edited = editHead(head.bytes, head, all, (value, now) => this.#fillIn(value, now));
     if (this.#codec.parseRequest(edited, 0, edited.length) !== 'complete') return null;
     const made = new KeptHead();
     made.keep(edited, this.#codec.request);
     return made;
+  }
+
+  /** A cookie goes with answers of upstreams only (Envoy). */
+  get #forwardedEdits(): readonly HeaderOperations[] | null {
+    const [edits, cookie] = [this.#allEdits, this.#setCookie];
+    if (cookie === null) return edits;
+    return [...(edits ?? []), { remove: [], set: [], add: [['set-cookie', cookie]] }];
   }
 
   get #allEdits(): readonly HeaderOperations[] | null {
@@ -130,18 +155,19 @@ export class RouteWork {
     return this.#format(value, pseudo, now, null);
   }
 
-  /** In a value of the answer's: the request is as it went on. */
+  /** In a value of the answer's: the request is as it went on, if it did. */
   #fillInAnswer(value: string, now: (name: string) => string | undefined, responseCode: number): string {
     if (!value.includes('%')) return value;
     const { path, query, emptyQuery, method, authority, scheme } = this.#request;
-    const target = this.#edit.target ?? (query === '' && !emptyQuery ? path : `${path}?${query}`);
+    const edit = this.#entered ? this.#edit : null;
+    const target = edit?.target ?? (query === '' && !emptyQuery ? path : `${path}?${query}`);
     const pseudo = {
       ':path': target,
       ':method': method,
-      ':authority': this.#edit.host ?? authority,
+      ':authority': edit?.host ?? authority,
       ':scheme': scheme,
     };
-    const request = (name: string) => this.#request.header(name);
+    const request = (name: string) => this.#request.firstValue(name);
     return this.#format(value, pseudo, request, responseCode, now);
   }
 

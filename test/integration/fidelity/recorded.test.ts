@@ -46,7 +46,8 @@ describe.concurrent('like Istio', () => {
     for (const [index, ask] of scenario.asks.entries()) {
       const istio = recording.answers[name]?.[index];
       if (istio === undefined) throw new Error(`no answer was recorded for ask ${index}`);
-      const ours = await askSide(meshdesk, upstreams, scenario.host, ask);
+      const attempts = istio.kind === 'answer' ? istio.observation.attempts.length : 0;
+      const ours = await askSide(meshdesk, upstreams, scenario.host, ask, attempts);
       const found = compareAnswered(istio, ours, scenario.draws);
       const told = found.map((difference) => ({ ...difference, scenario: name, ask, yaml: scenario.yaml }));
       unexplained.push(...told.filter((difference) => explain(difference, explanations) === null));
