@@ -329,8 +329,10 @@ function planInbound(context: DownstreamContext, config: CompiledConfig, host: s
     const body = 'the address of the application is unknown\n';
     return always({ kind: 'answer', status: 503, flag: 'UH', body, edge, service, route: null });
   }
-  const declared = config.source.inbound.ports.find((listed) => listed.port === port)?.protocol;
-  const endpoint = { ...toPlainEndpoint(destination, edge), ...speaksOf(declared) };
+  const listed = config.source.inbound.ports.find((one) => one.port === port);
+  const plain = { ...toPlainEndpoint(destination, edge), ...speaksOf(listed?.protocol) };
+  const send = listed?.proxyProtocol?.send ?? null;
+  const endpoint = send === null ? plain : { ...plain, target: { ...plain.target, dial: { proxyProtocol: send } } };
   return always(straight(endpoint, edge, service, host));
 }
 
