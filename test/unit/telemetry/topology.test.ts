@@ -52,7 +52,7 @@ const services = ['web', 'payments', 'db', 'cron'].map((name) => ({
 }));
 
 const topologyOf = (store: TelemetryStore, windowSeconds = 30): Topology =>
-  buildTopology(store, { windowSeconds, atMs: 0, revision: 1, services, badges: () => [] });
+  buildTopology(store, { windowSeconds, atMs: 0, revision: 1, services, hosts: [], badges: () => [] });
 const edgeOf = (topology: Topology, id: string) => {
   const edge = topology.edges.find((candidate) => candidate.id === id);
   if (edge === undefined) throw new Error(`${id} is not among ${topology.edges.map((other) => other.id).join(', ')}`);
@@ -208,6 +208,19 @@ describe('who called whom', () => {
       requestsPerSecond: 1,
     });
   });
+
+  it('shows hosts of ServiceEntries, idle or not, with the traffic to them', () => {
+    const { store, seconds } = createStore();
+    seconds(1, 'web', [httpEdge({ peerService: 'api.example.com', peerAddress: '192.0.2.1', mtls: false }, [5])]);
+    const input = { windowSeconds: 30, atMs: 0, revision: 1, services, badges: () => [] };
+    const topology = buildTopology(store, { ...input, hosts: ['api.example.com', 'idle.example.com'] });
+    expect(topology.edges.map(({ id }) => id)).toEqual(['web.shop->api.example.com']);
+    expect(topology.nodes.filter(({ kind }) => kind === 'outside')).toMatchObject([
+      { id: 'api.example.com', service: 'api.example.com', requestsPerSecond: 1 },
+      { id: 'idle.example.com', requestsPerSecond: null },
+    ]);
+    expect(buildTopology(store, { ...input, hosts: [] }).edges).toEqual([]);
+  });
 });
 
 describe('series', () => {
@@ -339,7 +352,14 @@ describe('a mesh of 200 workloads', () => {
       versions: ['v1'],
       workloads: [],
     }));
-    const topology = buildTopology(store, { windowSeconds: 30, atMs: 0, revision: 1, services: all, badges: () => [] });
+    const topology = buildTopology(store, {
+      windowSeconds: 30,
+      atMs: 0,
+      revision: 1,
+      services: all,
+      hosts: [],
+      badges: () => [],
+    });
     const drawMs = performance.now() - drawnAt;
     const after = process.memoryUsage();
     const megabytes = (after.heapUsed + after.external - before.heapUsed - before.external) / 1e6;
