@@ -71,3 +71,17 @@ function expand(value: unknown, pattern: readonly string[], path: FieldPath, fou
   }
   expand((value as Readonly<Record<string, unknown>>)[key], rest, [...path, key], found);
 }
+
+/** Tunnels are asked for by CONNECT only. */
+function tunnelsByPost({ trafficPolicy, subsets = [] }: DestinationRule['spec']): FieldPath[] {
+  const policies: { at: FieldPath; policy: DestinationRule['spec']['trafficPolicy'] }[] = [
+    { at: ['spec', 'trafficPolicy'], policy: trafficPolicy },
+    ...subsets.map((subset, index) => ({
+      at: ['spec', 'subsets', index, 'trafficPolicy'],
+      policy: subset.trafficPolicy,
+    })),
+  ];
+  return policies.flatMap(({ at, policy }) =>
+    policy?.tunnel?.protocol === 'POST' ? [[...at, 'tunnel', 'protocol']] : [],
+  );
+}

@@ -165,9 +165,8 @@ export const TcpKeepAliveConfig = z.strictObject({
 });
 export type TcpKeepAliveConfig = z.infer<typeof TcpKeepAliveConfig>;
 
-/** A request for a tunnel that goes ahead of each TCP connection (Istio TrafficPolicy.tunnel). */
+/** A CONNECT that goes ahead of each TCP connection (Istio TrafficPolicy.tunnel). */
 export const TunnelConfig = z.strictObject({
-  method: z.enum(['CONNECT', 'POST']),
   host: z.string(),
   port: z.number().int().min(1).max(65_535),
 });

@@ -101,11 +101,10 @@ function compileOrigination({ tls, tunnel, proxyProtocol }: Groups): Partial<Clu
   return {
     ...compileUpstreamTls(tls),
     ...(proxyProtocol === undefined ? {} : { proxyProtocol: proxyProtocol.version === 'V2' ? 'v2' : 'v1' }),
-    ...(tunnel === undefined
+    ...(tunnel === undefined || tunnel.protocol === 'POST'
       ? {}
       : {
           tunnel: {
-            method: tunnel.protocol === 'POST' ? 'POST' : 'CONNECT',
             host: tunnel.targetHost,
             port: tunnel.targetPort,
           },

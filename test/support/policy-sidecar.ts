@@ -109,6 +109,7 @@ export async function startOrigin<T extends NetServer>(server: T): Promise<Origi
     origin.connections += 1;
     origin.open += 1;
     sockets.add(socket);
+    socket.on('error', () => undefined);
     socket.once('close', () => {
       origin.open -= 1;
       sockets.delete(socket);

@@ -67,6 +67,12 @@ export class Splice {
     breakOffWire(this.client);
   }
 
+  /** Ends both at once; what is queued may be lost. */
+  close(): void {
+    this.client.destroy();
+    this.server.destroy();
+  }
+
   #closed(): void {
     this.#open -= 1;
     if (this.#open === 0) this.#done();

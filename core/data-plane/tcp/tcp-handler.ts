@@ -14,7 +14,13 @@ import type { ProxyProtocol } from '../../model/protocol.ts';
 import type { Endpoint } from '../../model/sidecar-config.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
 import type { Random } from '../../shared/random.ts';
-import type { ConnectionHandler, DownstreamContext, EdgeRecorder, UpstreamConnector } from '../connection.ts';
+import type {
+  ConnectionHandler,
+  DownstreamContext,
+  EdgeRecorder,
+  UpstreamConnector,
+  UpstreamTarget,
+} from '../connection.ts';
 import type { CompiledConfig } from '../http/compiled-config.ts';
 import { proxyProtocolOf } from '../listener/inbound-port.ts';
 import { toProxyHeader } from '../listener/proxy-protocol.ts';
@@ -23,8 +29,11 @@ import { toMessage } from '../logger.ts';
 import { resetConnection } from '../reset-connection.ts';
 import type { ToxicDesk, ToxicSeat } from '../toxics/toxic-desk.ts';
 import { openWire } from '../wire/open-wire.ts';
+import { ConnectionClock } from './connection-clock.ts';
+import { openTunnel } from './open-tunnel.ts';
 import { QuietConnection } from './quiet-connection.ts';
 import { Splice } from './splice.ts';
+import { TcpClusters, type TcpLease } from './tcp-clusters.ts';
 import { routeConnection, type TcpUpstream, toUnknownEdge } from './tcp-routing.ts';
 
 /** An edge on which a connection itself can fail. */
@@ -41,6 +50,8 @@ export interface TcpHandlerOptions {
   readonly toxics: ToxicDesk;
   readonly random: Random;
   readonly logger: Logger;
+  /** Default: the process's clock. */
+  readonly monotonicMs?: () => number;
 }
 
 interface Upstream extends TcpUpstream {
@@ -51,6 +62,8 @@ interface Upstream extends TcpUpstream {
 }
 
 const nothing = Buffer.alloc(0);
+/** As for connecting. */
+const tunnelTimeoutMs = 10_000;
 
 export class TcpHandler implements ConnectionHandler {
   readonly #options: TcpHandlerOptions;
@@ -58,10 +71,15 @@ export class TcpHandler implements ConnectionHandler {
   readonly #waiting = new Set<Socket>();
   readonly #joined = new Set<Splice>();
   readonly #perEndpoint = new Map<string, number>();
+  readonly #clusters: TcpClusters;
+  readonly #clock: ConnectionClock;
   readonly #active = (endpoint: Endpoint) => this.#perEndpoint.get(endpoint.id) ?? 0;
 
   constructor(options: TcpHandlerOptions) {
+    const { random, monotonicMs = () => performance.now() } = options;
     this.#options = options;
+    this.#clusters = new TcpClusters(random, monotonicMs);
+    this.#clock = new ConnectionClock(monotonicMs);
   }
 
   get active(): number {
@@ -96,6 +114,7 @@ export class TcpHandler implements ConnectionHandler {
       abort: () => {
         this.#waiting.delete(client);
         upstream.seat?.leave();
+        upstream.lease?.leave();
         cancel.abort();
       },
       serverSpoke: stopReading,
@@ -118,23 +137,28 @@ export class TcpHandler implements ConnectionHandler {
 
   #adopt(client: Socket, context: DownstreamContext): Upstream | null {
     let seat: ToxicSeat | null = null;
+    let lease: TcpLease | undefined;
     this.#waiting.add(client);
     client.once('close', () => {
-      if (this.#waiting.delete(client)) seat?.leave();
+      if (!this.#waiting.delete(client)) return;
+      seat?.leave();
+      lease?.leave();
     });
     // The wire hears of errors too; this one keeps those before it from being fatal.
     client.on('error', () => client.destroy());
     const config = this.#options.config();
-    const upstream = routeConnection(context, config, this.#active, this.#options.random);
-    if (upstream === null) {
-      this.#options.edge(toUnknownEdge(context)).flag('UH');
+    const upstream = routeConnection(context, config, this.#active, this.#options.random, this.#clusters);
+    if (upstream === null || upstream === 'overflow') {
+      this.#options.edge(toUnknownEdge(context)).flag(upstream === null ? 'UH' : 'UO');
       resetConnection(client);
       return null;
     }
+    lease = upstream.lease;
     const { peerService, port } = upstream.key;
     if (context.direction === 'outbound' && peerService !== null) {
       seat = this.#options.toxics.seat({ service: peerService, port });
       if (seat.isRefused) {
+        lease?.leave();
         this.#options.edge(upstream.key).flag('FI');
         resetConnection(client);
         return null;
@@ -148,13 +172,15 @@ export class TcpHandler implements ConnectionHandler {
     const onClose = () => cancel.abort();
     client.once('close', onClose);
     try {
-      const server = await this.#options.connector.connect(upstream.target, cancel.signal);
+      const server = await this.#dial(upstream.target, cancel.signal);
+      upstream.lease?.noted(true);
       server.on('error', () => server.destroy());
       // At once: a server that speaks first waits for it.
       if (upstream.prologue.length > 0) server.write(upstream.prologue);
       return server;
     } catch (error) {
       if (!cancel.signal.aborted) {
+        upstream.lease?.noted(false);
         this.#options.edge(upstream.key).flag('UF');
         this.#options.logger.warn(`a TCP connection could not be passed on: ${toMessage(error)}`);
         resetConnection(client);
@@ -165,8 +191,15 @@ export class TcpHandler implements ConnectionHandler {
     }
   }
 
-  #join(client: Socket, server: Socket, head: Buffer, { key, endpointId, seat }: Upstream): void {
+  async #dial(target: UpstreamTarget, signal: AbortSignal): Promise<Socket> {
+    const server = await this.#options.connector.connect(target, signal);
+    const { tunnel, timeoutMs = tunnelTimeoutMs } = target.dial ?? {};
+    return tunnel === undefined ? server : await openTunnel(server, tunnel, timeoutMs, signal);
+  }
+
+  #join(client: Socket, server: Socket, head: Buffer, { key, endpointId, seat, lease, pool }: Upstream): void {
     if (client.destroyed || server.destroyed) {
+      lease?.leave();
       resetConnection(client);
       resetConnection(server);
       return;
@@ -174,9 +207,22 @@ export class TcpHandler implements ConnectionHandler {
     const edge = this.#options.edge(key);
     edge.connectionOpened();
     this.#count(endpointId, 1);
+    const timed = {
+      bytes: 0,
+      end: (reason: 'idle' | 'duration') => {
+        if (reason === 'duration') edge.flag('DT');
+        splice.close();
+      },
+    };
     const meter = {
-      toServer: (bytes: number) => edge.bytes(bytes, 0),
-      toClient: (bytes: number) => edge.bytes(0, bytes),
+      toServer: (bytes: number) => {
+        timed.bytes += bytes;
+        edge.bytes(bytes, 0);
+      },
+      toClient: (bytes: number) => {
+        timed.bytes += bytes;
+        edge.bytes(0, bytes);
+      },
     };
     const splice = new Splice(
       (owner) => openWire(client, owner),
@@ -184,13 +230,16 @@ export class TcpHandler implements ConnectionHandler {
       meter,
       () => {
         this.#joined.delete(splice);
+        this.#clock.delete(timed);
         seat?.leave();
+        lease?.leave();
         edge.connectionClosed();
         this.#count(endpointId, -1);
       },
     );
     this.#joined.add(splice);
     this.#waiting.delete(client);
+    if (key.direction === 'outbound') this.#clock.add(timed, pool);
     seat?.occupy({
       setToxics: (upstream, downstream) => splice.setToxics(upstream, downstream),
       refuse: () => splice.breakOff(),

@@ -9,7 +9,8 @@ import type { Random } from '../../shared/random.ts';
 import type { Address, DownstreamContext, UpstreamTarget } from '../connection.ts';
 import type { CompiledConfig } from '../http/compiled-config.ts';
 import { type CompiledService, dialledEndpoint, type HttpEndpoint } from '../http/compiled-service.ts';
-import { onBehalfOf } from '../upstream/connection-policy.ts';
+import { onBehalfOf, type PoolPolicy } from '../upstream/connection-policy.ts';
+import type { TcpClusters, TcpLease } from './tcp-clusters.ts';
 
 type L4Destination = L4RouteConfig['destinations'][number];
 
@@ -19,10 +20,14 @@ export interface TcpUpstream {
   readonly key: EdgeKey;
   /** `null`: no endpoint of the mesh. */
   readonly endpointId: string | null;
+  /** How long it lives; absent: as usual. */
+  readonly pool?: PoolPolicy | undefined;
+  /** Its place in the cluster that a traffic policy made; absent: there is none. */
+  readonly lease?: TcpLease;
 }
 
 /**
- * Chooses once, for the connection's whole life; `null`: there is nowhere to go.
+ * Chooses once, for the connection's whole life; `null`: there is nowhere to go; `overflow`: no more connections may be made.
  *
  *   inbound   the application
  *   outbound  1. the service of an explicit listener  2. the endpoint that was dialled  3. the service whose virtual address
@@ -39,12 +44,13 @@ export function routeConnection(
   config: CompiledConfig,
   active: (endpoint: Endpoint) => number,
   random: Random,
-): TcpUpstream | null {
+  clusters: TcpClusters | null = null,
+): TcpUpstream | 'overflow' | null {
   if (context.direction === 'inbound') return toApplication(context);
   const { service: named, originalDestination: asked, serverName: sni = null } = context;
   const located = named !== null || asked === null ? null : config.endpointAt(asked.host, asked.port);
   const port = named?.port ?? located?.port ?? asked?.port ?? 0;
-  const call: Call = { context, config, active, random, view: { sni, port, address: asked?.host ?? null } };
+  const call: Call = { context, config, active, random, clusters, view: { sni, port, address: asked?.host ?? null } };
   if (named !== null) {
     const service = config.serviceByKey(named.key);
     return service === null ? null : byRules(service, call, () => toService(service, call));
@@ -53,7 +59,7 @@ export function routeConnection(
   if (located !== null) {
     const service = config.serviceByKey(located.service.key);
     if (service === null) return null;
-    return byRules(service, call, () => toUpstream(service.toEndpoint(located.endpoint, located.port), call));
+    return byRules(service, call, () => hold(service, service.toEndpoint(located.endpoint, located.port), call));
   }
   const unknown = () => (config.source.outbound === 'registry-only' ? null : toDialled(asked, toUnknownEdge(context)));
   const service = calledService(call, asked);
@@ -61,12 +67,15 @@ export function routeConnection(
   return byRules(service, call, () => (asksForOtherNames(service, call) ? unknown() : toService(service, call)));
 }
 
+type Routed = TcpUpstream | 'overflow' | null;
+
 /** A connection that is to be routed. */
 interface Call {
   readonly context: DownstreamContext;
   readonly config: CompiledConfig;
   readonly active: (endpoint: Endpoint) => number;
   readonly random: Random;
+  readonly clusters: TcpClusters | null;
   readonly view: ConnectionView;
 }
 
@@ -84,43 +93,63 @@ function asksForOtherNames({ config: { l4Routes = [] } }: CompiledService, { vie
 }
 
 /** By the first `tls` or `tcp` route that fits; `otherwise`: none does. */
-function byRules(
-  { config: { l4Routes } }: CompiledService,
-  call: Call,
-  otherwise: () => TcpUpstream | null,
-): TcpUpstream | null {
+function byRules({ config: { l4Routes } }: CompiledService, call: Call, otherwise: () => Routed): Routed {
   const route = l4Routes === undefined ? null : matchL4Route(l4Routes, call.view);
   return route === null ? otherwise() : toDestination(pickDestination(route.destinations, call.random), call);
 }
 
 /** Of the HTTP routes only one without conditions can apply: there is no request to look at. */
-function toService(service: CompiledService, call: Call): TcpUpstream | null {
+function toService(service: CompiledService, call: Call): Routed {
   const { sni, port } = call.view;
   const route = service.config.routes.find(({ match }) => match.length === 0);
   if (route !== undefined) return toDestination(pickDestination(route.destinations, call.random), call);
   if (service.config.originalDestination === true) return toServiceDialled(service, call);
-  return pick(sni === null ? service.endpoints(null, port) : service.endpointsOfHost(sni, port), call);
+  const candidates = sni === null ? service.endpoints(null, port) : service.endpointsOfHost(sni, port);
+  return pick(service, null, port, candidates, call);
 }
 
-function toDestination(destination: L4Destination | null, call: Call): TcpUpstream | null {
+function toDestination(destination: L4Destination | null, call: Call): Routed {
   const target = destination === null ? null : call.config.serviceByKey(destination.service);
   if (destination === null || target === null) return null;
   if (target.config.originalDestination === true) return toServiceDialled(target, call);
-  return pick(target.endpoints(destination.subset, destination.port ?? call.view.port), call);
+  const port = destination.port ?? call.view.port;
+  return pick(target, destination.subset, port, target.endpoints(destination.subset, port), call);
 }
 
-function pick(candidates: readonly HttpEndpoint[], call: Call): TcpUpstream | null {
+function pick(
+  service: CompiledService,
+  subset: string | null,
+  port: number,
+  candidates: readonly HttpEndpoint[],
+  call: Call,
+): Routed {
+  const { clusters, context } = call;
+  if (clusters !== null && (service.config.policies ?? []).length > 0) {
+    const found = clusters.pick(service, subset, port, candidates, context.remote.host);
+    if (found === null || found === 'overflow') return found;
+    return { ...toUpstream(found.endpoint, call), lease: found.lease };
+  }
   const picked = pickEndpoint(candidates, ({ endpoint }) => call.active(endpoint), call.random);
   return picked === null ? null : toUpstream(picked, call);
 }
 
-function toUpstream({ endpoint, target, edge }: HttpEndpoint, { context }: Call): TcpUpstream {
+/** The endpoint is given; limits of its cluster still hold. */
+function hold(service: CompiledService, endpoint: HttpEndpoint, call: Call): Routed {
+  const { clusters, view } = call;
+  const upstream = toUpstream(endpoint, call);
+  if (clusters === null || (service.config.policies ?? []).length === 0) return upstream;
+  const lease = clusters.hold(service, view.port, endpoint);
+  return lease === 'overflow' ? lease : { ...upstream, lease };
+}
+
+function toUpstream({ endpoint, target, edge, pool }: HttpEndpoint, { context }: Call): TcpUpstream {
   const { tls } = target;
   const own = { ...target, tls: tls === null ? null : { ...tls, alpn: meshAlpn.tcp } };
   return {
     target: onBehalfOf(own, context.remote, context.originalDestination),
     key: { ...edge, protocol: 'tcp' },
     endpointId: endpoint.id,
+    pool,
   };
 }
 

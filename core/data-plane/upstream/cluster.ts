@@ -140,6 +140,11 @@ export class Cluster<T extends ClusterMember> {
     return admitRequest(this.#limits, load, hasIdle);
   }
 
+  /** Whether one more TCP connection may be made; each is counted as a request is. */
+  get admitsConnection(): boolean {
+    return this.#requests < this.#limits.maxConnections;
+  }
+
   /** For a request that has to wait: `whenRoom` is called once, when it may go. Returns what takes it out of the queue. */
   wait(whenRoom: () => void): () => void {
     this.#waiting.push(whenRoom);
@@ -176,11 +181,16 @@ export class Cluster<T extends ClusterMember> {
     const active = this.activeOn(member) - 1;
     if (active > 0) this.#active.set(member.key, active);
     else this.#active.delete(member.key);
-    if (result !== null && this.#outliers?.record(member.key, result, nowMs) === true) this.#refresh();
+    if (result !== null) this.note(member, result, nowMs);
     const next =
       this.#waiting.length > 0 && this.#requests < this.#limits.maxConnections ? this.#waiting.shift() : null;
     // Not inside whatever has just ended.
     if (next != null) setImmediate(next);
+  }
+
+  /** Counts how the endpoint did, for outlier detection. */
+  note(member: T, result: EndpointResult, nowMs: number): void {
+    if (this.#outliers?.record(member.key, result, nowMs) === true) this.#refresh();
   }
 
   isEjected(member: T): boolean {

@@ -5,7 +5,12 @@ import type { Address, DialPolicy, UpstreamTarget } from '../connection.ts';
 /** What a policy says of the connections of HTTP: how long they live, how much they carry. */
 export type PoolPolicy = Pick<
   ClusterPolicy,
-  'maxRequestsPerConnection' | 'idleTimeoutMs' | 'maxConnectionDurationMs' | 'maxConcurrentStreams' | 'http2KeepAlive'
+  | 'maxRequestsPerConnection'
+  | 'idleTimeoutMs'
+  | 'tcpIdleTimeoutMs'
+  | 'maxConnectionDurationMs'
+  | 'maxConcurrentStreams'
+  | 'http2KeepAlive'
 >;
 
 /** A policy as far as connections differ by it. */
@@ -23,6 +28,7 @@ export interface ConnectionPolicy {
 const poolFields = [
   'maxRequestsPerConnection',
   'idleTimeoutMs',
+  'tcpIdleTimeoutMs',
   'maxConnectionDurationMs',
   'maxConcurrentStreams',
   'http2KeepAlive',
