@@ -13,8 +13,6 @@ const trafficPolicy = ['loadBalancer.zoneAwareLbSetting'];
 /** Fields that are valid in the API, kept in the file and exported, but not applied by this release. `*`: every item. */
 const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   VirtualService: [
-    'spec.tls',
-    'spec.tcp',
     ...['fault.delay.exponentialDelay', 'fault.abort.http2Error', 'match.*.statPrefix'].map(
       (field) => `spec.http.*.${field}`,
     ),
@@ -30,7 +28,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   TrafficSplit: ['spec.matches'],
   ServiceEntry: ['spec.subjectAltNames'],
   Sidecar: [
-    ...['ingress', 'inboundConnectionPool', 'outboundTrafficPolicy'].map((field) => `spec.${field}`),
+    ...['ingress', 'inboundConnectionPool', 'outboundTrafficPolicy.egressProxy'].map((field) => `spec.${field}`),
     ...['port', 'bind', 'captureMode'].map((field) => `spec.egress.*.${field}`),
   ],
   // Both kinds of that name: `servers` of Istio's, `listeners` of the Gateway API's.
