@@ -174,7 +174,7 @@ function createMeshedSample(shop: SampleShop, mesh: Mesh) {
 
 /** What changes of the files and of what the mesh finds in them, as events. */
 function createDesk(mesh: Mesh, resources: FileResourceStore, hub: EventHub): ConfigDesk {
-  const desk = new ConfigDesk(resources, () => mesh.snapshot().findings);
+  const desk = new ConfigDesk(resources, () => mesh.findings());
   const tell: Parameters<ConfigDesk['onChange']>[0] = (change) => hub.tell('config', change);
   desk.onChange(tell);
   mesh.listen({

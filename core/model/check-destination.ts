@@ -23,8 +23,16 @@ export function checkWeights(
   route: readonly { readonly weight?: number | undefined; readonly destination: Destination }[] | undefined,
   problems: Problems,
 ): void {
-  for (const [index, entry] of (route ?? []).entries())
-    checkDestination(entry.destination, problems.at(index, 'destination'));
+  const seen = new Set<string>();
+  for (const [index, entry] of (route ?? []).entries()) {
+    const at = problems.at(index, 'destination');
+    checkDestination(entry.destination, at);
+    const { host, subset = '', port } = entry.destination;
+    const key = `${host} ${subset} ${port?.number ?? ''}`;
+    if (seen.has(key))
+      at.warn('is the destination of this route already', 'Add the two weights up, or name the other subset.');
+    seen.add(key);
+  }
   if (route !== undefined && route.length > 1 && route.every(({ weight }) => (weight ?? 0) === 0)) {
     problems.error(
       'the weights of all destinations are 0, so no request could go anywhere',

@@ -2,11 +2,12 @@
 
 import { parseDuration } from '../model/duration.ts';
 import type { Finding } from '../model/finding.ts';
+import { hostCovers } from '../model/host-syntax.ts';
 import { describeResource, isIstioGateway, type MeshResources, namespaceOf, ofKind } from '../model/resource.ts';
 import type { HttpRule, VirtualService } from '../model/virtual-service.ts';
 import { createDelegateFinder } from './delegates.ts';
 import { isGranted } from './gateway-grants.ts';
-import { resolveHost } from './host-names.ts';
+import { resolveHost, toFqdn } from './host-names.ts';
 import type { SnapshotService } from './snapshot.ts';
 
 type Services = ReadonlyMap<string, SnapshotService>;
@@ -27,6 +28,7 @@ export function referenceFindings(resources: MeshResources, services: Services):
     ]),
     ...routeFindings(resources, services),
     ...sidecarFindings(resources),
+    ...egressFindings(resources, services),
   ];
 }
 
@@ -97,6 +99,8 @@ function portFindings(rule: HttpRule, resource: VirtualService, services: Servic
   return targets.flatMap(({ destination: { host, port } }) => {
     const service = services.get(resolveHost(host, namespaceOf(resource), services).key);
     const number = port?.number ?? 0;
+    if (number === 0 && service !== undefined && service.ports.length > 1)
+      return portRequired(resource, index, service);
     if (
       number === 0 ||
       service === undefined ||
@@ -111,6 +115,18 @@ function portFindings(rule: HttpRule, resource: VirtualService, services: Servic
       'Name a port of the service.',
     );
   });
+}
+
+/** Without a port it is the one that was asked for: no trouble in the mesh, undefined at a gateway. */
+function portRequired(resource: VirtualService, index: number, service: SnapshotService): readonly Finding[] {
+  if (!(resource.spec.gateways ?? []).some((name) => name !== 'mesh')) return [];
+  return [
+    warning(
+      'PORT_REQUIRED',
+      `${describeResource(resource)}: spec.http[${index}] names no port of "${service.key}", which has ${service.ports.map((own) => own.port).join(', ')}`,
+      'Name the port of the destination: at a gateway nobody has asked for one of them.',
+    ),
+  ];
 }
 
 /** Gateway API routes: services that do not exist, or that their namespace has not opened to the route. */
@@ -137,6 +153,31 @@ function routeFindings(resources: MeshResources, services: Services): readonly F
       );
     });
   });
+}
+
+/** Hosts that a Sidecar lets through and nobody serves. */
+function egressFindings(resources: MeshResources, services: Services): readonly Finding[] {
+  const entries = ofKind(resources.kept, 'ServiceEntry').flatMap(({ spec }) => spec.hosts);
+  const names = [...services.values()].map((service) => ({ host: toFqdn(service), namespace: service.namespace }));
+  return ofKind(resources.kept, 'Sidecar').flatMap((sidecar) =>
+    (sidecar.spec.egress ?? [])
+      .flatMap(({ hosts }) => hosts)
+      .flatMap((entry) => {
+        const slash = entry.indexOf('/');
+        const [whose, host] = [entry.slice(0, slash), entry.slice(slash + 1)];
+        if (host.includes('*') || whose.startsWith('~')) return [];
+        const namespace = whose === '.' ? namespaceOf(sidecar) : whose;
+        const isKnown =
+          names.some((name) => name.host === host && (namespace === '*' || name.namespace === namespace)) ||
+          entries.some((known) => hostCovers(known, host));
+        if (isKnown) return [];
+        return warning(
+          'UNKNOWN_HOST',
+          `${describeResource(sidecar)}: nobody serves "${entry}"`,
+          'Hosts of egress are full names with their namespace: shop/payments.shop.svc.cluster.local.',
+        );
+      }),
+  );
 }
 
 /** Two Sidecars for all workloads of one namespace: only the oldest counts. */

@@ -12,10 +12,13 @@ import {
 import type { VirtualService } from '../model/virtual-service.ts';
 import type { DiscoveredWorkload, WorkloadPort } from '../model/workload.ts';
 import { destinationRuleFindings } from './check-destination-rules.ts';
+import { gatewayConflictFindings } from './check-gateways.ts';
 import { protocolFindings } from './check-protocols.ts';
 import { referenceFindings } from './check-references.ts';
+import { unusedFindings } from './check-unused.ts';
 import { destinationPolicy } from './destination-rules.ts';
 import { exportsMeet } from './exports.ts';
+import { gatewayStatusFindings } from './gateway-findings.ts';
 import { resolveHost, toFqdn } from './host-names.ts';
 import { compileInjection } from './injections.ts';
 import { settingsOf } from './mesh-settings.ts';
@@ -60,8 +63,11 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
       ...virtualServiceFindings(resources, services, rootNamespace),
       ...selection.findings,
       ...referenceFindings(resources, services),
+      ...gatewayStatusFindings(resources, rootNamespace, input.hasCredential ?? (() => false)),
       ...destinationRuleFindings(resources, services, workloads, rootNamespace),
       ...protocolFindings(resources, services),
+      ...gatewayConflictFindings(resources, rootNamespace),
+      ...unusedFindings(resources, workloads, services, rootNamespace),
       ...peerAuthenticationFindings(resources.peerAuthentications, rootNamespace),
       ...mixedMtlsFindings(resources, sorted, rootNamespace),
     ],

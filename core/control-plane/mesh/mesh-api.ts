@@ -18,6 +18,7 @@ import type {
   WorkloadView,
 } from '../../contract/shapes.ts';
 import type { FaultDefinition } from '../../model/fault-injection.ts';
+import type { Finding } from '../../model/finding.ts';
 import type { MeshSnapshot } from '../../snapshot/snapshot.ts';
 import type { TerminalSession } from '../runtime/runtime.ts';
 
@@ -84,6 +85,8 @@ export interface MeshApi {
   readonly requests: MeshRequests;
   /** Snapshot in force, for export and explanations. */
   snapshot(): MeshSnapshot;
+  /** What does not fit together; the same list as long as nothing changes. */
+  findings(): readonly Finding[];
   /** Faults that are defined, whether or not they are switched on. */
   faultDefinitions(): readonly FaultDefinition[];
   openTerminal(request: MethodParsed<'terminal.open'>): Promise<TerminalSession>;

@@ -18,6 +18,7 @@ import type {
 } from '../../contract/shapes.ts';
 import { defaultLeaseMs } from '../../model/control-stream.ts';
 import type { FaultDefinition } from '../../model/fault-injection.ts';
+import type { Finding } from '../../model/finding.ts';
 import { defaultTrustDomain } from '../../model/identity.ts';
 import type { DiscoveredWorkload } from '../../model/workload.ts';
 import { defaultRootNamespace, type MeshSnapshot, type SnapshotInput } from '../../snapshot/snapshot.ts';
@@ -50,6 +51,7 @@ import type {
 import { MeshMarkers } from './mesh-markers.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { type MeshParts, noEngine, toStatus, toTopology, toWorkloadView } from './mesh-views.ts';
+import { ObservedFindings } from './observed-findings.ts';
 import { Publisher } from './publisher.ts';
 import { Reconciler } from './reconciler.ts';
 import { RuleFiles } from './rule-files.ts';
@@ -91,6 +93,7 @@ export class Mesh implements MeshApi {
   readonly #workloadFaults: WorkloadFaults;
   readonly #splits: SplitBook;
   readonly #explanations: Explanations;
+  readonly #observed: ObservedFindings;
   readonly #onProgress: MeshListener['onProgress'] = (step) => this.#tell((listener) => listener.onProgress(step));
   readonly #onNotice: MeshListener['onNotice'] = (notice) => this.#tell((listener) => listener.onNotice(notice));
   readonly #findings = new FindingNotices(this.#onNotice);
@@ -128,6 +131,8 @@ export class Mesh implements MeshApi {
       onNotice: this.#onNotice,
     });
     this.#splits = new SplitBook({ ...shared, onChange: () => this.#changed('splits') });
+    const observing = { snapshot: () => this.#publisher.snapshot, telemetry: this.#telemetry, clock: this.#clock };
+    this.#observed = new ObservedFindings(observing);
     this.#explanations = new Explanations({
       ...{ registry: this.#registry, attachments: this.#attachments, telemetry: this.#telemetry, random: this.#random },
       snapshot: () => this.#publisher.snapshot,
@@ -248,6 +253,10 @@ export class Mesh implements MeshApi {
     return buildSeries(this.#telemetry, query, this.#markers.all());
   }
 
+  findings(): readonly Finding[] {
+    return this.#observed.all();
+  }
+
   snapshot(): MeshSnapshot {
     return this.#publisher.snapshot;
   }
@@ -264,7 +273,7 @@ export class Mesh implements MeshApi {
 
   async doctor(): Promise<DoctorCheck[]> {
     const checks = await Promise.all(this.#options.runtimes.map((runtime) => runtime.doctor()));
-    return [...checks.flat(), ...toConfigurationChecks(this.#publisher.snapshot.findings)];
+    return [...checks.flat(), ...toConfigurationChecks(this.findings())];
   }
 
   async cleanup(): Promise<CleanupResult> {

@@ -12,8 +12,8 @@ const sections = new Map(
     .slice(1)
     .map((section) => [section.slice(0, section.indexOf('\n')), section]),
 );
-/** What no file alone shows: from observed calls, or not reported yet. */
-const withoutYaml = ['RETRY_AMPLIFICATION', 'UNUSED_POLICY'];
+/** What no file alone shows: from observed calls, or of services with several ports. */
+const withoutYaml = ['RETRY_AMPLIFICATION', 'PORT_REQUIRED'];
 const withYaml = Object.entries(findingNumbers).filter(([code]) => !withoutYaml.includes(code));
 
 /** Of the text by itself, and of the mesh when it can be used. */

@@ -84,6 +84,7 @@ spec:
           destination: { host: a }
           weight: 90
         - <<: *to
+          destination: { host: b }
           weight: 10
 `;
     const { resources, findings } = parseResources(text, null);
@@ -97,7 +98,7 @@ spec:
               match: [{ headers: { 'x-user': {} } }],
               route: [
                 { destination: { host: 'a' }, weight: 90 },
-                { destination: { host: 'a' }, weight: 10 },
+                { destination: { host: 'b' }, weight: 10 },
               ],
             },
           ],

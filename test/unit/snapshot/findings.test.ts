@@ -146,6 +146,125 @@ describe('resources against each other', () => {
     expect(findings(...yaml)).toContainEqual({ code, severity: 'warning', message: expect.any(String) });
   });
 
+  const security = 'security.istio.io/v1';
+  const front = (name: string, hosts: string) =>
+    resource(
+      'Gateway',
+      `selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ${hosts} }]`,
+      name,
+    );
+  it.each<[string, string, readonly string[]]>([
+    [
+      'a policy that selects nobody',
+      'UNUSED_POLICY',
+      [
+        resource(
+          'PeerAuthentication',
+          'selector: { matchLabels: { app: pay } }, mtls: { mode: STRICT }',
+          'p',
+          'shop',
+          security,
+        ),
+      ],
+    ],
+    [
+      'a policy of all namespaces that selects nobody',
+      'UNUSED_POLICY',
+      [resource('AuthorizationPolicy', 'selector: { matchLabels: { app: pay } }', 'p', 'istio-system', security)],
+    ],
+    [
+      'a Sidecar that selects nobody',
+      'UNUSED_POLICY',
+      [resource('Sidecar', 'workloadSelector: { labels: { app: pay } }, egress: [{ hosts: ["./*"] }]')],
+    ],
+    [
+      'a rule for callers that there are not',
+      'UNUSED_POLICY',
+      [dr('host: payments, workloadSelector: { matchLabels: { app: cron } }')],
+    ],
+    [
+      'a rule where no caller looks',
+      'UNUSED_POLICY',
+      [dr('host: payments.shop.svc.cluster.local, trafficPolicy: { loadBalancer: { simple: RANDOM } }', 'x', 'far')],
+    ],
+    [
+      'two Sidecars that select one workload',
+      'MULTIPLE_SIDECARS',
+      ['a', 'b'].map((name) =>
+        resource('Sidecar', 'workloadSelector: { labels: { app: web } }, egress: [{ hosts: ["./*"] }]', name),
+      ),
+    ],
+    [
+      'a Sidecar of the root namespace that selects',
+      'SCOPE_IGNORED',
+      [
+        resource(
+          'Sidecar',
+          'workloadSelector: { labels: { app: web } }, egress: [{ hosts: ["./*"] }]',
+          's',
+          'istio-system',
+        ),
+      ],
+    ],
+    [
+      'a Sidecar that lets a host through which nobody serves',
+      'UNKNOWN_HOST',
+      [resource('Sidecar', 'egress: [{ hosts: ["shop/nowhere.shop.svc.cluster.local"] }]')],
+    ],
+    [
+      'two Gateways for one host and port',
+      'CONFLICTING_GATEWAY',
+      [front('a', '[a.com, b.com]'), front('b', '[b.com]')],
+    ],
+  ])('are warned of: %s', (_what, code, yaml) => {
+    expect(findings(...yaml)).toContainEqual({ code, severity: 'warning', message: expect.any(String) });
+  });
+
+  it('say nothing of selectors, exports and gateways that fit', () => {
+    expect(
+      codes(
+        versions,
+        resource(
+          'PeerAuthentication',
+          'selector: { matchLabels: { app: payments } }, mtls: { mode: PERMISSIVE }',
+          'p',
+          'shop',
+          security,
+        ),
+        resource('AuthorizationPolicy', 'selector: { matchLabels: { app: web } }', 'a', 'istio-system', security),
+        resource(
+          'Sidecar',
+          'workloadSelector: { labels: { app: web } }, egress: [{ hosts: ["./*", "shop/payments.shop.svc.cluster.local"] }]',
+        ),
+        front('a', '[a.com]'),
+        front('b', '[b.com]'),
+      ),
+    ).toEqual([]);
+  });
+
+  it('are silent about namespaces of which nothing runs here', () => {
+    const policy = resource('PeerAuthentication', 'selector: { matchLabels: { app: x } }', 'p', 'elsewhere', security);
+    expect(codes(policy)).toEqual([]);
+  });
+
+  it('note exports to namespaces that are not here', () => {
+    const exported = (to: string) => findings(dr(`host: payments, exportTo: ${to}`));
+    expect(exported('["*"]')).toEqual([]);
+    expect(exported('[shpo]')).toEqual([
+      { code: 'UNKNOWN_NAMESPACE', severity: 'info', message: expect.stringContaining('"shpo"') },
+    ]);
+  });
+
+  it('ask for the port where a gateway leads to a service with several', () => {
+    const ports = [8_080, 9_090].map((port) => ({ port, protocol: 'http' as const, publishedPort: null }));
+    const two = workload({ name: 'two', ports });
+    const bound = (port: string) =>
+      `${front('gw', '["*"]')}---${resource('VirtualService', `hosts: [two.shop.svc.cluster.local], gateways: [gw], http: [{ route: [{ destination: { host: two${port} } }] }]`)}`;
+    const found = (yaml: string) => meshOf([...shop(), two], yaml).findings.map(({ code }) => code);
+    expect(found(bound(''))).toContain('PORT_REQUIRED');
+    expect(found(bound(', port: { number: 8080 }'))).not.toContain('PORT_REQUIRED');
+  });
+
   it('of two VirtualServices for one host say which counts', () => {
     expect(codes(rule(to), routes(`[{ ${to} }]`, 'other'))).toContain('CONFLICTING_HOST');
   });
@@ -169,10 +288,22 @@ describe('retries along calls', () => {
   const call = (from: string, target: string, attempts: number) => ({ from, to: target, attempts });
   it('multiply', () => {
     const calls = [call('web', 'orders', 2), call('orders', 'payments', 3), call('web', 'payments', 2)];
-    expect(worstAmplification(calls)).toEqual({ path: ['web', 'orders', 'payments'], factor: 12 });
+    expect(worstAmplification(calls)).toMatchObject({ path: ['web', 'orders', 'payments'], factor: 12 });
     expect(amplificationFindings(calls)).toMatchObject([
       { code: 'RETRY_AMPLIFICATION', message: expect.stringContaining('web -> orders -> payments') },
     ]);
+  });
+
+  it('are said of the rule of the last call that is repeated, and end where there are too many paths', () => {
+    const calls = [
+      { ...call('web', 'orders', 2), rule: 'VirtualService shop/orders' },
+      { ...call('orders', 'payments', 3), rule: 'VirtualService shop/payments' },
+      { ...call('payments', 'db', 0), rule: null },
+    ];
+    expect(amplificationFindings(calls)[0]?.message).toMatch(/^VirtualService shop\/payments: retries multiply/);
+    const names = Array.from({ length: 12 }, (_, index) => `s${index}`);
+    const everybody = names.flatMap((from) => names.map((target) => call(from, target, 1)));
+    expect(worstAmplification(everybody)?.factor).toBeGreaterThan(100);
   });
 
   it('are nothing to speak of when few, and loops end', () => {
