@@ -1,14 +1,16 @@
 /**
  * What a Gateway asks for and does not get here, and routes that its listeners do not take, in the words of the Gateway
- * API's status conditions. What is not there at all is said by check-gateways.ts.
+ * API's status conditions. Gateways against each other: check-gateways.ts.
  */
 import type { Finding } from '../model/finding.ts';
 import { toIstioProtocol } from '../model/host-syntax.ts';
 import { describeResource, isIstioGateway, type MeshResources, namespaceOf, ofKind } from '../model/resource.ts';
+import type { VirtualService } from '../model/virtual-service.ts';
 import { warning } from './check-references.ts';
-import { type AttachableRoute, attachTo, namesGateway, type Refusal } from './gateway-attachments.ts';
+import { type AttachableRoute, attachTo, intersectHosts, namesGateway, type Refusal } from './gateway-attachments.ts';
 import { isSecretGranted } from './gateway-grants.ts';
 import { filesPrefix, type GatewayProxy, gatewayProxies, k8sGateways, type ProxyServer } from './gateway-proxies.ts';
+import { fullGatewayName, hostsAt } from './gateway-rules.ts';
 
 /** @param hasCredential whether the project has the certificate and key of this name */
 export function gatewayStatusFindings(
@@ -23,6 +25,7 @@ export function gatewayStatusFindings(
     ...proxies.flatMap(portFindings),
     ...credentialFindings(servers, hasCredential),
     ...grantFindings(resources),
+    ...resources.virtualServices.flatMap((resource) => unboundVirtualService(resource, servers)),
     ...routesOf(resources).flatMap((route) => unboundRoute(route, servers, resources)),
   ];
 }
@@ -111,6 +114,22 @@ function grantFindings(resources: MeshResources): readonly Finding[] {
   );
 }
 
+/** Bound to a Gateway that has none of its hosts. Gateways that do not exist are said elsewhere. */
+function unboundVirtualService(resource: VirtualService, servers: readonly ProxyServer[]): readonly Finding[] {
+  const named = (resource.spec.gateways ?? []).filter((name) => name !== 'mesh');
+  return named.flatMap((name) => {
+    const full = fullGatewayName(name, namespaceOf(resource));
+    const own = servers.filter(({ gateway, api }) => gateway === full && api === 'istio');
+    if (own.length === 0 || own.some((server) => hostsAt(server, resource, intersectHosts).length > 0)) return [];
+    const offered = [...new Set(own.flatMap(({ hosts }) => hosts.map(({ host }) => host)))].join(', ');
+    return warning(
+      'ROUTE_NOT_BOUND',
+      `${describeResource(resource)}: Gateway "${name}" has none of its hosts (${(resource.spec.hosts ?? []).join(', ')})`,
+      `Hosts of ${full}, of any namespace: ${offered}.`,
+    );
+  });
+}
+
 function routesOf({ kept }: MeshResources) {
   return [
     ...ofKind(kept, 'HTTPRoute'),
@@ -120,12 +139,13 @@ function routesOf({ kept }: MeshResources) {
   ];
 }
 
-const causes: Readonly<Record<Exclude<Refusal, 'NoMatchingParent'>, string>> = {
+const causes: Readonly<Record<Refusal, string>> = {
   NoMatchingListenerHostname: 'none of its listeners has such a host name',
   NotAllowedByListeners: 'its listeners do not take routes of this kind or namespace (allowedRoutes)',
+  NoMatchingParent: 'none of its listeners has this section or port',
 };
-/** The one that says most. */
-const order = ['NoMatchingListenerHostname', 'NotAllowedByListeners'] as const;
+/** The one that says most comes first. */
+const order = ['NoMatchingListenerHostname', 'NotAllowedByListeners', 'NoMatchingParent'] as const;
 
 function unboundRoute(
   route: ReturnType<typeof routesOf>[number],
@@ -133,10 +153,16 @@ function unboundRoute(
   resources: MeshResources,
 ): readonly Finding[] {
   const namespace = namespaceOf(route);
-  const gateways = k8sGateways(resources).map((gateway) => `${namespaceOf(gateway)}/${gateway.metadata.name}`);
+  const gateways = ofKind(resources.kept, 'Gateway')
+    .filter((gateway) => !isIstioGateway(gateway))
+    .map((gateway) => `${namespaceOf(gateway)}/${gateway.metadata.name}`);
   return (route.spec.parentRefs ?? []).flatMap((ref) => {
+    if ((ref.kind ?? 'Gateway') !== 'Gateway') return [];
     const full = gateways.find((gateway) => namesGateway(ref, namespace, gateway));
-    if (full === undefined) return [];
+    if (full === undefined) {
+      const message = `${describeResource(route)}: there is no Gateway ${ref.namespace ?? namespace}/${ref.name} of the Gateway API`;
+      return warning('UNKNOWN_GATEWAY', message, `Known gateways: ${gateways.join(', ') || 'none'}.`);
+    }
     const alone: AttachableRoute = { ...route, spec: { ...route.spec, parentRefs: [ref] } };
     const outcomes = servers
       .filter(({ gateway, api }) => gateway === full && api === 'gateway-api')
