@@ -13,6 +13,7 @@ import { MeshClock, systemClock } from './control/mesh-clock.ts';
 import { StateFile } from './control/saved-state.ts';
 import { createDnsServer } from './dns/create-dns-server.ts';
 import type { DnsServer } from './dns/dns-server.ts';
+import { ConnectionFaults } from './faults/connection-faults.ts';
 import { GatewayIntake } from './gateway/gateway-intake.ts';
 import { Intake } from './listener/intake.ts';
 import { ListenerSet } from './listener/listener-set.ts';
@@ -30,7 +31,6 @@ import { UnseenConnections } from './telemetry/unseen-connections.ts';
 import { MeshTerminator } from './tls/mesh-terminator.ts';
 import { createUpstreamConnector } from './tls/upstream-connector.ts';
 import { WorkloadIdentity } from './tls/workload-identity.ts';
-import { ToxicDesk } from './toxics/toxic-desk.ts';
 import { UdpCounter } from './udp/udp-counter.ts';
 import { heldBytes } from './wire/held-bytes.ts';
 import { chooseWires } from './wire/open-wire.ts';
@@ -78,12 +78,14 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const config = () => configuration.compiled;
   const edge = telemetry.edge.bind(telemetry);
   const faultsAllowed = () => lease.isValid;
-  const injections = () => configuration.compiled.injections;
-  const toxics = new ToxicDesk({ injections, nowMs: () => clock.nowMs(), faultsAllowed, telemetry });
+  const nowMs = () => clock.nowMs();
+  const faults = new ConnectionFaults({ configuration: () => configuration, nowMs, faultsAllowed, telemetry });
+  const { toxics } = faults;
   const parts = { config, connector, telemetry, clock, random, faultsAllowed, toxics, admission: overload };
   const requests = createRequestHandlers(parts, logger);
   const tcp = new TcpHandler({ config, connector, edge, toxics, random, logger });
-  const terminator = new MeshTerminator(identity, () => configuration.compiled.source.trustDomain);
+  const trustDomain = () => configuration.compiled.source.trustDomain;
+  const terminator = new MeshTerminator(identity, trustDomain, { faulty: () => faults.faulty.draw() });
   const { http, mux } = requests;
   const intakeParts = { config, http, http2: requests.http2, mux, tcp, terminator, edge, logger };
   const intake = new Intake(intakeParts);
@@ -121,7 +123,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     void save();
   };
 
-  const traffic = { configuration, requests, listeners, dns, drain, toxics };
+  const traffic = { configuration, requests, listeners, dns, drain, faults };
   const effects = { clock, lease, identity, ...traffic, telemetry, unseen, udp, logger, save };
   const control = new ControlServer(toEffects(options.program, effects), logger);
   forwardLog = (level, message) => control.log(level, message);
@@ -137,7 +139,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
       dns.close();
       requests.closeAll();
       tcp.closeAll();
-      toxics.close();
+      faults.close();
       figures.close();
       admission.close();
     },
@@ -149,11 +151,11 @@ interface Parts {
   readonly lease: FaultLease;
   readonly identity: WorkloadIdentity;
   readonly configuration: Configuration;
-  readonly requests: Pick<RequestHandlers, 'configured'>;
+  readonly requests: Pick<RequestHandlers, 'configured' | 'mux'>;
   readonly listeners: ListenerSet;
   readonly dns: DnsServer;
   readonly drain: Drain;
-  readonly toxics: ToxicDesk;
+  readonly faults: ConnectionFaults;
   readonly telemetry: Telemetry;
   readonly unseen: UnseenConnections;
   readonly udp: UdpCounter;
@@ -185,7 +187,7 @@ function toEffects(program: string, parts: Parts): ControlEffects {
     listeners,
     dns,
     drain,
-    toxics,
+    faults,
     telemetry,
     unseen,
     udp,
@@ -209,11 +211,17 @@ function toEffects(program: string, parts: Parts): ControlEffects {
       await configuration.apply(next);
       requests.configured();
       lease.arm();
-      toxics.configured();
+      faults.configured();
       await save();
     },
     createCertificateRequest: (id, spiffeId) => identity.createRequest(id, spiffeId),
     installCertificate: (id, chainPem, bundlePem) => identity.install(id, chainPem, bundlePem),
+    installFaultyCertificate: (id, fault, chainPem) => {
+      const serial = faults.faulty.install(fault, { keyPem: identity.claimKey(id), chainPem });
+      // Callers that are connected would never see it.
+      requests.mux.renew();
+      return serial;
+    },
     trust: (bundlePem) => identity.trust(bundlePem),
     drain: (request) => {
       listeners.closeOutbound();

@@ -10,6 +10,7 @@
  *                                   <-     certificate.csr {id, csrPem}
  *     certificate.issued {id, ...}  ->
  *                                   <-     certificate.installed {id, serial}
+ *     certificate.faulty {id, ...}  ->     in place of `issued`: what a fault shows to callers
  *     push {config}                 ->
  *                                   <-     ack {revision} | nack {revision, code, message}
  *     push.change {base, config...} ->     the services that differ from revision `base`, which must be in force
@@ -58,6 +59,13 @@ export const ToSidecar = z.discriminatedUnion('type', [
     chainPem: z.array(z.string()).min(1),
     /** Roots to accept; two while the root rotates. */
     trustBundlePem: z.array(z.string()).min(1),
+  }),
+  /** For a request as before: a certificate that callers see while `fault` (an injection's id) is in force. */
+  z.strictObject({
+    type: type('certificate.faulty'),
+    id: z.string(),
+    fault: z.string(),
+    chainPem: z.array(z.string()).min(1),
   }),
   z.strictObject({ type: type('trust'), trustBundlePem: z.array(z.string()).min(1) }),
   z.strictObject({

@@ -143,9 +143,11 @@ function compileBeyond(
   const own = serviceKeyOf(discovered);
   const reachable = reachableKeys(visible);
   const injections = snapshot.injections
-    .filter(
-      ({ from, config }) => (from === null ? config.service !== own : from === own) && reachable.has(config.service),
-    )
+    .filter(({ from, config }) => {
+      // A certificate is shown by the service itself, to whoever calls.
+      if (config.action.kind.startsWith('identity-')) return config.service === own;
+      return (from === null ? config.service !== own : from === own) && reachable.has(config.service);
+    })
     .map(({ config }) => config);
   const labels = labelsOf(discovered);
   const { outbound } = sidecarScope(

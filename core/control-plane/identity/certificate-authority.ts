@@ -10,7 +10,7 @@
  */
 import type { Clock } from '../../shared/clock.ts';
 import { type CaState, type KeyProtector, type RootKeyPair, readCaState, writeCaState } from './ca-files.ts';
-import { createRoot, type IssuedCertificate, issueWorkloadCertificate } from './issue-certificate.ts';
+import { createRoot, type IssuedCertificate, issueWorkloadCertificate, type Validity } from './issue-certificate.ts';
 import { issueServingCertificate, type ServingCertificate } from './issue-serving-certificate.ts';
 
 export type RootRotation = 'none' | 'introduced' | 'activated';
@@ -65,7 +65,13 @@ export class CertificateAuthority {
     return this.#state.retiring.length > 0 ? 'activated' : 'none';
   }
 
-  issue(request: { csrPem: string; spiffeId: string; commonName: string }): Promise<IssuedCertificate> {
+  /** `validity`: instead of the usual, for faults. */
+  issue(request: {
+    csrPem: string;
+    spiffeId: string;
+    commonName: string;
+    validity?: Validity;
+  }): Promise<IssuedCertificate> {
     return issueWorkloadCertificate(this.#state.active, { ...request, nowMs: this.#clock.nowMs() });
   }
 

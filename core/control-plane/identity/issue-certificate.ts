@@ -17,6 +17,11 @@ export const clockSkewMs = 5 * 60_000;
 export const workloadLifetimeMs = 24 * hourMs;
 export const rootLifetimeMs = 10 * 365 * 24 * hourMs;
 
+export interface Validity {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
 export interface IssuedCertificate {
   readonly pem: string;
   /** Hex, lower-case. */
@@ -63,7 +68,14 @@ export async function createRoot(trustDomain: string, nowMs: number): Promise<Ro
  */
 export async function issueWorkloadCertificate(
   root: RootKeyPair,
-  request: { readonly csrPem: string; readonly spiffeId: string; readonly commonName: string; readonly nowMs: number },
+  request: {
+    readonly csrPem: string;
+    readonly spiffeId: string;
+    readonly commonName: string;
+    readonly nowMs: number;
+    /** Default: from now, for `workloadLifetimeMs`. */
+    readonly validity?: Validity;
+  },
 ): Promise<IssuedCertificate> {
   const publicKey = await readRequestedKey(request.csrPem);
   const issuer = new x509.X509Certificate(root.certificatePem);
@@ -75,8 +87,9 @@ export async function issueWorkloadCertificate(
     ['sign'],
   );
   const serial = createSerial();
-  const notBefore = toSecond(request.nowMs - clockSkewMs);
-  const notAfter = toSecond(request.nowMs + workloadLifetimeMs);
+  const { nowMs, validity = { fromMs: nowMs - clockSkewMs, untilMs: nowMs + workloadLifetimeMs } } = request;
+  const notBefore = toSecond(validity.fromMs);
+  const notAfter = toSecond(validity.untilMs);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serial,
     subject: `CN=${escapeName(request.commonName.slice(0, 64))}`,

@@ -38,6 +38,7 @@ import { CertificateService } from './certificate-service.ts';
 import { Explanations } from './explanations.ts';
 import { FaultBook } from './fault-book.ts';
 import { FindingNotices, toConfigurationChecks } from './finding-notices.ts';
+import { IdentityFaults } from './identity-faults.ts';
 import { mergeCleanups } from './merge-cleanups.ts';
 import type {
   MeshApi,
@@ -71,6 +72,7 @@ const concurrency = 4;
 interface Started {
   readonly certificateService: CertificateService;
   readonly adoption: Adoption;
+  readonly identityFaults: IdentityFaults;
   readonly coordinator: AttachCoordinator;
   readonly reconciler: Reconciler;
   readonly renewal: SidecarRenewal;
@@ -305,6 +307,7 @@ export class Mesh implements MeshApi {
     started.adoption.close();
     started.stopWatching();
     this.#faults.close();
+    started.identityFaults.close();
     await this.#workloadFaults.close();
     this.#publisher.close();
     this.#ruleFiles.close();
@@ -352,6 +355,10 @@ export class Mesh implements MeshApi {
       ...{ registry, attachments, publisher, sessions, onProgress, onNotice, onChange, log },
     });
     const adoption = new Adoption({ registry, attachments, coordinator, reconciler, renewal, publisher, wanted, log });
+    const identityFaults = new IdentityFaults({
+      ...{ registry, attachments, authority, clock: this.#clock, onNotice, log },
+      active: () => this.#faults.injections(),
+    });
     const figuresTimer = setInterval(() => this.#tellFigures(), 1_000);
     figuresTimer.unref();
     const stopWatching = options.resources.onChange(() => {
@@ -369,7 +376,17 @@ export class Mesh implements MeshApi {
       faults: this.#faults,
       snapshot,
     };
-    return { coordinator, reconciler, renewal, certificateService, adoption, parts, figuresTimer, stopWatching };
+    return {
+      coordinator,
+      reconciler,
+      renewal,
+      certificateService,
+      adoption,
+      identityFaults,
+      parts,
+      figuresTimer,
+      stopWatching,
+    };
   }
 
   #snapshotInput(): Omit<SnapshotInput, 'revision'> {
@@ -405,6 +422,7 @@ export class Mesh implements MeshApi {
 
   #faultsChanged(): void {
     this.#workloadFaults.reconcile();
+    this.#started?.identityFaults.reconcile();
     this.#changed('faults');
   }
 

@@ -154,6 +154,28 @@ export class SidecarConnection {
    * Rejects with IDENTITY_FAILED (either side refused), SIDECAR_UNREACHABLE (no answer, connection lost).
    */
   async installCertificate(spiffeId: string, issue: (csrPem: string) => Promise<CertificateAnswer>): Promise<string> {
+    return await this.#certify(spiffeId, async (id, csrPem) => {
+      const { chainPem, trustBundlePem } = await issue(csrPem);
+      return { type: 'certificate.issued', id, chainPem: [...chainPem], trustBundlePem: [...trustBundlePem] };
+    });
+  }
+
+  /** The same for a certificate that a fault shows to callers; the sidecar's own stays what it is. */
+  async installFaultyCertificate(
+    fault: string,
+    spiffeId: string,
+    issue: (csrPem: string) => Promise<readonly string[]>,
+  ): Promise<void> {
+    await this.#certify(spiffeId, async (id, csrPem) => {
+      const chainPem = await issue(csrPem);
+      return { type: 'certificate.faulty', id, fault, chainPem: [...chainPem] };
+    });
+  }
+
+  async #certify(
+    spiffeId: string,
+    answerTo: (id: string, csrPem: string) => Promise<z.input<typeof ToSidecar>>,
+  ): Promise<string> {
     this.#certificateCount += 1;
     const id = `c${this.#certificateCount}`;
     const wait = (types: readonly string[]) =>
@@ -166,9 +188,9 @@ export class SidecarConnection {
     this.#send({ type: 'certificate.request', id, spiffeId });
     const request = await csr;
     if (request.type !== 'certificate.csr') throw toIdentityError(request);
-    const { chainPem, trustBundlePem } = await issue(request.csrPem);
+    const message = await answerTo(id, request.csrPem);
     const installed = wait(['certificate.installed', 'certificate.failed']);
-    this.#send({ type: 'certificate.issued', id, chainPem: [...chainPem], trustBundlePem: [...trustBundlePem] });
+    this.#send(message);
     const answer = await installed;
     if (answer.type !== 'certificate.installed') throw toIdentityError(answer);
     return answer.serial.toLowerCase();

@@ -21,6 +21,8 @@ export interface ControlEffects {
   createCertificateRequest(id: string, spiffeId: string): Promise<string>;
   /** Returns the serial; throws with the reason. */
   installCertificate(id: string, chainPem: readonly string[], trustBundlePem: readonly string[]): string;
+  /** What `fault` shows to callers; returns the serial, throws with the reason. */
+  installFaultyCertificate(id: string, fault: string, chainPem: readonly string[]): string;
   trust(trustBundlePem: readonly string[]): void;
   drain(request: DrainRequest): void;
   /** Another sidecar may listen on the same ports from now on; false: the system cannot. */
@@ -112,7 +114,13 @@ export class ControlSession {
       case 'certificate.request':
         return this.#request(message.id, message.spiffeId);
       case 'certificate.issued':
-        return this.#install(message.id, message.chainPem, message.trustBundlePem);
+        return this.#install(message.id, () =>
+          effects.installCertificate(message.id, message.chainPem, message.trustBundlePem),
+        );
+      case 'certificate.faulty':
+        return this.#install(message.id, () =>
+          effects.installFaultyCertificate(message.id, message.fault, message.chainPem),
+        );
       case 'trust':
         return effects.trust(message.trustBundlePem);
       case 'drain':
@@ -183,9 +191,9 @@ export class ControlSession {
     }
   }
 
-  #install(id: string, chainPem: readonly string[], trustBundlePem: readonly string[]): void {
+  #install(id: string, install: () => string): void {
     try {
-      const serial = this.#effects.installCertificate(id, chainPem, trustBundlePem);
+      const serial = install();
       this.#send({ type: 'certificate.installed', id, serial });
     } catch (error) {
       this.#send({ type: 'certificate.failed', id, message: toMessage(error) });

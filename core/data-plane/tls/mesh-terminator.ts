@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { meshAlpn } from '../../model/identity.ts';
 import { rememberTransport } from '../reset-connection.ts';
+import type { FaultyMaterial } from './faulty-identity.ts';
 import { sessionLifetimeMs } from './session-tickets.ts';
 import { isOfTrustDomain, spiffeIdFromNames } from './spiffe.ts';
-import type { WorkloadIdentity } from './workload-identity.ts';
+import type { IdentityMaterial, WorkloadIdentity } from './workload-identity.ts';
 
 /** A client that does not finish its handshake within this time is closed. */
 export const handshakeTimeoutMs = 10_000;
@@ -40,6 +41,8 @@ export interface MeshTerminatorOptions {
   /** Offered to clients, best first; a client of another version chooses what both know. Default: all. */
   readonly protocols?: readonly MeshProtocol[];
   readonly maxHandshakes?: number;
+  /** Asked for every handshake; `null`: the sidecar's own certificate. Absent: always that. */
+  readonly faulty?: () => FaultyMaterial | null;
 }
 
 /**
@@ -51,18 +54,28 @@ export class MeshTerminator {
   readonly #identity: WorkloadIdentity;
   readonly #trustDomain: () => string;
   readonly #server: Server;
+  readonly #alpns: readonly string[];
   readonly #maxHandshakes: number;
   /** By the ends of the connection, oldest first. */
   readonly #waiting = new Map<string, Handshake>();
   #generation = -1;
+  readonly #faulty: () => FaultyMaterial | null;
+  #faultyServer: { readonly material: FaultyMaterial; readonly server: Server } | null = null;
 
   constructor(identity: WorkloadIdentity, trustDomain: () => string, options: MeshTerminatorOptions = {}) {
     const { protocols = ['mux', 'http', 'tcp'] } = options;
     this.#identity = identity;
     this.#trustDomain = trustDomain;
     this.#maxHandshakes = options.maxHandshakes ?? maxHandshakes;
-    this.#server = createServer({
-      ALPNProtocols: protocols.map((name) => meshAlpn[name]),
+    this.#faulty = options.faulty ?? (() => null);
+    this.#alpns = protocols.map((name) => meshAlpn[name]);
+    this.#server = this.#createServer({});
+  }
+
+  #createServer(certificate: Pick<TlsOptions, 'key' | 'cert' | 'ca'>): Server {
+    const server = createServer({
+      ...certificate,
+      ALPNProtocols: [...this.#alpns],
       requestCert: true,
       // Checked in `#whyNot`: Node would close the connection of an untrusted client without a word to anybody.
       rejectUnauthorized: false,
@@ -71,8 +84,9 @@ export class MeshTerminator {
       sessionTimeout: sessionLifetimeMs / 1_000,
       allowHalfOpen: true,
     });
-    this.#server.on('secureConnection', (socket) => this.#onSecure(socket));
-    this.#server.on('tlsClientError', (error, socket) => this.#take(socket)?.refuse(error.message));
+    server.on('secureConnection', (socket) => this.#onSecure(socket));
+    server.on('tlsClientError', (error, socket) => this.#take(socket)?.refuse(error.message));
+    return server;
   }
 
   /** Continues `socket`, of which `head` has been read, as TLS. Exactly one of `accept` and `refuse` is called, or none when the client goes away. */
@@ -106,7 +120,22 @@ export class MeshTerminator {
     });
     if (head.length > 0) socket.unshift(head);
     // Documented way to hand a connection to a TLS server that does not listen by itself.
-    this.#server.emit('connection', socket);
+    this.#serverNow(material).emit('connection', socket);
+  }
+
+  /** One that shows what a fault says, with ticket keys of its own: a session of before is not resumed there. */
+  #serverNow({ trustBundlePem }: IdentityMaterial): Server {
+    const material = this.#faulty();
+    if (material === null) {
+      this.#faultyServer = null;
+      return this.#server;
+    }
+    if (this.#faultyServer?.material !== material) {
+      const { keyPem, chainPem } = material;
+      const server = this.#createServer({ key: keyPem, cert: chainPem.join('\n'), ca: [...trustBundlePem] });
+      this.#faultyServer = { material, server };
+    }
+    return this.#faultyServer.server;
   }
 
   #onSecure(socket: TLSSocket): void {

@@ -77,6 +77,14 @@ export class WorkloadIdentity {
     return serial;
   }
 
+  /** The key of request `id`, for a certificate that is not this workload's own. Throws when there is none. */
+  claimKey(id: string): string {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) throw new Error(`no certificate request '${id}' is open in this sidecar`);
+    this.#pending.delete(id);
+    return pending.keyPem;
+  }
+
   /** Replaces the accepted roots. Without a certificate there is nothing to replace yet: `install` brings them. */
   trust(trustBundlePem: readonly string[]): void {
     if (this.#material !== null) this.#use({ ...this.#material, trustBundlePem }, null);
