@@ -9,7 +9,8 @@ export interface HeaderVariables {
   readonly downstreamAddress: string | null;
   readonly upstreamAddress: string | null;
   readonly hostname: string | null;
-  readonly responseCode: number | null;
+  /** Of the upstream's answer; 0: there is none. */
+  readonly responseCode: number;
 }
 
 const variable = /%(?:%|(REQ|RESP)\(([^)?]*)(?:\?([^)]*))?\)(?::(\d+))?%|([A-Z_]+)(?:\(([^)]*)\))?%)/g;
@@ -48,7 +49,7 @@ function namedValue(name: string, variables: HeaderVariables): string | null {
     case 'HOSTNAME':
       return variables.hostname;
     case 'RESPONSE_CODE':
-      return responseCode === null ? null : String(responseCode);
+      return String(responseCode);
     default:
       return null;
   }

@@ -47,6 +47,9 @@ const conditions: Readonly<Record<string, Condition>> = {
   /** An upstream answers 503 and a rule leaves the conditions of retries to the default. */
   'default-retries-of-503': ({ ask, yaml }) =>
     statusOf(ask) === 503 && rulesOf(yaml).some(({ retries }) => retries?.attempts !== 0 && !retries?.retryOn),
+  /** Not the body of an upstream or of a direct response. */
+  'words-of-the-mesh': ({ istio }) =>
+    /^"(upstream (connect error|request timeout|retry limit).*|no healthy upstream|fault filter abort)?"$/.test(istio),
   /** Istio repeats what Meshdesk says once. */
   'said-twice': ({ istio, meshdesk }) => {
     const values = (text: string) => text.replaceAll('"', '').split(', ');

@@ -14,6 +14,7 @@ import { KeptHead } from './kept-head.ts';
 import { maxHoldMs, smallBodyBytes } from './limits.ts';
 import { drawMirrors, NoClient } from './mirror.ts';
 import type { RequestReader } from './parsed-request.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import { ReplayBuffer } from './replay-buffer.ts';
 import { RequestFaults, type Shaping } from './request-faults.ts';
 import { isIdempotent } from './request-method.ts';
@@ -193,11 +194,21 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
       }
     }
     if (routing.kind === 'answer') {
-      this.answer(this.#work.answerPreflight(routing.actions ?? null) ?? routing);
+      this.answer(routing);
+      return;
+    }
+    const refusal = routing.limits === undefined ? null : this.#takeTokens(routing.limits);
+    if (refusal !== null) {
+      this.answer(refusal);
       return;
     }
     if (isLast && this.#mirrors(routing).length > 0) this.#unmirrored = Buffer.from(bytes.subarray(bodyStart, bodyEnd));
     this.#forwarding.start(routing, bytes, bodyStart, bodyEnd);
+  }
+
+  #takeTokens(limits: readonly RateLimiter[]): MeshAnswer | null {
+    const { peerSpiffeId, remote } = this.#options.context;
+    return this.#work.takeTokens(limits, peerSpiffeId ?? remote.host, this.#parts.clock.monotonicMs());
   }
 
   /** Not every protocol towards the server has chunks: where there are none, the body comes without them. */
@@ -460,7 +471,7 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
     }
     if (flag !== '') this.#record.flag(flag);
     if (this.#forwarding.exhausted) this.#record.flag('URX');
-    const told = { status, flag, body, headers: this.#work.answerHeaders(status, body, headers) };
+    const told = { status, flag, body, headers: this.#work.answerHeaders(body, headers) };
     this.#client.answer(grpcStatus === undefined ? told : { ...told, grpcStatus });
     this.#finish(status, this.requestDone && flag !== 'DPE');
   }

@@ -1,11 +1,13 @@
 import type { HeaderOperations } from '../../model/traffic-config.ts';
 import { decideCors } from '../../policy/cors.ts';
 import { formatHeaderValue } from '../../policy/header-values.ts';
+import { rateLimitHeaders } from '../../policy/token-bucket.ts';
 import type { Address } from '../connection.ts';
 import type { HttpCodec, ResponseHead } from './codec.ts';
 import { editHead, editPairs } from './edit-head.ts';
 import { KeptHead } from './kept-head.ts';
 import type { RequestReader } from './parsed-request.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import type { RequestRouter } from './request-router.ts';
 import type { RouteActions } from './route-actions.ts';
 import type { BodyForm, ClientStream, MeshAnswer, RequestEdit } from './streams.ts';
@@ -69,11 +71,11 @@ export class RouteWork {
    * Headers of an answer of the mesh's own, a content type among them: changed as the route says, like those of any other
    * answer (Envoy, finalizeResponseHeaders of local replies).
    */
-  answerHeaders(status: number, body: string, headers: MeshAnswer['headers'] = []): MeshAnswer['headers'] {
+  answerHeaders(body: string, headers: MeshAnswer['headers'] = []): MeshAnswer['headers'] {
     const edits = this.#allEdits;
     if (edits === null) return headers;
     const typed = body === '' ? headers : [['content-type', 'text/plain; charset=utf-8'] as const, ...headers];
-    return editPairs(typed, edits, (value, now) => this.#fillInAnswer(value, now, status));
+    return editPairs(typed, edits, (value, now) => this.#fillInAnswer(value, now, 0));
   }
 
   /** The answer to a preflight; `null` when this is none, or one for the upstream. */
@@ -141,6 +143,14 @@ export class RouteWork {
     return faultEdits === null ? this.#edits : [...(this.#edits ?? []), ...faultEdits];
   }
 
+  /** One token of every limit; the answer tells what is left of each. The answer when there is none left (429), else `null`. */
+  takeTokens(limits: readonly RateLimiter[], client: string, nowMs: number): MeshAnswer | null {
+    if (limits.length === 0) return null;
+    const decisions = limits.map((limit) => limit.take(this.#request, client, nowMs));
+    this.#editAnswer({ remove: [], set: rateLimitHeaders(decisions), add: [] });
+    return decisions.every(({ allowed }) => allowed) ? null : limited;
+  }
+
   #editAnswer(operations: HeaderOperations): void {
     this.#edits ??= [];
     this.#edits.push(operations);
@@ -152,7 +162,7 @@ export class RouteWork {
     const { path, query, emptyQuery, method, authority, scheme } = this.#request;
     const target = query === '' && !emptyQuery ? path : `${path}?${query}`;
     const pseudo = { ':path': target, ':method': method, ':authority': authority, ':scheme': scheme };
-    return this.#format(value, pseudo, now, null);
+    return this.#format(value, pseudo, now, 0);
   }
 
   /** In a value of the answer's: the request is as it went on, if it did. */
@@ -175,7 +185,7 @@ export class RouteWork {
     value: string,
     pseudo: Readonly<Record<string, string>>,
     request: (name: string) => string | undefined,
-    responseCode: number | null,
+    responseCode: number,
     response?: (name: string) => string | undefined,
   ): string {
     return formatHeaderValue(value, {
@@ -189,3 +199,6 @@ export class RouteWork {
     });
   }
 }
+
+/** Envoy's words. */
+const limited: MeshAnswer = { status: 429, flag: 'RL', body: 'local_rate_limited' };
