@@ -66,7 +66,24 @@ export const FaultSpec = z
   })
   .refine(({ fault, route, match }) => isHttpFault(fault) || (route === undefined && match === undefined), {
     error: 'route and match are for faults of HTTP requests (delay, abort, responseBandwidth, headers, body, truncate)',
+  })
+  .refine(({ fault, trigger }) => isHttpFault(fault) || trigger?.retriesOnly === undefined, {
+    error: 'retriesOnly is for faults of HTTP requests: nothing else is tried again',
+  })
+  .refine(({ fault, from, port }) => !isOfTarget(fault) || (from === undefined && port === undefined), {
+    error: 'from and port are for faults of traffic: a workload or identity fault is of `to` itself, whoever calls',
+  })
+  .refine(({ fault, trigger }) => fault.workload === undefined || !countsRequests(trigger), {
+    error: 'first and every count requests and connections, which a workload fault has not',
   });
+
+function isOfTarget(fault: z.infer<typeof Fault>): boolean {
+  return fault.workload !== undefined || fault.identity !== undefined;
+}
+
+function countsRequests(trigger: z.infer<typeof FaultTrigger> | undefined): boolean {
+  return trigger?.first !== undefined || trigger?.every !== undefined;
+}
 
 export const FaultInjection = z.strictObject({
   apiVersion: z.literal('meshdesk.dev/v1alpha1'),

@@ -42,7 +42,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   TLSRoute: ['spec.useDefaultGateways'],
   TCPRoute: ['spec.useDefaultGateways'],
   WorkloadEntry: ['spec.network'],
-  FaultInjection: ['tcp', 'dns', 'workload', 'identity'].map((kind) => `spec.fault.${kind}`),
+  FaultInjection: [],
 };
 
 /** Paths of the fields that a resource has and that are kept, not applied. A kept kind is one path: `spec`. */
