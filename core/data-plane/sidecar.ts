@@ -13,6 +13,7 @@ import { MeshClock, systemClock } from './control/mesh-clock.ts';
 import { StateFile } from './control/saved-state.ts';
 import { createDnsServer } from './dns/create-dns-server.ts';
 import type { DnsServer } from './dns/dns-server.ts';
+import { createNameResolver, EndpointNames } from './dns/endpoint-names.ts';
 import { ConnectionFaults } from './faults/connection-faults.ts';
 import { GatewayIntake } from './gateway/gateway-intake.ts';
 import { Intake } from './listener/intake.ts';
@@ -104,7 +105,12 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
     loadSharing: () => tryPortSharing(logger),
     logger,
   });
-  const configuration = new Configuration([listeners, dns]);
+  const names = new EndpointNames({ resolve: createNameResolver(), onChange: () => void renewEndpoints() });
+  const configuration = new Configuration([listeners, dns], names);
+  const renewEndpoints = async () => {
+    await configuration.refresh();
+    requests.configured();
+  };
   const drain = new Drain(requests, tcp, listeners);
 
   const state = options.statePath === null ? null : new StateFile(options.statePath);
@@ -137,6 +143,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
       drain.close();
       listeners.close();
       dns.close();
+      names.close();
       requests.closeAll();
       tcp.closeAll();
       faults.close();

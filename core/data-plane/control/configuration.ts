@@ -17,14 +17,22 @@ export interface PortOwner {
   prepare(config: ListenerConfig): Promise<{ commit(): void; rollback(): void }>;
 }
 
+/** Puts addresses in the place of endpoints' names, as far as they are known. */
+export interface EndpointResolution {
+  apply(services: SidecarConfig['services']): SidecarConfig['services'];
+}
+
 /** The configuration in force. It changes as a whole or not at all; applications are done one after the other. */
 export class Configuration {
   readonly #ports: readonly PortOwner[];
+  readonly #names: EndpointResolution;
+  #source: SidecarConfig | null = null;
   #compiled: CompiledConfig | null = null;
   #applying: Promise<void> = Promise.resolve();
 
-  constructor(ports: readonly PortOwner[]) {
+  constructor(ports: readonly PortOwner[], names: EndpointResolution) {
     this.#ports = ports;
+    this.#names = names;
   }
 
   get isSet(): boolean {
@@ -35,8 +43,9 @@ export class Configuration {
     return this.#compiled?.revision ?? null;
   }
 
+  /** As it was pushed; the compiled one has addresses where this one has names of endpoints. */
   get source(): SidecarConfig | null {
-    return this.#compiled?.source ?? null;
+    return this.#source;
   }
 
   /** For those who serve traffic: there is none before the first configuration, because nothing listens. */
@@ -52,10 +61,24 @@ export class Configuration {
     return applied;
   }
 
+  /** The same configuration with the addresses that endpoints' names have now. */
+  refresh(): Promise<void> {
+    const refreshed = this.#applying.then(() => {
+      if (this.#source !== null) this.#compiled = this.#compile(this.#source);
+    });
+    this.#applying = refreshed.catch(() => undefined);
+    return refreshed;
+  }
+
+  #compile(config: SidecarConfig): CompiledConfig {
+    const services = this.#names.apply(config.services);
+    return compileConfig(services === config.services ? config : { ...config, services }, this.#compiled);
+  }
+
   async #applyNow(config: SidecarConfig): Promise<void> {
     let compiled: CompiledConfig;
     try {
-      compiled = compileConfig(config, this.#compiled);
+      compiled = this.#compile(config);
     } catch (error) {
       throw new ConfigRefused('CONFIG_INVALID', toMessage(error), { cause: error });
     }
@@ -66,6 +89,7 @@ export class Configuration {
       for (const { rollback } of prepared) rollback();
       throw new ConfigRefused('LISTEN_FAILED', toMessage(error), { cause: error });
     }
+    this.#source = config;
     this.#compiled = compiled;
     for (const { commit } of prepared) commit();
   }
