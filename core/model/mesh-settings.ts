@@ -36,15 +36,22 @@ export const MeshSettings = z.strictObject({
       .optional(),
     /** Production host -> local service, where names differ. */
     hostMappings: z.array(z.strictObject({ host: z.string().min(1), service: z.string().min(1) })).optional(),
-    /** Local token buckets. */
+    /** Local token buckets: held by the service's own sidecars, those of a route by the callers' sidecars. */
     rateLimits: z
       .array(
         z.strictObject({
+          /** `name` or `name.namespace`. */
           service: z.string().min(1),
+          /** Name of a route of the service; absent: every request that comes to it. */
           route: z.string().min(1).optional(),
+          /** One bucket per workload (default), or in it one per caller: by identity, without one by address. */
           per: z.enum(['workload', 'client']).optional(),
+          /** Callers are told apart by this header instead. */
+          header: z.string().min(1).optional(),
+          /** So many per interval. */
           requests: z.number().int().min(1),
           interval: MillisecondDuration,
+          /** How many at once, after a pause; default: `requests`. */
           burst: z.number().int().min(1).optional(),
         }),
       )

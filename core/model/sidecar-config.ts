@@ -198,6 +198,8 @@ export const SidecarConfig = z.strictObject({
         proxyProtocol: ProxyProtocol.optional(),
       }),
     ),
+    /** For every request that comes to the workload; absent: none. */
+    rateLimits: z.array(RateLimitConfig).optional(),
   }),
   services: z.array(ServiceConfig),
   /** Of VirtualServices: before the router, as Envoy's fault filter. */

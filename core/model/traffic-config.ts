@@ -236,6 +236,8 @@ export const RateLimitConfig = z.strictObject({
   burst: z.number().int().min(1),
   /** `client`: a bucket per calling workload or address. */
   per: z.enum(['workload', 'client']),
+  /** A bucket per value of this header (lower-case name), whatever `per` says. */
+  header: z.string().optional(),
 });
 export type RateLimitConfig = z.infer<typeof RateLimitConfig>;
 

@@ -7,7 +7,7 @@ export interface TokenBucketPolicy {
 
 export interface RateDecision {
   readonly allowed: boolean;
-  /** For the draft RateLimit headers: what is left, and seconds until the next fill, rounded up. */
+  /** What is left, and seconds until there is more, rounded up. */
   readonly remaining: number;
   readonly resetSeconds: number;
 }
@@ -37,16 +37,30 @@ export class TokenBucket {
   }
 }
 
-/** Headers that tell a client about its limit; `retry-after` only when it was refused. */
-export function rateLimitHeaders(
-  policy: TokenBucketPolicy,
-  decision: RateDecision,
-): readonly (readonly [string, string])[] {
-  const { allowed, remaining, resetSeconds } = decision;
-  const headers: (readonly [string, string])[] = [
-    ['x-ratelimit-limit', String(policy.maxTokens)],
-    ['x-ratelimit-remaining', String(remaining)],
-    ['x-ratelimit-reset', String(resetSeconds)],
-  ];
-  return allowed ? headers : [...headers, ['retry-after', String(Math.max(1, resetSeconds))]];
+export interface LimitDecision extends RateDecision {
+  /** Of the limit. */
+  readonly name: string;
+  readonly policy: TokenBucketPolicy;
 }
+
+/**
+ * Headers that tell a client about its limits, one list item each (draft-ietf-httpapi-ratelimit-headers-10): `ratelimit-policy`
+ * with quota and window, `ratelimit` with what is left and when there is more. `retry-after` only when it was refused.
+ */
+export function rateLimitHeaders(decisions: readonly LimitDecision[]): [string, string][] {
+  const items = (text: (decision: LimitDecision) => string) =>
+    decisions.map((decision) => `${quoted(decision.name)};${text(decision)}`).join(', ');
+  const headers: [string, string][] = [
+    ['ratelimit-policy', items(({ policy }) => `q=${policy.tokensPerFill};w=${windowSeconds(policy)}`)],
+    ['ratelimit', items(({ remaining, resetSeconds }) => `r=${remaining};t=${resetSeconds}`)],
+  ];
+  const refused = decisions.filter(({ allowed }) => !allowed).map(({ resetSeconds }) => resetSeconds);
+  return refused.length === 0 ? headers : [...headers, ['retry-after', String(Math.max(1, ...refused))]];
+}
+
+/** Whole seconds, at least one. */
+const windowSeconds = ({ fillIntervalMs }: TokenBucketPolicy): number =>
+  Math.max(1, Math.round(fillIntervalMs / 1_000));
+
+/** A string of structured fields (RFC 9651); characters that it cannot have are left out. */
+const quoted = (name: string): string => `"${name.replace(/[^ !#-[\]-~]/g, '')}"`;

@@ -13,12 +13,13 @@ import { compileL4Routes } from './l4-routes.ts';
 import { toPlacedMember, withShares } from './localities.ts';
 import { settingsOf } from './mesh-settings.ts';
 import { workloadMtls } from './peer-mtls.ts';
+import { inboundRateLimits, withRateLimits } from './rate-limits.ts';
 import { routesOf } from './service-routes.ts';
 import type { SidecarScope } from './sidecar-scope.ts';
 import type { MeshSnapshot, SnapshotService, SnapshotWorkload } from './snapshot.ts';
 import type { RouteSource } from './virtual-services.ts';
 import { compileVisibleEntries } from './visible-entries.ts';
-import { labelsOf, matchesLabels } from './workload-identity.ts';
+import { labelsOf, matchesLabels, serviceKeyOf } from './workload-identity.ts';
 
 export interface VisibleServices {
   readonly services: readonly ServiceConfig[];
@@ -68,7 +69,7 @@ export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGrou
       hosts: hosts.get(key) ?? [],
       ports: service.ports.map(({ port, protocol }) => ({ port, protocol })),
       subsets,
-      routes: compiled.routes as HttpRoute[],
+      routes: withRateLimits(settingsOf(snapshot.resources), service, compiled.routes) as HttpRoute[],
       endpoints,
       ...(policies.length === 0 ? {} : { policies }),
       ...(l4Routes.length === 0 ? {} : { l4Routes: [...l4Routes] }),
@@ -239,6 +240,8 @@ export function compileInbound(snapshot: MeshSnapshot, workload: SnapshotWorkloa
   const mtls = workloadMtls(discovered, snapshot.resources.peerAuthentications, snapshot.rootNamespace);
   const inForce = (mode: MtlsMode): MtlsMode => (mode === 'STRICT' && !attached ? 'PERMISSIVE' : mode);
   const known = new Map(discovered.ports.map((listed) => [listed.port, listed]));
+  const own = { key: serviceKeyOf(discovered), name: discovered.service };
+  const rateLimits = inboundRateLimits(settingsOf(snapshot.resources), own);
   const ports = [...new Set([...known.keys(), ...mtls.ports.keys()])].sort((a, b) => a - b);
   return {
     mtls: inForce(mtls.mode),
@@ -247,5 +250,6 @@ export function compileInbound(snapshot: MeshSnapshot, workload: SnapshotWorkloa
       const mode = inForce(mtls.ports.get(port) ?? mtls.mode);
       return { port, protocol, mtls: mode, ...(proxyProtocol === undefined ? {} : { proxyProtocol }) };
     }),
+    ...(rateLimits.length === 0 ? {} : { rateLimits }),
   };
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { Endpoint, ServiceConfig, SidecarConfig } from '../../model/sidecar-config.ts';
+import type { RateLimitConfig } from '../../model/traffic-config.ts';
 import { toTargetPort } from '../../policy/select-endpoints.ts';
 import {
   compileInjections,
@@ -11,6 +12,7 @@ import { type CompiledGateway, compileGateway } from '../gateway/compiled-gatewa
 import type { Files } from '../upstream/connection-policy.ts';
 import { type CompiledService, compileService } from './compiled-service.ts';
 import { nameServices } from './named-services.ts';
+import { RateLimiters } from './rate-limiter.ts';
 
 /** An endpoint found by its address. `port` is the service port that leads there. */
 export interface LocatedEndpoint {
@@ -37,6 +39,7 @@ export interface CompiledConfig {
   endpointAt(host: string, port: number): LocatedEndpoint | null;
   /** Faults of every kind, by service, with their state. */
   readonly injections: InjectionSet;
+  readonly rateLimiters: RateLimiters;
   /** Text of the files that rules name; the same object while nothing in them changes. */
   readonly files: Files;
   /** `null`: this is no gateway. */
@@ -68,6 +71,7 @@ export function compileConfig(source: SidecarConfig, previous: CompiledConfig | 
     revision: source.revision,
     gateway: source.gateway === undefined ? null : compileGateway(source.gateway),
     injections,
+    rateLimiters: new RateLimiters(rateLimitsOf(source), previous?.rateLimiters),
     files,
     serviceByKey: (key) => byKey.get(key) ?? null,
     serviceByHost: names.byHost,
@@ -90,6 +94,11 @@ export function compileConfig(source: SidecarConfig, previous: CompiledConfig | 
 function toFiles(given: NonNullable<SidecarConfig['files']>, before: Files | null): Files {
   const isSame = before?.size === given.length && given.every(({ name, text }) => before.get(name) === text);
   return isSame ? before : new Map(given.map(({ name, text }) => [name, text]));
+}
+
+function rateLimitsOf({ inbound, services }: SidecarConfig): readonly RateLimitConfig[] {
+  const routes = services.flatMap((service) => service.routes);
+  return [inbound, ...routes].flatMap(({ rateLimits }) => rateLimits ?? []);
 }
 
 /** A change of the configuration leaves the services it does not touch as the objects they were. */

@@ -21,6 +21,7 @@ import type { CompiledConfig } from './compiled-config.ts';
 import { type CompiledService, dialledEndpoint, type HttpEndpoint, speaksOf } from './compiled-service.ts';
 import { inboundEdge, outboundEdge, portOf } from './edges.ts';
 import type { ParsedRequest } from './parsed-request.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import { splitQuery } from './request-target.ts';
 import { compileRetryPlan, defaultRetryPlan, noRetries, type RetryPlan } from './retry-plan.ts';
 import { compileActions, locationOf, type RouteActions } from './route-actions.ts';
@@ -51,6 +52,8 @@ export interface Forward {
   readonly route: string | null;
   readonly timeoutMs: number | null;
   readonly faults: readonly HttpInjection[];
+  /** How many requests may go there; absent: any number. */
+  readonly limits?: readonly RateLimiter[];
   /** Target and Host to write instead of the ones sent. */
   readonly target: string | null;
   readonly host: string | null;
@@ -225,7 +228,8 @@ function planService(
     const actions = compileActions(match, destination, asked.port);
     const cluster = target === null ? null : clusterOf(target, destination.subset, port);
     const faults = service.faultsOf(name, asked.port);
-    const to = { kind: 'forward', candidates, service: key, route: name, timeoutMs, faults } as const;
+    const limits = config.rateLimiters.of(route.rateLimits);
+    const to = { kind: 'forward', candidates, service: key, route: name, timeoutMs, faults, limits } as const;
     const routing = { ...to, ...rewrite, edge, retry, actions, cluster, reads };
     if (!isHost) return routing;
     const own = target?.faultsOf(null, port) ?? noFaults;
@@ -333,7 +337,8 @@ function planInbound(context: DownstreamContext, config: CompiledConfig, host: s
   const plain = { ...toPlainEndpoint(destination, edge), ...speaksOf(listed?.protocol) };
   const send = listed?.proxyProtocol?.send ?? null;
   const endpoint = send === null ? plain : { ...plain, target: { ...plain.target, dial: { proxyProtocol: send } } };
-  return always(straight(endpoint, edge, service, host));
+  const limits = config.rateLimiters.of(config.source.inbound.rateLimits);
+  return always({ ...straight(endpoint, edge, service, host), limits });
 }
 
 function planForwardProxy(request: ParsedRequest, config: CompiledConfig): RoutePlan {

@@ -210,11 +210,15 @@ describe('a token bucket', () => {
   it('tells a refused client when to come again', () => {
     const bucket = new TokenBucket({ maxTokens: 1, tokensPerFill: 1, fillIntervalMs: 5_000 }, 0);
     bucket.take(0);
-    expect(rateLimitHeaders(policy, bucket.take(1_500))).toEqual([
-      ['x-ratelimit-limit', '2'],
-      ['x-ratelimit-remaining', '0'],
-      ['x-ratelimit-reset', '4'],
+    const decisions = [
+      { ...bucket.take(1_500), name: 'a "b"', policy: { ...policy, fillIntervalMs: 5_000 } },
+      { ...new TokenBucket(policy, 0).take(0), name: 'c', policy },
+    ];
+    expect(rateLimitHeaders(decisions)).toEqual([
+      ['ratelimit-policy', '"a b";q=1;w=5, "c";q=1;w=1'],
+      ['ratelimit', '"a b";r=0;t=4, "c";r=1;t=1'],
       ['retry-after', '4'],
     ]);
+    expect(rateLimitHeaders(decisions.slice(1)).map(([name]) => name)).toEqual(['ratelimit-policy', 'ratelimit']);
   });
 });
