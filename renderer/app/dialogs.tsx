@@ -2,6 +2,7 @@ import { ExplainDialog } from '../features/explain/explain-dialog.tsx';
 import { FaultDialog } from '../features/faults/fault-dialog.tsx';
 import { SplitDialog } from '../features/traffic/split-dialog.tsx';
 import { DetachDialog } from '../features/workloads/detach-dialog.tsx';
+import { GatewayDialog } from '../features/workloads/gateway-dialog.tsx';
 import { ListenersDialog } from '../features/workloads/listeners-dialog.tsx';
 import { closeDialog, useNavigation } from '../state/navigation.ts';
 
@@ -17,6 +18,8 @@ export function OpenDialogs() {
       return <ExplainDialog id={dialog.id} service={dialog.service} onClose={closeDialog} />;
     case 'detach':
       return <DetachDialog names={dialog.names} onClose={closeDialog} />;
+    case 'gateway':
+      return <GatewayDialog workload={dialog.workload} onClose={closeDialog} />;
     case 'listeners':
       return <ListenersDialog workload={dialog.workload} onClose={closeDialog} />;
     default:

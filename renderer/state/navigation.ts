@@ -21,6 +21,7 @@ export type OpenDialog =
   /** A request that happened, or one that is tried, to this service. */
   | { readonly kind: 'explain'; readonly id: string | null; readonly service: string | null }
   | { readonly kind: 'listeners'; readonly workload: string }
+  | { readonly kind: 'gateway'; readonly workload: string }
   | { readonly kind: 'detach'; readonly names: readonly string[] | 'all' };
 
 export interface Navigation {

@@ -6,7 +6,7 @@
 import type { CallResponse, EventName, EventPayload, MethodName, Transport } from '../../core/contract/contract.ts';
 import { contract } from '../../core/contract/contract.ts';
 import { errorCatalogue, MeshError } from '../../core/contract/errors.ts';
-import type { WorkloadView } from '../../core/contract/shapes.ts';
+import type { GatewayView, WorkloadView } from '../../core/contract/shapes.ts';
 import { FakeCertificates } from './fake-control-plane-certificates.ts';
 import { FakeConfig } from './fake-control-plane-config.ts';
 import { fakeExport } from './fake-control-plane-export.ts';
@@ -28,6 +28,8 @@ export interface FakeOptions {
 export class FakeControlPlane implements Transport {
   readonly calls: { method: string; input: unknown }[] = [];
   readonly config: FakeConfig;
+  /** What the project's Gateways ask for; none unless a test says so. */
+  gateways: readonly GatewayView[] = [];
   readonly #listeners = new Set<{
     onEvent: (event: { name: string; payload: unknown }) => void;
     onState: (up: boolean) => void;
@@ -58,7 +60,7 @@ export class FakeControlPlane implements Transport {
       ...this.#traffic.handlers(),
       ...this.config.handlers(),
       ...certificates.handlers(),
-      'gateway.list': () => [],
+      'gateway.list': () => [...this.gateways],
       ...fakeExport(() => this.#traffic.yaml()),
       ...fakeRequests(host),
       ...fakeTerminals(host),

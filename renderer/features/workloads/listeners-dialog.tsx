@@ -1,10 +1,8 @@
-import { Copy } from 'lucide-react';
-import type { ReactNode } from 'react';
 import type { ListenersView } from '../../../core/contract/shapes.ts';
 import { useMesh } from '../../state/mesh-context.tsx';
-import { showToast } from '../../state/toasts.ts';
-import { Button, IconButton } from '../../ui/button.tsx';
+import { Button } from '../../ui/button.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
+import { Address, AddressSection } from './addresses.tsx';
 
 /** Where a host process is pointed at, to call the others and to be called through the mesh; each address can be copied. */
 export function ListenersDialog({ workload: id, onClose }: { workload: string; onClose(): void }) {
@@ -33,52 +31,25 @@ function Addresses({ listeners }: { listeners: ListenersView }) {
   const { outbound, inbound, httpProxy } = listeners;
   return (
     <div className="listeners">
-      <Section title="One address per service">
+      <AddressSection title="One address per service">
         {outbound.length === 0 && <p className="hint">There is no other service on this machine yet.</p>}
         {outbound.map(({ service, port, url }) => (
           <Address key={url} what={`${service}:${port}`} text={url} />
         ))}
-      </Section>
+      </AddressSection>
       {httpProxy && (
-        <Section title="One address for all HTTP services">
+        <AddressSection title="One address for all HTTP services">
           <Address what="by path" text={`${httpProxy}/proxy/{service}/{path}`} copied={`${httpProxy}/proxy/`} />
           <Address what="as HTTP proxy" text={`HTTP_PROXY=${httpProxy}`} />
-        </Section>
+        </AddressSection>
       )}
       {inbound.length > 0 && (
-        <Section title="Where others call it through the mesh">
+        <AddressSection title="Where others call it through the mesh">
           {inbound.map(({ port, url }) => (
             <Address key={url} what={`port ${port}`} text={url} />
           ))}
-        </Section>
+        </AddressSection>
       )}
-    </div>
-  );
-}
-
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section aria-label={title}>
-      <h3>{title}</h3>
-      {children}
-    </section>
-  );
-}
-
-/** @param copied what is copied, when that is not the text */
-function Address({ what, text, copied = text }: { what: string; text: string; copied?: string }) {
-  const copy = () =>
-    navigator.clipboard.writeText(copied).then(
-      () => showToast('ok', 'Address copied'),
-      () => showToast('error', 'The clipboard is not available', 'Select the text and copy it with the keyboard.'),
-    );
-  return (
-    <div className="listeners-address">
-      <span className="ellipsis" title={what}>
-        {what}
-      </span>
-      <code className="mono">{text}</code>
-      <IconButton label={`Copy the address: ${what}`} icon={Copy} onClick={() => void copy()} />
     </div>
   );
 }

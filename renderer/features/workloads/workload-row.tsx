@@ -12,7 +12,7 @@ import { renewSidecar } from './renew-sidecar.ts';
 
 export const WorkloadRow = memo(function WorkloadRow({ workload }: { workload: WorkloadView }) {
   const { client } = useAccess();
-  const { id, name, image, version, stateText, state, identity, cost } = workload;
+  const { id, name, image, runtime, version, stateText, state, identity, cost } = workload;
   const meshed = isMeshed(workload);
   const moving = workload.mesh === 'attaching' || workload.mesh === 'detaching';
   const handleChange = (on: boolean) => {
@@ -25,7 +25,10 @@ export const WorkloadRow = memo(function WorkloadRow({ workload }: { workload: W
         <span className={`dot ${state === 'running' ? 'ok' : 'off'}`} title={stateText} />
         <div>
           <b className="strong">{name}</b>
-          <small className="hint ellipsis" title={`${image ?? 'host process'} · ${stateText}`}>
+          <small
+            className="hint ellipsis"
+            title={`${image ?? (runtime === 'gateway' ? 'gateway' : 'host process')} · ${stateText}`}
+          >
             {[image, stateText || state].filter(Boolean).join(' · ')}
           </small>
         </div>
@@ -93,7 +96,7 @@ function menuOf({ id, identity, mesh, runtime, state }: WorkloadView, renew: () 
     {
       label: 'Shell',
       icon: SquareTerminal,
-      disabled: state !== 'running' || runtime === 'process',
+      disabled: state !== 'running' || runtime !== 'docker',
       run: open('workload', 'shell'),
     },
     { label: 'Sidecar logs', icon: ScrollText, disabled: !meshed, run: open('sidecar', 'logs') },
@@ -103,6 +106,9 @@ function menuOf({ id, identity, mesh, runtime, state }: WorkloadView, renew: () 
       disabled: !meshed || runtime === 'process',
       run: open('sidecar', 'shell'),
     },
+    ...(runtime === 'gateway'
+      ? [{ label: 'Where it is reached', icon: Cable, run: () => openDialog({ kind: 'gateway', workload: id }) }]
+      : []),
     ...(runtime === 'process'
       ? [
           {
@@ -112,7 +118,7 @@ function menuOf({ id, identity, mesh, runtime, state }: WorkloadView, renew: () 
           },
         ]
       : []),
-    { label: 'Renew the sidecar', icon: RefreshCw, disabled: !meshed, run: renew },
+    { label: 'Renew the sidecar', icon: RefreshCw, disabled: !meshed || runtime === 'gateway', run: renew },
     { label: 'Certificate', icon: BadgeCheck, disabled: identity === null, run: () => openCertificate(id) },
   ];
 }
@@ -217,6 +223,15 @@ function MeshCell({ workload }: { workload: WorkloadView }) {
           title="New requests are answered 503 (flag OM) until there is room again."
         >
           overloaded: {workload.cost.overload}
+        </small>
+      )}
+      {workload.cost?.leftOut !== undefined && (
+        <small
+          style={{ color: 'var(--warn)' }}
+          className="ellipsis"
+          title={workload.cost.leftOut.map(({ name, state, reason }) => `${name}: ${state}, ${reason}`).join('\n')}
+        >
+          sends nothing to {[...new Set(workload.cost.leftOut.map(({ name }) => name))].join(', ')}
         </small>
       )}
       {unseenConnections !== null && unseenConnections > 0 && (

@@ -97,7 +97,12 @@ function GroupCard({ group }: { group: WorkloadGroup }) {
     if (on) void attempt(`Attach ${group.title}`, () => client.call('workload.attach', { select: { names: ids } }));
     else openDialog({ kind: 'detach', names: meshed.map(({ id }) => id) });
   };
-  const kinds = { compose: 'compose project', containers: null, processes: null };
+  const kinds = {
+    compose: 'compose project',
+    containers: null,
+    processes: null,
+    gateways: 'take traffic from outside',
+  };
   return (
     <section className="card clip workloads-group" aria-label={group.title}>
       <header>
