@@ -1,6 +1,7 @@
 /** What the contract's methods return and its events carry. Fields are added, never renamed: scripts read them. */
 import { z } from 'zod';
 import { FaultSpec } from '../model/fault-injection.ts';
+import { LeftOutEndpoint } from '../model/telemetry-report.ts';
 import { DiscoveredWorkload, MeshState } from '../model/workload.ts';
 
 const Percent = z.number().min(0).max(100);
@@ -11,6 +12,8 @@ export const SidecarCost = z.strictObject({
   eventLoopLagMs: z.number(),
   /** What there is too much of, while the sidecar sheds requests (503, flag `OM`) or connections; absent: nothing. */
   overload: z.string().optional(),
+  /** Endpoints that it sends nothing to, as outlier detection or health checks want it; absent: none. */
+  leftOut: z.array(LeftOutEndpoint).optional(),
   /** Datagrams of the workload's network namespace, which pass the sidecar by; absent: not known. */
   udpPerSecond: z.strictObject({ sent: z.number(), received: z.number() }).optional(),
 });

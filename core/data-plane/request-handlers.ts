@@ -1,6 +1,6 @@
 import type { ConnectionHandler } from './connection.ts';
 import { countsCaller, inboundEdge, portOf } from './http/edges.ts';
-import { createHttpHandler, type HttpHandlerOptions } from './http/http-handler.ts';
+import { createHttpHandler, type HttpHandler, type HttpHandlerOptions } from './http/http-handler.ts';
 import { Http2Handler } from './http2/http2-handler.ts';
 import { createHttp2Carrier } from './http2/upstream-carrier.ts';
 import type { Logger } from './logger.ts';
@@ -12,6 +12,8 @@ export interface RequestHandlers extends Omit<ConnectionHandler, 'serve'> {
   readonly http: ConnectionHandler;
   readonly http2: ConnectionHandler;
   readonly mux: MuxHandler;
+  /** See `HttpHandler`. */
+  readonly clusters: HttpHandler['clusters'];
   /** A configuration has come into force. */
   configured(): void;
 }
@@ -41,6 +43,7 @@ export function createRequestHandlers(
     http,
     http2,
     mux,
+    clusters: http.clusters,
     configured: () => http.configured(),
     get active() {
       return handlers.reduce((sum, { active }) => sum + active, 0);

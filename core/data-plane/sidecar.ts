@@ -2,8 +2,11 @@
  * One sidecar: its parts, in the order in which they depend on each other. `main.ts` runs one per process; tests run
  * several in one.
  */
+import type { LeftOutEndpoint } from '../model/telemetry-report.ts';
+import type { HealthCheckConfig } from '../model/traffic-config.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Random } from '../shared/random.ts';
+import type { UpstreamConnector } from './connection.ts';
 import { Configuration } from './control/configuration.ts';
 import { ControlServer } from './control/control-server.ts';
 import type { ControlEffects } from './control/control-session.ts';
@@ -33,6 +36,8 @@ import { MeshTerminator } from './tls/mesh-terminator.ts';
 import { createUpstreamConnector } from './tls/upstream-connector.ts';
 import { WorkloadIdentity } from './tls/workload-identity.ts';
 import { UdpCounter } from './udp/udp-counter.ts';
+import { askEndpoint } from './upstream/ask-endpoint.ts';
+import { HealthChecks } from './upstream/health-checks.ts';
 import { heldBytes } from './wire/held-bytes.ts';
 import { chooseWires } from './wire/open-wire.ts';
 
@@ -72,7 +77,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const unseen = new UnseenConnections(() => configuration.source?.listeners ?? null);
   const udp = new UdpCounter(() => configuration.source?.listeners ?? null);
   const overload = new Overload(limitsFor(openFilesLimit()), heldBytes);
-  const sources = { figures, unseen, udp, overload };
+  const sources = { figures, unseen, udp, overload, leftOut: () => health.leftOut() };
   const processFigures = () => takeFigures(sources, listeners.connections);
   const telemetry = new Telemetry({ clock, processFigures });
 
@@ -85,6 +90,8 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   const parts = { config, connector, telemetry, clock, random, faultsAllowed, toxics, admission: overload };
   const requests = createRequestHandlers(parts, logger);
   const tcp = new TcpHandler({ config, connector, edge, toxics, random, logger });
+  const check = () => configuration.source?.healthCheck ?? null;
+  const health = watchHealth({ check, connector, http: requests.clusters, tcp: tcp.clusters, random, clock, logger });
   const trustDomain = () => configuration.compiled.source.trustDomain;
   const terminator = new MeshTerminator(identity, trustDomain, { faulty: () => faults.faulty.draw() });
   const { http, mux } = requests;
@@ -124,12 +131,13 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   if ((await chooseWires()) === 'socket')
     logger.info('connections are read and written through sockets, not raw handles');
   if (state !== null) await resume(state, configuration, identity, logger);
+  health.configured();
   identity.onChange = () => {
     mux.renew();
     void save();
   };
 
-  const traffic = { configuration, requests, listeners, dns, drain, faults };
+  const traffic = { configuration, requests, health, listeners, dns, drain, faults };
   const effects = { clock, lease, identity, ...traffic, telemetry, unseen, udp, logger, save };
   const control = new ControlServer(toEffects(options.program, effects), logger);
   forwardLog = (level, message) => control.log(level, message);
@@ -144,6 +152,7 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
       listeners.close();
       dns.close();
       names.close();
+      health.close();
       requests.closeAll();
       tcp.closeAll();
       faults.close();
@@ -153,11 +162,33 @@ export async function startSidecar(options: SidecarOptions): Promise<RunningSide
   };
 }
 
+function watchHealth(parts: {
+  readonly check: () => HealthCheckConfig | null;
+  readonly connector: UpstreamConnector;
+  readonly http: RequestHandlers['clusters'];
+  readonly tcp: TcpHandler['clusters'];
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}): HealthChecks {
+  const { check, connector, http, tcp, random, clock, logger } = parts;
+  return new HealthChecks({
+    settings: check,
+    http,
+    tcp,
+    ask: (endpoint, asked, signal) => askEndpoint(connector, endpoint, asked, signal),
+    random,
+    monotonicMs: () => clock.monotonicMs(),
+    onChange: (message) => logger.warn(message),
+  });
+}
+
 interface Parts {
   readonly clock: MeshClock;
   readonly lease: FaultLease;
   readonly identity: WorkloadIdentity;
   readonly configuration: Configuration;
+  readonly health: HealthChecks;
   readonly requests: Pick<RequestHandlers, 'configured' | 'mux'>;
   readonly listeners: ListenerSet;
   readonly dns: DnsServer;
@@ -175,11 +206,14 @@ interface FigureSources {
   readonly unseen: UnseenConnections;
   readonly udp: UdpCounter;
   readonly overload: Overload;
+  readonly leftOut: () => LeftOutEndpoint[];
 }
 
-function takeFigures({ figures, unseen, udp, overload }: FigureSources, connections: number) {
+function takeFigures({ figures, unseen, udp, overload, leftOut }: FigureSources, connections: number) {
   const counted = udp.take();
-  const seen = { connections, unseenConnections: unseen.latest, overload: overload.take() };
+  const left = leftOut();
+  const gone = left.length === 0 ? {} : { leftOut: left };
+  const seen = { connections, unseenConnections: unseen.latest, overload: overload.take(), ...gone };
   return figures.take(counted === null ? seen : { ...seen, udp: counted });
 }
 
@@ -191,6 +225,7 @@ function toEffects(program: string, parts: Parts): ControlEffects {
     identity,
     configuration,
     requests,
+    health,
     listeners,
     dns,
     drain,
@@ -217,6 +252,7 @@ function toEffects(program: string, parts: Parts): ControlEffects {
     push: async (next) => {
       await configuration.apply(next);
       requests.configured();
+      health.configured();
       lease.arm();
       faults.configured();
       await save();

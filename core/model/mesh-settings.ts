@@ -26,16 +26,28 @@ export const MeshSettings = z.strictObject({
     /** Endpoints that fail are left out by asking them; default off. */
     healthCheck: z
       .strictObject({
+        /** GET that has to be answered 200; absent, and without `grpc`: connecting is enough. */
         path: z.string().startsWith('/').optional(),
+        /** The standard health service of gRPC has to say SERVING. */
+        grpc: z.strictObject({ service: z.string().optional() }).optional(),
+        /** Default: where requests go. */
         port: PortNumber.optional(),
+        /** Default 5s. */
         interval: MillisecondDuration.optional(),
+        /** Percent of the interval that is added by chance, so that sidecars do not ask all at once. Default 10. */
+        jitterPercent: z.number().min(0).max(100).optional(),
+        /** Default 1s. */
         timeout: MillisecondDuration.optional(),
+        /** Default 3. */
         unhealthyThreshold: z.number().int().min(1).optional(),
+        /** Default 2. */
         healthyThreshold: z.number().int().min(1).optional(),
       })
       .optional(),
     /** Production host -> local service, where names differ. */
     hostMappings: z.array(z.strictObject({ host: z.string().min(1), service: z.string().min(1) })).optional(),
+    /** Production namespace -> local namespace, where names differ. */
+    namespaceMappings: z.array(z.strictObject({ namespace: z.string().min(1), local: z.string().min(1) })).optional(),
     /** Local token buckets: held by the service's own sidecars, those of a route by the callers' sidecars. */
     rateLimits: z
       .array(

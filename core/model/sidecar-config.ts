@@ -13,6 +13,7 @@ import {
   DirectResponseConfig,
   EndpointShare,
   HeaderChanges,
+  HealthCheckConfig,
   MirrorConfig,
   PolicyEntry,
   RateLimitConfig,
@@ -206,6 +207,8 @@ export const SidecarConfig = z.strictObject({
   faults: z.array(FaultConfig),
   /** FaultInjections that are switched on. */
   injections: z.array(InjectionConfig).optional(),
+  /** Endpoints are asked whether they are well; absent: they are not. */
+  healthCheck: HealthCheckConfig.optional(),
   /** What rules name by file: certificates, keys, roots. Only what this sidecar needs. */
   files: z.array(z.strictObject({ name: z.string(), text: z.string() })).optional(),
   /** Where traffic to hosts of no service goes; absent: `allow-any`, straight on. */

@@ -77,6 +77,20 @@ export const OverloadFigures = z.strictObject({
 });
 export type OverloadFigures = z.infer<typeof OverloadFigures>;
 
+export const LeftOutEndpoint = z.strictObject({
+  /** Service key. */
+  service: z.string(),
+  subset: z.string().nullable(),
+  port: Count,
+  /** Workload id, and its name. */
+  endpoint: z.string(),
+  name: z.string(),
+  /** `ejected`: requests failed; `unhealthy`: it failed its health checks. */
+  state: z.enum(['ejected', 'unhealthy']),
+  reason: z.string(),
+});
+export type LeftOutEndpoint = z.infer<typeof LeftOutEndpoint>;
+
 /** Datagrams of the network namespace, sidecar and loopback included. The kernel counts no bytes of UDP for those without privileges. */
 export const UdpFigures = z.strictObject({ packetsSent: Count, packetsReceived: Count });
 export type UdpFigures = z.infer<typeof UdpFigures>;
@@ -95,6 +109,8 @@ export const TelemetryReport = z.strictObject({
     /** Established connections of the namespace that do not pass this sidecar (opened before attach). */
     unseenConnections: Count.nullable(),
     overload: OverloadFigures.optional(),
+    /** Endpoints that get no traffic, as outlier detection or health checks want it; absent: none. */
+    leftOut: z.array(LeftOutEndpoint).optional(),
     /** Since the last report; absent: unknown (no Linux, or nothing is redirected here). */
     udp: UdpFigures.optional(),
   }),

@@ -137,6 +137,23 @@ export const WarmUpConfig = z.strictObject({
 });
 export type WarmUpConfig = z.infer<typeof WarmUpConfig>;
 
+/** How endpoints are asked whether they are well; see policy/health-check.ts. */
+export const HealthCheckConfig = z.strictObject({
+  kind: z.enum(['http', 'grpc', 'tcp']),
+  /** For `http`. */
+  path: z.string(),
+  /** For `grpc`; '': the server as a whole. */
+  service: z.string(),
+  /** `null`: where requests go. */
+  port: z.number().int().min(1).max(65_535).nullable(),
+  intervalMs: z.number().int().min(1),
+  jitterPercent: z.number().min(0).max(100),
+  timeoutMs: z.number().int().min(1),
+  unhealthyThreshold: z.number().int().min(1),
+  healthyThreshold: z.number().int().min(1),
+});
+export type HealthCheckConfig = z.infer<typeof HealthCheckConfig>;
+
 /** TLS that a sidecar begins towards an endpoint of its own accord (Istio ClientTLSSettings SIMPLE and MUTUAL). */
 export const UpstreamTlsConfig = z.strictObject({
   /** Server name to ask for; absent: the host of the service. */

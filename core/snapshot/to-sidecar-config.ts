@@ -2,7 +2,9 @@ import { compareText } from '../model/resource.ts';
 import type { ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
 import { selectsCallers } from './destination-rules.ts';
 import { compileGatewayConfig } from './gateway-config.ts';
+import { compileHealthCheck } from './health-check.ts';
 import { localityOf } from './localities.ts';
+import { settingsOf } from './mesh-settings.ts';
 import { everything, sidecarScope } from './sidecar-scope.ts';
 import type { MeshSnapshot, SnapshotWorkload } from './snapshot.ts';
 import { selectsByLabels } from './virtual-services.ts';
@@ -139,7 +141,8 @@ function compileBeyond(
   snapshot: MeshSnapshot,
   { discovered }: SnapshotWorkload,
   visible: VisibleServices,
-): Pick<SidecarConfig, 'injections' | 'outbound'> {
+): Pick<SidecarConfig, 'injections' | 'outbound' | 'healthCheck'> {
+  const healthCheck = compileHealthCheck(settingsOf(snapshot.resources));
   const own = serviceKeyOf(discovered);
   const reachable = reachableKeys(visible);
   const injections = snapshot.injections
@@ -158,6 +161,7 @@ function compileBeyond(
   return {
     ...(injections.length === 0 ? {} : { injections }),
     ...(outbound === 'allow-any' ? {} : { outbound }),
+    ...(healthCheck === null ? {} : { healthCheck }),
   };
 }
 

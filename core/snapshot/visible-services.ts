@@ -8,6 +8,7 @@ import type { Endpoint, FaultConfig, HttpRoute, ServiceConfig, SidecarConfig } f
 import type { DiscoveredWorkload } from '../model/workload.ts';
 import { type DestinationPolicy, destinationPolicy } from './destination-rules.ts';
 import { type Reached, toEndpoint } from './endpoints.ts';
+import { withPolicies } from './health-check.ts';
 import { qualifiedNames } from './host-names.ts';
 import { compileL4Routes } from './l4-routes.ts';
 import { toPlacedMember, withShares } from './localities.ts';
@@ -79,7 +80,7 @@ export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGrou
   }
   const entries = compileVisibleEntries(snapshot, group, services);
   return {
-    services: withMissingDestinations([...services, ...entries.services]),
+    services: withPolicies(withMissingDestinations([...services, ...entries.services]), snapshot.resources),
     faults: [...faults, ...entries.faults],
   };
 }

@@ -250,7 +250,7 @@ export class TelemetryStore {
 }
 
 function toCost(report: TelemetryReport): SidecarCost {
-  const { rssBytes, cpuUs, eventLoopLagMs, overload, udp } = report.process;
+  const { rssBytes, cpuUs, eventLoopLagMs, overload, udp, leftOut } = report.process;
   const elapsedMs = Math.max(1, report.toMs - report.fromMs);
   const perSecond = (count: number) => (count * 1000) / elapsedMs;
   return {
@@ -258,6 +258,7 @@ function toCost(report: TelemetryReport): SidecarCost {
     cpuPercent: (cpuUs / 1000 / elapsedMs) * 100,
     eventLoopLagMs,
     ...(overload?.reason ? { overload: overload.reason } : {}),
+    ...(leftOut ? { leftOut } : {}),
     ...(udp ? { udpPerSecond: { sent: perSecond(udp.packetsSent), received: perSecond(udp.packetsReceived) } } : {}),
   };
 }

@@ -22,6 +22,7 @@ import { ClusterSet } from '../upstream/cluster-set.ts';
 import { createDispatchClock } from '../wire/dispatch-clock.ts';
 import { headLimits } from './codec.ts';
 import type { CompiledConfig } from './compiled-config.ts';
+import type { HttpEndpoint } from './compiled-service.ts';
 import { DownstreamConnection } from './downstream-connection.ts';
 import type { DownstreamParts } from './downstream-parts.ts';
 import { DownstreamSet } from './downstream-set.ts';
@@ -58,6 +59,8 @@ export interface HttpHandlerOptions {
 export interface HttpHandler extends ConnectionHandler {
   /** Takes the requests of other carriers. */
   readonly requests: RequestServer;
+  /** What is known of endpoints under a traffic policy. */
+  readonly clusters: ClusterSet<HttpEndpoint>;
   /** A configuration has come into force. */
   configured(): void;
 }
@@ -78,10 +81,11 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     onOpened: () => connections.wake(),
   });
   const timers = new TimerWheel(monotonicMs);
+  const clusters = new ClusterSet<HttpEndpoint>(random);
   const exchangeParts: ExchangeParts = {
     config,
     upstreams,
-    clusters: new ClusterSet(random),
+    clusters,
     codec: createHttpCodec(headLimits.edited),
     telemetry,
     clock,
@@ -104,6 +108,7 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
   const parts: DownstreamParts = { codec, clock, telemetry, connector, config, requests, lingerMs, isDraining };
   return {
     requests,
+    clusters,
     configured: () => upstreams.retain(config().source.services),
     get active() {
       return connections.size;

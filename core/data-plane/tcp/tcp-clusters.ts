@@ -20,11 +20,11 @@ export type TcpPick = { readonly endpoint: HttpEndpoint; readonly lease: TcpLeas
  * failed. Limits of requests do not apply, of the keys of consistent hash only the client's address.
  */
 export class TcpClusters {
-  readonly #clusters: ClusterSet<HttpEndpoint>;
+  readonly set: ClusterSet<HttpEndpoint>;
   readonly #monotonicMs: () => number;
 
   constructor(random: Random, monotonicMs: () => number) {
-    this.#clusters = new ClusterSet(random);
+    this.set = new ClusterSet(random);
     this.#monotonicMs = monotonicMs;
   }
 
@@ -38,7 +38,7 @@ export class TcpClusters {
   ): TcpPick {
     const policy = policyOf(policies, subset, port);
     const nowMs = this.#monotonicMs();
-    const cluster = this.#clusters.get(key, subset, port, policy, candidates, nowMs);
+    const cluster = this.set.get(key, subset, port, policy, candidates, nowMs);
     if (!cluster.admitsConnection) return 'overflow';
     const endpoint = cluster.pick({ keyHash: keyHashOf(policy, clientAddress), tried: [] }, nowMs);
     return endpoint === null ? null : { endpoint, lease: this.#lease(cluster, endpoint) };
@@ -48,7 +48,7 @@ export class TcpClusters {
   hold(service: CompiledService, port: number, endpoint: HttpEndpoint): TcpLease | 'overflow' {
     const { key, policies = [] } = service.config;
     const members = service.endpoints(null, port);
-    const cluster = this.#clusters.get(key, null, port, policyOf(policies, null, port), members, this.#monotonicMs());
+    const cluster = this.set.get(key, null, port, policyOf(policies, null, port), members, this.#monotonicMs());
     return cluster.admitsConnection ? this.#lease(cluster, endpoint) : 'overflow';
   }
 

@@ -82,6 +82,11 @@ export class TcpHandler implements ConnectionHandler {
     this.#clock = new ConnectionClock(monotonicMs);
   }
 
+  /** What is known of endpoints under a traffic policy. */
+  get clusters(): TcpClusters['set'] {
+    return this.#clusters.set;
+  }
+
   get active(): number {
     return this.#waiting.size + this.#joined.size;
   }

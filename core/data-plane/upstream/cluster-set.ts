@@ -7,10 +7,17 @@ const idleMs = 10 * 60_000;
 const maxClusters = 10_000;
 
 interface Kept<T extends ClusterMember> {
+  readonly service: string;
+  readonly subset: string | null;
+  readonly port: number;
   readonly cluster: Cluster<T>;
-  readonly policyText: string;
+  /** As it came last: equal ones of later configurations are compared once. */
+  policy: ClusterPolicy;
   usedAtMs: number;
 }
+
+/** A cluster with what it is called. */
+export type NamedCluster<T extends ClusterMember> = Readonly<Omit<Kept<T>, 'policy'>>;
 
 /**
  * All clusters of a sidecar. They outlive the configuration they came with, so that ejections, counts and turns go on; a
@@ -34,15 +41,21 @@ export class ClusterSet<T extends ClusterMember> {
   ): Cluster<T> {
     const name = `${service}|${subset ?? '*'}|${port}`;
     let kept = this.#clusters.get(name);
-    if (kept === undefined || (kept.cluster.policy !== policy && kept.policyText !== JSON.stringify(policy))) {
+    if (kept === undefined || (kept.policy !== policy && JSON.stringify(kept.policy) !== JSON.stringify(policy))) {
       if (this.#clusters.size >= maxClusters) this.#forgetIdle(nowMs);
       const cluster = new Cluster<T>(policy, this.#random, nowMs);
-      kept = { cluster, policyText: JSON.stringify(policy), usedAtMs: nowMs };
+      kept = { service, subset, port, cluster, policy, usedAtMs: nowMs };
       this.#clusters.set(name, kept);
     }
+    kept.policy = policy;
     kept.usedAtMs = nowMs;
     kept.cluster.update(members, nowMs);
     return kept.cluster;
+  }
+
+  /** Those there are. */
+  all(): Iterable<NamedCluster<T>> {
+    return this.#clusters.values();
   }
 
   /** Ports come from clients, so the number must have an end. */

@@ -193,6 +193,11 @@ export class Cluster<T extends ClusterMember> {
     if (this.#outliers?.record(member.key, result, nowMs) === true) this.#refresh();
   }
 
+  /** It fails its health checks. */
+  isFailing(member: T): boolean {
+    return this.#failing.has(member.key);
+  }
+
   isEjected(member: T): boolean {
     return this.#outliers?.isEjected(member.key) ?? false;
   }

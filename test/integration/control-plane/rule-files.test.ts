@@ -16,7 +16,7 @@ beforeEach(async () => {
   changes = 0;
   files = new RuleFiles({
     dir,
-    log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
+    log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     secret: (name) => (name === 'known' ? { chainPem: 'chain', keyPem: 'key', clientCaPem: 'ca' } : null),
     onChange: () => {
       changes += 1;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DownstreamContext } from '../../../core/data-plane/connection.ts';
 import { compileConfig } from '../../../core/data-plane/http/compiled-config.ts';
-import { routeConnection } from '../../../core/data-plane/tcp/tcp-routing.ts';
+import { routeConnection, type TcpUpstream } from '../../../core/data-plane/tcp/tcp-routing.ts';
 import type { L4RouteConfig } from '../../../core/model/l4-config.ts';
 import type { HttpRoute, ServiceConfig } from '../../../core/model/sidecar-config.ts';
 import { createSeededRandom } from '../../../core/shared/random.ts';
@@ -40,8 +40,14 @@ const route = (name: string, changes: Partial<HttpRoute>, weights: readonly [num
   ...changes,
 });
 const compile = (...services: ServiceConfig[]) => compileConfig(emptyConfig('web', 1, { services }));
+function routed(...call: Parameters<typeof routeConnection>): TcpUpstream | null {
+  const upstream = routeConnection(...call);
+  if (upstream === 'overflow') throw new Error('there is no limit here');
+  return upstream;
+}
+
 const routeIn = (config: ReturnType<typeof compile>, from: DownstreamContext, active: Record<string, number> = {}) =>
-  routeConnection(from, config, ({ id }) => active[id] ?? 0, createSeededRandom(7));
+  routed(from, config, ({ id }) => active[id] ?? 0, createSeededRandom(7));
 
 describe('where a TCP connection goes', () => {
   it('goes to the endpoint that was dialled, whatever name its TLS says', () => {
@@ -81,7 +87,7 @@ describe('where a TCP connection goes', () => {
     const random = createSeededRandom(1);
     const counts = { 'orders-0': 0, 'orders-1': 0 };
     for (let index = 0; index < 2_000; index += 1) {
-      const id = routeConnection(from, config, () => 0, random)?.endpointId as keyof typeof counts;
+      const id = routed(from, config, () => 0, random)?.endpointId as keyof typeof counts;
       counts[id] += 1;
     }
     expect(counts['orders-1'] / 2_000).toBeGreaterThan(0.07);
@@ -99,7 +105,7 @@ describe('where a TCP connection goes', () => {
     const from = { ...context, service: { key: 'orders.shop', port: 443 } };
     const random = createSeededRandom(3);
     const picks = Array.from({ length: 200 }, () =>
-      routeConnection(from, compile(versions), ({ id }) => (id === 'orders-0' ? 9 : 1), random),
+      routed(from, compile(versions), ({ id }) => (id === 'orders-0' ? 9 : 1), random),
     );
     const busy = picks.filter((picked) => picked?.endpointId === 'orders-0').length;
     expect(busy).toBeGreaterThan(0);
@@ -207,10 +213,7 @@ describe('where a TCP connection goes', () => {
       };
       const config = compile({ ...versions, l4Routes: [split] });
       const random = createSeededRandom(5);
-      const hits = Array.from(
-        { length: 2_000 },
-        () => routeConnection(at('10.0.1.1'), config, () => 0, random)?.endpointId,
-      );
+      const hits = Array.from({ length: 2_000 }, () => routed(at('10.0.1.1'), config, () => 0, random)?.endpointId);
       const share = hits.filter((id) => id === 'orders-1').length / 2_000;
       expect(share).toBeGreaterThan(0.16);
       expect(share).toBeLessThan(0.24);
@@ -255,7 +258,7 @@ describe('where a TCP connection goes', () => {
       ['an unknown address', at('172.16.0.1'), null],
       ['an unknown server name', { ...at('172.16.0.1'), serverName: 'example.com' }, null],
     ])('lets %s be', (_what, from, host) => {
-      const upstream = routeConnection(from, config, ({ id }) => (id === 'orders-1' ? 9 : 0), createSeededRandom(2));
+      const upstream = routed(from, config, ({ id }) => (id === 'orders-1' ? 9 : 0), createSeededRandom(2));
       expect(upstream?.target.host ?? null).toBe(host);
     });
   });
