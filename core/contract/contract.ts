@@ -49,6 +49,9 @@ export type Selection = z.infer<typeof Selection>;
 
 const WindowSeconds = z.number().int().min(1).max(600).default(30);
 
+/** `production`: names that an import mapped become again what they were; `local`: as they are here. */
+const ExportNames = z.enum(['production', 'local']).default('production');
+
 export const contract = {
   'mesh.status': { input: Nothing, output: MeshStatus },
   'mesh.cleanup': { input: Nothing, output: CleanupResult },
@@ -176,9 +179,12 @@ export const contract = {
   'config.undo': { input: Nothing, output: HistoryEntry },
   'config.redo': { input: Nothing, output: HistoryEntry },
 
-  'export.preview': { input: z.strictObject({ targets: z.array(z.string()).min(1) }), output: z.array(ExportResult) },
+  'export.preview': {
+    input: z.strictObject({ targets: z.array(z.string()).min(1), names: ExportNames }),
+    output: z.array(ExportResult),
+  },
   'export.write': {
-    input: z.strictObject({ targets: z.array(z.string()).min(1), outDir: z.string().min(1) }),
+    input: z.strictObject({ targets: z.array(z.string()).min(1), outDir: z.string().min(1), names: ExportNames }),
     output: z.array(ExportResult),
   },
 

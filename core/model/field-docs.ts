@@ -229,6 +229,7 @@ const byKind: Readonly<Record<string, Docs>> = {
     'spec.healthCheck': 'Endpoints are asked whether they are well; default off.',
     'spec.rateLimits': 'Requests a service takes in a time; more are answered 429.',
     'spec.hostMappings': 'Host of production -> service of this machine.',
+    'spec.namespaceMappings': 'Namespace of production -> namespace of this machine.',
   },
 };
 

@@ -10,6 +10,8 @@ import type { ConfigDesk } from '../store/config-desk.ts';
 import type { Change } from '../store/edit-history.ts';
 import type { FileResourceStore } from '../store/file-resource-store.ts';
 import { importTexts } from '../store/import/import-texts.ts';
+import { keptNames } from '../store/import/kept-names.ts';
+import { toProductionNames } from '../store/import/production-export.ts';
 import type { Terminals } from './terminals.ts';
 import { writeExport } from './write-export.ts';
 
@@ -29,6 +31,8 @@ export interface HandlerParts {
 export function createHandlers(parts: HandlerParts): Handlers {
   const { mesh, resources, desk, terminals, projectDir, newAddress, gateways, sample } = parts;
   const exportInput = () => ({ snapshot: mesh.snapshot(), faultDefinitions: mesh.faultDefinitions() });
+  const exportAs = (targets: readonly string[], names: 'production' | 'local') =>
+    toProductionNames(previewExport(targets, exportInput()), names === 'local' ? [] : keptNames(resources.all()));
   const withSample = async (work: 'start' | 'stop'): Promise<MeshStatus> => {
     if (sample === null)
       throw new MeshError('SAMPLE_FAILED', 'This control plane was started without the sample shop.');
@@ -83,9 +87,8 @@ export function createHandlers(parts: HandlerParts): Handlers {
     'config.undo': async () => toHistoryEntry(await resources.undo()),
     'config.redo': async () => toHistoryEntry(await resources.redo()),
 
-    'export.preview': ({ targets }) => previewExport(targets, exportInput()),
-    'export.write': ({ targets, outDir }) =>
-      writeExport(resolve(projectDir, outDir), previewExport(targets, exportInput())),
+    'export.preview': ({ targets, names }) => exportAs(targets, names),
+    'export.write': ({ targets, outDir, names }) => writeExport(resolve(projectDir, outDir), exportAs(targets, names)),
 
     'sample.start': () => withSample('start'),
     'sample.stop': () => withSample('stop'),

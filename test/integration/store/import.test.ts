@@ -6,6 +6,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ImportInput } from '../../../core/contract/import-shapes.ts';
 import { FileResourceStore } from '../../../core/control-plane/store/file-resource-store.ts';
 import { importTexts } from '../../../core/control-plane/store/import/import-texts.ts';
+import { keptNames } from '../../../core/control-plane/store/import/kept-names.ts';
+import { toProductionNames } from '../../../core/control-plane/store/import/production-export.ts';
 import { silentLogger } from '../../../core/shared/logger.ts';
 
 let dir: string;
@@ -112,14 +114,17 @@ test('a rendered chart keeps its comments, is written where it belongs, and is o
   expect(mapping).toContainEqual(
     expect.objectContaining({ from: 'payments-service.prod.svc.cluster.local', to: 'payments.shop' }),
   );
-  expect(written).toEqual(['traffic/shop.payments.yaml']);
+  expect(written).toEqual(['resources.yaml', 'traffic/shop.payments.yaml']);
   const text = await readFile(join(dir, 'traffic', 'shop.payments.yaml'), 'utf8');
   expect(text).toContain('# Source: shop/templates/routes.yaml');
   expect(text).toContain('namespace: shop # of the chart');
   expect(text).toContain('# the old one first');
   expect(text).toContain('hosts: [ payments ]');
   expect(text).toContain('host: payments\n');
-  expect(store.all()).toMatchObject([{ kind: 'VirtualService', metadata: { namespace: 'shop' } }]);
+  expect(store.all()).toMatchObject([
+    { kind: 'MeshSettings' },
+    { kind: 'VirtualService', metadata: { namespace: 'shop' } },
+  ]);
   expect(store.history().done.map(({ label }) => label)).toEqual(['import VirtualService shop/payments']);
   await store.undo();
   expect(store.all()).toEqual([]);
@@ -202,6 +207,86 @@ spec: {host: "*.prod.svc.cluster.local"}
   expect(yaml).toContain('*.shop.svc.cluster.local');
 });
 
+test('names that were mapped are kept in the project, decide over later imports, and are changed by later choices', async () => {
+  const services = here('pay.shop', 'orders.shop');
+  const mapping = [{ kind: 'host', from: 'payments.prod.svc.cluster.local', to: 'pay.shop' }];
+  await run(dump, { write: true, mapping }, services);
+  expect(keptNames(store.all())).toEqual([
+    { kind: 'host', from: 'payments.prod.svc.cluster.local', to: 'pay.shop' },
+    { kind: 'namespace', from: 'prod', to: 'shop' },
+  ]);
+  const again = await run(dump, {}, services);
+  expect(again.mapping.find(({ from }) => from.startsWith('payments.'))).toMatchObject({
+    to: 'pay.shop',
+    isKnown: true,
+  });
+  const back = mapping.map((one) => ({ ...one, to: null }));
+  await run(dump, { write: true, mapping: back }, services);
+  expect(keptNames(store.all())).toEqual([{ kind: 'namespace', from: 'prod', to: 'shop' }]);
+  await store.undo();
+  expect(keptNames(store.all())).toHaveLength(2);
+});
+
+test('an export has the names of production again, and says of which there was none', async () => {
+  const kept = [
+    { kind: 'host' as const, from: 'payments.prod.svc.cluster.local', to: 'pay.shop' },
+    { kind: 'host' as const, from: 'payments-old.prod.svc.cluster.local', to: 'pay.shop' },
+    { kind: 'host' as const, from: 'api.example.com', to: 'stub.shop' },
+    { kind: 'namespace' as const, from: 'prod', to: 'shop' },
+  ];
+  const content = `# what the desk says
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: pay, namespace: shop }
+spec: { hosts: [pay], http: [{ route: [{ destination: { host: pay.shop.svc.cluster.local, subset: v1 } }] }] }
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: a, namespace: shop }
+spec: { rules: [{ from: [{ source: { principals: [cluster.local/ns/shop/sa/web] } }] }] }
+`;
+  const files = [
+    { path: 'shop.yaml', content },
+    { path: 'REPORT.md', content: 'pay.shop' },
+  ];
+  const [result] = toProductionNames([{ target: 'istio', files, findings: [], outDir: null }], kept);
+  const yaml = result?.files[0]?.content ?? '';
+  expect(yaml).toContain('namespace: prod');
+  expect(yaml).toContain('host: payments.prod.svc.cluster.local');
+  expect(yaml).toMatch(/hosts: \[ ?payments ?\]|- payments$/m);
+  expect(yaml).toContain('cluster.local/ns/prod/sa/web');
+  expect(yaml).not.toContain('shop');
+  expect(result?.files[1]?.content).toBe('pay.shop');
+  expect(result?.findings.map(({ kind, what }) => `${kind} ${what}`)).toEqual([
+    'mapped pay.shop becomes payments.prod.svc.cluster.local',
+    'approximated pay.shop becomes payments.prod.svc.cluster.local, not payments-old.prod.svc.cluster.local',
+    'approximated api.example.com stays stub.shop',
+    'mapped shop becomes prod',
+  ]);
+});
+
+test('labels and ports of Services that come along propose what names do not', async () => {
+  const service = (name: string, selector: string, port: number) => `---
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: prod }
+spec: { selector: { app: ${selector} }, ports: [{ port: 80, targetPort: ${port} }] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${name}, namespace: prod }
+spec: { host: ${name} }
+`;
+  const local = new Map([
+    ['ledger.shop', { name: 'ledger', namespace: 'shop', ports: [{ port: 7_000 }] }],
+    ['stock.shop', { name: 'stock', namespace: 'shop', ports: [{ port: 7_100 }] }],
+  ]);
+  const { mapping } = await run(service('bookkeeping', 'ledger', 9_000) + service('warehouse', 'wh', 7_100), {}, local);
+  const of = (name: string) => mapping.find(({ from }) => from.startsWith(`${name}.`));
+  expect(of('bookkeeping')).toMatchObject({ to: 'ledger.shop', candidates: ['ledger.shop'] });
+  expect(of('warehouse')).toMatchObject({ to: null, candidates: ['stock.shop'] });
+});
+
 test('a compose file proposes services and changes nothing', async () => {
   const compose = `name: Shop
 services:
@@ -235,6 +320,6 @@ test('a resource that is in the project already is changed where it is', async (
   await store.start();
   const { written, resources } = await run(dump, { write: true });
   expect(resources).toMatchObject([{ path: 'mine.yaml', replaces: true }]);
-  expect(written).toEqual(['mine.yaml']);
+  expect(written).toEqual(['mine.yaml', 'resources.yaml']);
   expect(await readFile(join(dir, 'mine.yaml'), 'utf8')).toContain('host: payments.shop.svc.cluster.local');
 });

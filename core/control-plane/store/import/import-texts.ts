@@ -9,20 +9,27 @@ import { schemaOf } from '../../../model/resource-schemas.ts';
 import { toInvalid } from '../config-desk.ts';
 import { type FileResourceStore, homeOf } from '../file-resource-store.ts';
 import { readCompose } from './compose-services.ts';
+import { keptNames, withNames } from './kept-names.ts';
 import { type LocalService, mapNames, withReferences } from './production-names.ts';
 import { type Manifest, printManifest, readManifests } from './read-manifests.ts';
 import { renameManifest, toNameTable } from './rename-manifest.ts';
+import { serviceHints } from './service-hints.ts';
 
 export interface ImportSurroundings {
   readonly store: FileResourceStore;
   /** Services that run here. */
-  readonly services: ReadonlyMap<string, { readonly name: string; readonly namespace: string }>;
+  readonly services: ReadonlyMap<
+    string,
+    { readonly name: string; readonly namespace: string; readonly ports?: readonly { readonly port: number }[] }
+  >;
 }
 
 interface ReadText {
   readonly file: string;
   readonly manifests: readonly Manifest[];
   readonly skipped: ImportResult['skipped'];
+  /** Of other kinds: Kubernetes Services say more about a name. */
+  readonly others: readonly Manifest[];
   readonly services: ImportResult['services'];
   readonly findings: readonly Finding[];
 }
@@ -36,10 +43,17 @@ export async function importTexts(
   { texts, mapping: chosen, write }: z.output<typeof ImportInput>,
   { store, services }: ImportSurroundings,
 ): Promise<ImportResult> {
+  const own = store.all();
   const read = texts.map(readText);
-  const local = [...services].map(([key, { name, namespace }]): LocalService => ({ key, name, namespace }));
+  const local = [...services].map(
+    ([key, { name, namespace, ports = [] }]): LocalService => ({
+      ...{ key, name, namespace, ports: ports.map(({ port }) => port) },
+    }),
+  );
   const named = read.flatMap(({ file, manifests }) => manifests.map((one) => ({ file, ...withReferences(one) })));
-  const mapping = mapNames(named, local, chosen);
+  const hints = serviceHints(read.flatMap(({ others }) => [...others]));
+  // What was chosen now comes after what earlier imports were told, and so decides over it.
+  const mapping = mapNames(named, local, [...keptNames(own), ...chosen], hints);
   const table = toNameTable(mapping, local);
   const taken = named.map((one) => ({ ...one, text: printManifest(renameManifest(one, table)) }));
   const ready = taken.flatMap(({ file, manifest, text }) => {
@@ -61,7 +75,10 @@ export async function importTexts(
   if (ready.length === 0) throw new MeshError('INVALID_RESOURCE', 'There is no resource of a mesh in what was given.');
   const what =
     ready.length === 1 && ready[0] !== undefined ? describeResource(ready[0].resource) : `${ready.length} resources`;
-  return { ...result, written: await store.putTexts(ready, `import ${what}`) };
+  const settings = withNames(own, mapping);
+  const given =
+    settings === null || ready.some(({ resource }) => resource.kind === 'MeshSettings') ? ready : [...ready, settings];
+  return { ...result, written: await store.putTexts(given, `import ${what}`) };
 }
 
 function readText({ file, text }: ConfigText): ReadText {
@@ -70,6 +87,7 @@ function readText({ file, text }: ConfigText): ReadText {
     const found = kind === null ? null : schemaOf(apiVersion, kind);
     return found !== null && !('problem' in found && found.problem === 'kind');
   };
+  const others = manifests.filter((one) => !isOurs(one));
   const findings = parseResources(text, file).findings.filter(
     ({ code, line, column }) =>
       code !== 'UNKNOWN_KIND' && !(line !== null && column !== null && isStripped(line, column)),
@@ -77,7 +95,8 @@ function readText({ file, text }: ConfigText): ReadText {
   return {
     file,
     manifests: manifests.filter(isOurs),
-    skipped: manifests.filter((one) => !isOurs(one)).map((one) => toSkipped(one, file)),
+    skipped: others.map((one) => toSkipped(one, file)),
+    others,
     services: composes.flatMap(({ document, lines }) => readCompose(document, lines, file)),
     findings,
   };

@@ -10,7 +10,18 @@ export interface LocalService {
   readonly key: string;
   readonly name: string;
   readonly namespace: string;
+  readonly ports?: readonly number[];
 }
+
+/** What a Kubernetes Service of production says besides its name. */
+export interface ServiceHint {
+  /** Values of the labels that it selects by. */
+  readonly names: readonly string[];
+  /** Of its containers. */
+  readonly ports: readonly number[];
+}
+
+const noHint: ServiceHint = { names: [], ports: [] };
 
 const clusterSuffix = /\.svc(?:\.cluster\.local)?$/;
 /** Istio's own namespace holds what is for the whole mesh; it is called so here too. */
@@ -84,7 +95,12 @@ function hostsIn(manifests: readonly NamedManifest[], namespaces: ReadonlySet<st
 /** What is left of a service's name without the words that people put around it. */
 const stem = (name: string) => name.replace(/^(?:svc|service|app)-|-(?:svc|service|srv|app|api|server)$/g, '');
 
-function candidatesFor(name: string, services: readonly LocalService[]): { sure: string | null; all: string[] } {
+/** By name, then by the labels that production selects by, then by ports. */
+function candidatesFor(
+  name: string,
+  services: readonly LocalService[],
+  { names, ports }: ServiceHint,
+): { sure: string | null; all: string[] } {
   const same = services.filter((service) => service.name === name);
   const alike = services.filter((service) => service.name !== name && stem(service.name) === stem(name));
   const near = nearestWord(
@@ -94,10 +110,14 @@ function candidatesFor(name: string, services: readonly LocalService[]): { sure:
   const nearby = services.filter(
     (service) => service.name === near && !same.includes(service) && !alike.includes(service),
   );
-  const best = same.length > 0 ? same : alike;
+  const labelled = services.filter((service) => names.includes(service.name));
+  const listening = services.filter(
+    (service) => ports.length > 0 && ports.every((port) => service.ports?.includes(port)),
+  );
+  const best = [same, alike, labelled].find((list) => list.length > 0) ?? [];
   return {
     sure: best.length === 1 ? (best[0]?.key ?? null) : null,
-    all: [...same, ...alike, ...nearby].map(({ key }) => key),
+    all: [...new Set([...same, ...alike, ...labelled, ...nearby, ...listening])].map(({ key }) => key),
   };
 }
 
@@ -117,6 +137,7 @@ export function mapNames(
   manifests: readonly NamedManifest[],
   services: readonly LocalService[],
   chosen: readonly NameMapping[],
+  hints: ReadonlyMap<string, ServiceHint> = new Map(),
 ): MappedName[] {
   const namespaces = namespacesIn(manifests);
   const hosts = hostsIn(manifests, namespaces);
@@ -131,7 +152,7 @@ export function mapNames(
     const service = splitFqdn(from);
     const key = service === null ? null : `${service.name}.${service.namespace}`;
     const isHere = services.some((own) => own.key === key);
-    const { sure, all } = candidatesFor(service?.name ?? from.split('.')[0] ?? '', services);
+    const { sure, all } = candidatesFor(service?.name ?? from.split('.')[0] ?? '', services, hints.get(from) ?? noHint);
     const to = choose('host', from, isHere || service === null ? null : sure);
     const isKnown = to === null ? isHere : services.some((own) => own.key === localKey(to, services));
     return { kind: 'host', from, to: to === null ? null : localKey(to, services), isKnown, candidates: all };
