@@ -41,6 +41,19 @@ const tcp = () => new Promise((resolve) => {
   console.log(JSON.stringify({ lookup, udp, six, tcp: await tcp() }));
 })();`;
 
+/** Asks for a name again and again, with one resolver that keeps its socket and with a new one each time; tells of failures. */
+const keepAsking = (name: string) => `
+const { Resolver } = require('node:dns').promises;
+const kept = new Resolver({ timeout: 2000 });
+let asked = 0;
+const failed = {};
+const turn = async (resolver) => {
+  asked += 1;
+  await resolver.resolve4(${JSON.stringify(name)}).catch((error) => { failed[error.code] = (failed[error.code] ?? 0) + 1; });
+};
+setInterval(() => { void turn(kept); void turn(new Resolver({ timeout: 2000 })); }, 20);
+setInterval(() => console.log(JSON.stringify({ asked, failed })), 200);`;
+
 const dial = (host: string, port: number) => `
 const socket = require('node:net').connect(${port}, ${JSON.stringify(host)});
 let text = '';
@@ -171,5 +184,44 @@ spec: { outboundTrafficPolicy: { mode: ${mode} }, egress: [{ hosts: ["*/*"] }] }
     expect(await shop.rulesOf('caller')).toBe(rulesBefore);
     expect(await answers('api.example.internal')).toMatchObject(unknown);
     expect((await answers('outside')).lookup).toBe(outsideIp);
+  });
+
+  it('fail for nobody who asks all the time, neither at attach nor at detach', async () => {
+    const asker = await shop.add({ name: 'asker', command: ['node', '-e', keepAsking('outside')] });
+    const totals = async () =>
+      JSON.parse((await shop.logs(asker)).trim().split('\n').at(-1) ?? '{}') as { asked: number; failed: object };
+    const select = { names: [shop.name('asker')] };
+    const asks = async (more: number) => {
+      const { asked } = await eventually('asks', async () => await totals());
+      await eventually('asked more', async () => (await totals()).asked >= asked + more);
+    };
+    await asks(100);
+    await eventually('known', async () =>
+      (await mesh.client.call('workload.list', {})).some(({ name }) => name === select.names[0]),
+    );
+    await mesh.client.call('workload.attach', { select });
+    await asks(200);
+    await mesh.client.call('workload.detach', { select, deadlineMs: 0 });
+    await asks(200);
+    expect((await totals()).failed).toEqual({});
+  });
+
+  it('give containers of a network without DNS the names of the mesh', async () => {
+    for (const name of ['left', 'right']) {
+      await shop.add({ name, command: ['node', '-e', outside], networkMode: 'bridge', port: 8080 });
+    }
+    const [left, right] = [shop.name('left'), shop.name('right')];
+    await eventually('both are known', async () => {
+      const names = (await mesh.client.call('workload.list', {})).map(({ name }) => name);
+      return names.includes(left) && names.includes(right);
+    });
+    expect(await shop.call('left', `http://${right}:8080/`)).toMatch(/^error /);
+    await mesh.client.call('workload.attach', { select: { names: [left] } });
+    await eventually(
+      'answered by name',
+      async () => (await shop.call('left', `http://${right}:8080/`)) === `200 outside ${right}:8080`,
+    );
+    await mesh.client.call('workload.detach', { select: { names: [left] }, deadlineMs: 0 });
+    expect(await shop.rulesOf('left')).toBe('');
   });
 });
