@@ -39,6 +39,8 @@ export const WorkloadView = DiscoveredWorkload.extend({
   identity: z.string().nullable(),
   /** Revision its sidecar acknowledged last. */
   ackedRevision: z.number().int().nullable(),
+  /** Revision that is meant for its sidecar: sidecars are pushed only what changes something for them. Absent: none yet. */
+  wantedRevision: z.number().int().optional(),
   cost: SidecarCost.nullable(),
   /** Connections opened before attach that still live and pass the mesh by. */
   unseenConnections: z.number().int().nullable(),

@@ -41,9 +41,30 @@ function toSelection(names: readonly string[], options: { all?: boolean; project
   return options.projectName === undefined ? { all: true } : { project: options.projectName };
 }
 
+/** What each sidecar has in force, and what is meant for it. */
+function printSidecars(output: Output, workloads: readonly WorkloadView[]): void {
+  const attached = workloads.filter(({ mesh }) => mesh !== 'detached');
+  output.table(
+    ['SIDECAR OF', 'IN FORCE', 'MEANT', '', ''],
+    attached.map(({ name, ackedRevision, wantedRevision, reason }) => {
+      const isBehind = wantedRevision !== undefined && (ackedRevision ?? -1) < wantedRevision;
+      return [
+        name,
+        String(ackedRevision ?? '-'),
+        String(wantedRevision ?? '-'),
+        isBehind ? { text: 'on its way', colour: 'yellow' } : { text: 'applied', colour: 'green' },
+        reason ?? '',
+      ];
+    }),
+  );
+}
+
 function statusCommand(environment: Environment): Command {
-  return defineCommand(environment, 'status', 'mesh, engine, revision, cost').run(async ({ call, output }) => {
+  const command = defineCommand(environment, 'status', 'mesh, engine, revision, cost');
+  command.option('--sidecars', 'also which revision each sidecar has acknowledged');
+  return command.run<{ sidecars?: boolean }>(async ({ call, output }, _args, options) => {
     const status = await call('mesh.status', {});
+    const workloads = options.sidecars === true && !output.json ? await call('workload.list', {}) : [];
     output.result(status, () => {
       const { engine, sidecars, traffic, cost } = status;
       const engineText = [engine.name, engine.version, engine.state].filter((part) => part !== null).join(' ');
@@ -59,6 +80,10 @@ function statusCommand(environment: Environment): Command {
       output.say(
         `cost      sidecars ${figure(Math.round(cost.sidecarsRssBytes / mebibyte), ' MB')} and ${figure(cost.sidecarsCpuPercent, ' % CPU')}, control plane ${figure(Math.round(cost.controlPlaneRssBytes / mebibyte), ' MB')}`,
       );
+      if (options.sidecars === true) {
+        output.say('');
+        printSidecars(output, workloads);
+      }
     });
   });
 }

@@ -37,6 +37,7 @@ export function toWorkloadView(workload: DiscoveredWorkload, parts: MeshParts): 
     reason: attachment === undefined ? whyDetached(workload, parts.wanted) : attachment.reason,
     identity: certificates.spiffeId(workload.id),
     ackedRevision: attachment?.link?.ackedRevision ?? null,
+    ...(attachment?.link?.wanted == null ? {} : { wantedRevision: attachment.link.wanted.revision }),
     cost: telemetry.cost(workload.id),
     unseenConnections: telemetry.unseenConnections(workload.id),
     keptConnections: attachment?.phase === 'detaching' && attachment.kept !== null ? { ...attachment.kept } : null,

@@ -87,6 +87,16 @@ export const WorkloadRow = memo(function WorkloadRow({ workload }: { workload: W
   );
 });
 
+/** Silent while the sidecar has what is meant for it. */
+function Applied({ workload: { ackedRevision, wantedRevision } }: { workload: WorkloadView }) {
+  if (wantedRevision === undefined || (ackedRevision ?? -1) >= wantedRevision) return null;
+  return (
+    <small style={{ color: 'var(--warn)' }} title="The sidecar has not acknowledged it yet.">
+      revision {wantedRevision} on its way, {ackedRevision === null ? 'none' : ackedRevision} in force
+    </small>
+  );
+}
+
 function menuOf({ id, identity, mesh, runtime, state }: WorkloadView, renew: () => void): MenuAction[] {
   const meshed = mesh === 'attached' || mesh === 'degraded';
   const open = (target: 'workload' | 'sidecar', kind: 'logs' | 'shell') => () =>
@@ -217,6 +227,7 @@ function MeshCell({ workload }: { workload: WorkloadView }) {
         <span className="dot ok" style={{ width: 5, height: 5 }} />
         meshed
       </Chip>
+      <Applied workload={workload} />
       {workload.cost?.overload !== undefined && (
         <small
           style={{ color: 'var(--warn)' }}

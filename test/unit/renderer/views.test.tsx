@@ -66,6 +66,14 @@ describe('Workloads', () => {
     expect(callsOf(mesh, 'workload.attach')).toEqual([{ select: { names: [mesh.workloads()[1]?.id] } }]);
   });
 
+  it('says which revision a sidecar has not acknowledged yet', async () => {
+    const mesh = await show(<WorkloadsView />);
+    await screen.findAllByText('meshed');
+    expect(screen.queryByText(/on its way/)).toBeNull();
+    mesh.changeWorkload('shop-orders-1', { ackedRevision: 41, wantedRevision: 43 });
+    await screen.findByText('revision 43 on its way, 41 in force');
+  });
+
   it('says why a workload cannot be attached and refuses its switch', async () => {
     await show(<WorkloadsView />);
     const row = (await screen.findByText('shop-metrics-1')).closest('tr');
