@@ -1,5 +1,6 @@
 import type { SeenProtocol } from '../../model/protocol.ts';
 import type { EdgeRecorder, TelemetrySink, UpstreamError } from '../connection.ts';
+import { RequestLimit } from '../upstream/request-limit.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import { maxIdlePerEndpoint } from './limits.ts';
 import type { UpstreamCarrier, UpstreamSession } from './streams.ts';
@@ -11,6 +12,10 @@ export interface SessionWaiter {
   sessionReady(session: UpstreamSession): void;
   connectFailed(error: UpstreamError): void;
 }
+
+/** A server that takes no more over one connection has several opened to it at a time. */
+const fewRequests = 16;
+const mostDials = 8;
 
 /** Everything that is known about one endpoint while requests go there. */
 export class EndpointState {
@@ -32,6 +37,7 @@ export class EndpointState {
   readonly preparing = new Set<UpstreamSession>();
   /** Those with room, the one used last at the end. */
   readonly #room: UpstreamSession[] = [];
+  readonly requestLimit = new RequestLimit();
   readonly #recorders = new Map<SeenProtocol, EdgeRecorder>();
 
   constructor(endpoint: HttpEndpoint, carrier: UpstreamCarrier, recorder: EdgeRecorder | null) {
@@ -45,7 +51,8 @@ export class EndpointState {
   /** Connections that are worth opening for those who wait. */
   get wantedDials(): number {
     if (!this.shared) return this.waiters.length;
-    return this.preparing.size > 0 ? 0 : Math.min(1, this.waiters.length);
+    if (this.preparing.size > 0) return 0;
+    return Math.min(this.requestLimit.most <= fewRequests ? mostDials : 1, this.waiters.length);
   }
 
   get isUnused(): boolean {

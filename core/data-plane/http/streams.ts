@@ -17,6 +17,7 @@
  */
 import type { Socket } from 'node:net';
 import type { DownstreamContext, EdgeRecorder } from '../connection.ts';
+import type { RequestLimit } from '../upstream/request-limit.ts';
 import type { Wire, WireOwner } from '../wire/wire.ts';
 import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
@@ -222,6 +223,8 @@ export interface SessionOptions {
   readonly monotonicMs: () => number;
   /** Takes the socket's connection over; absent: wire/open-wire.ts. */
   readonly openWire?: (owner: WireOwner) => Wire;
+  /** What is known of how many requests the endpoint takes over a connection; absent: nothing. */
+  readonly requestLimit?: RequestLimit;
   /** A request has ended, or the peer allows more: `available` may have become true. */
   readonly onRoom: (session: UpstreamSession) => void;
   /** Gone or of no more use (`usable` is false and nothing is under way). Called once. */

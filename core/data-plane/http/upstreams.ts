@@ -216,6 +216,7 @@ export class Upstreams {
       endpoint: state.endpoint,
       recorder: state.recorder,
       monotonicMs: this.#options.monotonicMs,
+      requestLimit: state.requestLimit,
       onRoom: (room) => this.#serve(state, room),
       onClosed: (closed) => {
         state.forget(closed);

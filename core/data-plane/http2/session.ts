@@ -54,7 +54,8 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   readonly #deadlines = new Deadlines();
   readonly #idle: IdleTime;
   #drain: 'no' | 'announced' | 'final' = 'no';
-  #goawayReceived = false;
+  /** The peer has said goodbye. */
+  goneAway = false;
   #wasFull = false;
   #peerEnded = false;
   #closed = false;
@@ -89,7 +90,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   get canOpen(): boolean {
     return (
       !this.stopped &&
-      !this.#goawayReceived &&
+      !this.goneAway &&
       this.#drain === 'no' &&
       this.#wire.writable &&
       this.streams.size < this.maxOpen &&
@@ -99,7 +100,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
 
   /** False when no request will ever be opened again. */
   get usable(): boolean {
-    return !this.stopped && !this.#goawayReceived && this.#wire.writable && this.streams.nextId < maxWindow;
+    return !this.stopped && !this.goneAway && this.#wire.writable && this.streams.nextId < maxWindow;
   }
 
   /** How many requests the server takes at a time (client). */
@@ -311,8 +312,8 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   }
 
   goawayByPeer(lastStream: number, code: number): void {
-    const isFirst = !this.#goawayReceived;
-    this.#goawayReceived = true;
+    const isFirst = !this.goneAway;
+    this.goneAway = true;
     if (code !== errorCode.noError) this.#reason = `the peer ended the connection: ${nameOfError(code)}`;
     if (!this.isServer) {
       for (const stream of this.streams.all()) {
@@ -384,7 +385,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   }
 
   #endIfDone(): void {
-    const isOver = this.#drain === 'final' || this.#peerEnded || (this.#goawayReceived && !this.isServer);
+    const isOver = this.#drain === 'final' || this.#peerEnded || (this.goneAway && !this.isServer);
     if (isOver && this.streams.size === 0 && !this.stopped) this.#finish();
   }
 

@@ -62,6 +62,7 @@ class Http2UpstreamSession implements UpstreamSession {
     this.#options = options;
     this.#usedAtMs = this.#probedAtMs = options.monotonicMs();
     this.#life = new ConnectionLife(options.endpoint.pool, this.#usedAtMs, idleCloseMs);
+    this.#life.requestsLeft = Math.min(this.#life.requestsLeft, options.requestLimit?.most ?? this.#life.requestsLeft);
     this.session = new Http2Session(options.openWire?.(unowned) ?? openWire(socket, unowned), {
       role: 'client',
       onGoaway: () => this.#closeIfUseless(),
@@ -109,9 +110,19 @@ class Http2UpstreamSession implements UpstreamSession {
   /** A stream has ended. */
   released(): void {
     this.#usedAtMs = this.#options.monotonicMs();
-    if (this.#life.requestsLeft <= 0 && this.active === 0) this.session.drain();
+    if (this.#life.requestsLeft <= 0 && this.active === 0) this.#endSpent();
     if (!this.usable) queueMicrotask(() => this.#closeIfUseless());
     else if (this.#life.maxStreams !== Number.POSITIVE_INFINITY) queueMicrotask(() => this.#options.onRoom(this));
+  }
+
+  /** The server has ended the connection without having looked at this stream, and at none behind it. */
+  refused(stream: Http2Stream): void {
+    if (this.session.goneAway) this.#options.requestLimit?.refusedAfter((stream.id - 1) / 2);
+  }
+
+  #endSpent(): void {
+    if (!this.session.goneAway) this.#options.requestLimit?.carried();
+    this.session.drain();
   }
 
   retire(): void {
@@ -299,8 +310,9 @@ class Http2ServerStream implements ServerStream, StreamOwner {
     this.#sink?.onDrain();
   }
 
-  onReset(_stream: Http2Stream | null, code: number, origin: ResetOrigin, unprocessed: boolean): void {
+  onReset(stream: Http2Stream | null, code: number, origin: ResetOrigin, unprocessed: boolean): void {
     const sink = this.#take();
+    if (stream !== null && unprocessed) this.#upstream.refused(stream);
     this.#release();
     if (sink === null) return;
     const stale = origin === 'connection' && this.reused && !this.#headSeen;
