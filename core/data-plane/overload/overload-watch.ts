@@ -44,7 +44,7 @@ export class OverloadWatch implements ConnectionAdmission {
     this.#overload.sample({
       openFiles: this.#overload.mayLackFiles ? countOpenFiles() : 0,
       heapShare: heap.used_heap_size / heap.heap_size_limit,
-      rssBytes: process.memoryUsage.rss(),
+      rssBytes: this.#overload.isCrowded ? process.memoryUsage.rss() : 0,
       lagMs,
     });
     if (this.#overload.connections === 0 && this.#overload.level === 'none') this.close();

@@ -91,6 +91,11 @@ export class Overload {
     return 2 * this.#connections >= shedShare * this.#limits.openFiles;
   }
 
+  /** Whether memory is load at all, with so many connections: with fewer, reading it is not worth its while. */
+  get isCrowded(): boolean {
+    return this.#connections >= crowd;
+  }
+
   /** False: reset it. True: `closed` has to follow. */
   opened(listener: string): boolean {
     const here = this.#perListener.get(listener) ?? 0;
@@ -171,7 +176,7 @@ export class Overload {
     consider(openFiles / limits.openFiles, 'open files');
     consider(bufferedBytes / limits.bufferedBytes, 'buffered bytes');
     consider(heapShare / limits.heapShare, 'heap');
-    if (this.#connections >= crowd) consider(rssBytes / limits.rssBytes, 'memory');
+    if (this.isCrowded) consider(rssBytes / limits.rssBytes, 'memory');
     if (this.#late >= lagSamples) consider(shedShare, 'event loop lag');
     return worst;
   }
