@@ -9,6 +9,7 @@ import type { ExchangeOptions, ExchangeParts } from './exchange-parts.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { type ForwardedRequest, Forwarding } from './forwarding.ts';
 import { limitTime } from './grpc-deadline.ts';
+import { isGrpcType, toGrpcAnswer } from './grpc-answer.ts';
 import { http2Protocol } from './http2-protocol.ts';
 import { KeptHead } from './kept-head.ts';
 import { maxHoldMs, smallBodyBytes } from './limits.ts';
@@ -471,8 +472,10 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
     }
     if (flag !== '') this.#record.flag(flag);
     if (this.#forwarding.exhausted) this.#record.flag('URX');
-    const told = { status, flag, body, headers: this.#work.answerHeaders(body, headers) };
-    this.#client.answer(grpcStatus === undefined ? told : { ...told, grpcStatus });
+    const plain = { status, flag, body, headers: this.#work.answerHeaders(body, headers) };
+    const told = grpcStatus === undefined ? plain : { ...plain, grpcStatus };
+    const isGrpc = this.#client.protocol === 'http/1.1' && isGrpcType(this.request.header('content-type'));
+    this.#client.answer(isGrpc ? toGrpcAnswer(told) : told);
     this.#finish(status, this.requestDone && flag !== 'DPE');
   }
 

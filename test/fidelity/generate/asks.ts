@@ -7,7 +7,8 @@ export function drawAsk(draw: Draw, matches: readonly Json[], rules: readonly Js
   const aim = matches.length > 0 && draw.chance(0.85) ? draw.of(matches) : {};
   const { method: aimedMethod, uri, authority } = aim;
   const method = aimedMethod === undefined || draw.chance(0.3) ? plainMethod(draw) : methodFor(draw, aimedMethod);
-  const headers = { ...drawHeaders(draw, aim), ...drawOrigin(draw, rules) };
+  const grpc = draw.chance(0.02) ? { 'content-type': 'application/grpc' } : {};
+  const headers = { ...drawHeaders(draw, aim), ...drawOrigin(draw, rules), ...grpc };
   const isPreflight = 'access-control-request-method' in headers;
   const mirrored = rules.some((rule) => 'mirror' in rule || 'mirrors' in rule);
   const hasDelay = draw.chance(0.02) && rules.some(({ timeout }) => timeout !== undefined);
