@@ -136,7 +136,9 @@ function virtualServiceFindings(
   for (const resource of resources.virtualServices) {
     const where = describeResource(resource);
     const namespace = namespaceOf(resource);
-    const names = (resource.spec.hosts ?? []).filter((host) => !host.includes('*'));
+    // Of a gateway's, hosts are names that clients outside use.
+    const isForGateway = (resource.spec.gateways ?? []).some((gateway) => gateway !== 'mesh');
+    const names = isForGateway ? [] : (resource.spec.hosts ?? []).filter((host) => !host.includes('*'));
     const targets = targetsOf(resource);
     for (const host of new Set([...names, ...targets.map((target) => target.host)])) {
       const { key, known, partial } = resolveHost(host, namespace, services);

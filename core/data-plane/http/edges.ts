@@ -29,7 +29,7 @@ export function inboundEdge(context: DownstreamContext, port: number, protocol: 
 
 /** Edge of a request that could not be read far enough to be routed. */
 export function unroutedEdge(context: DownstreamContext): EdgeKey {
-  if (context.direction === 'inbound') return inboundEdge(context, portOf(context));
+  if (countsCaller(context)) return inboundEdge(context, portOf(context));
   const address = context.originalDestination?.host ?? null;
   return outboundEdge(context.service?.key ?? null, null, address, portOf(context), false);
 }

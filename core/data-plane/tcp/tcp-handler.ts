@@ -59,6 +59,8 @@ interface Upstream extends TcpUpstream {
   readonly seat: ToxicSeat | null;
   /** What the application reads before anything of the client's; empty: nothing. */
   readonly prologue: Buffer;
+  /** At a gateway: its client's edge, besides the one to the server; `null` elsewhere. */
+  readonly front: EdgeKey | null;
 }
 
 const nothing = Buffer.alloc(0);
@@ -169,7 +171,13 @@ export class TcpHandler implements ConnectionHandler {
         return null;
       }
     }
-    return { ...upstream, seat, prologue: toPrologue(proxyProtocolOf(config.source, context), context, upstream) };
+    const front = context.gateway === undefined ? null : toUnknownEdge(context);
+    return {
+      ...upstream,
+      seat,
+      front,
+      prologue: toPrologue(proxyProtocolOf(config.source, context), context, upstream),
+    };
   }
 
   /** `null` when it failed, and the client was told by a reset, or when `cancel` was used. */
@@ -202,7 +210,7 @@ export class TcpHandler implements ConnectionHandler {
     return tunnel === undefined ? server : await openTunnel(server, tunnel, timeoutMs, signal);
   }
 
-  #join(client: Socket, server: Socket, head: Buffer, { key, endpointId, seat, lease, pool }: Upstream): void {
+  #join(client: Socket, server: Socket, head: Buffer, { key, endpointId, seat, lease, pool, front }: Upstream): void {
     if (client.destroyed || server.destroyed) {
       lease?.leave();
       resetConnection(client);
@@ -210,7 +218,9 @@ export class TcpHandler implements ConnectionHandler {
       return;
     }
     const edge = this.#options.edge(key);
+    const caller = front === null ? null : this.#options.edge(front);
     edge.connectionOpened();
+    caller?.connectionOpened();
     this.#count(endpointId, 1);
     const timed = {
       bytes: 0,
@@ -223,10 +233,12 @@ export class TcpHandler implements ConnectionHandler {
       toServer: (bytes: number) => {
         timed.bytes += bytes;
         edge.bytes(bytes, 0);
+        caller?.bytes(bytes, 0);
       },
       toClient: (bytes: number) => {
         timed.bytes += bytes;
         edge.bytes(0, bytes);
+        caller?.bytes(0, bytes);
       },
     };
     const splice = new Splice(
@@ -239,6 +251,7 @@ export class TcpHandler implements ConnectionHandler {
         seat?.leave();
         lease?.leave();
         edge.connectionClosed();
+        caller?.connectionClosed();
         this.#count(endpointId, -1);
       },
     );

@@ -9,6 +9,7 @@ import type { Random } from '../../shared/random.ts';
 import type { Address, DownstreamContext, UpstreamTarget } from '../connection.ts';
 import type { CompiledConfig } from '../http/compiled-config.ts';
 import { type CompiledService, dialledEndpoint, type HttpEndpoint } from '../http/compiled-service.ts';
+import { countsCaller, portOf } from '../http/edges.ts';
 import { onBehalfOf, type PoolPolicy } from '../upstream/connection-policy.ts';
 import type { TcpClusters, TcpLease } from './tcp-clusters.ts';
 
@@ -61,13 +62,20 @@ export function routeConnection(
     if (service === null) return null;
     return byRules(service, call, () => hold(service, service.toEndpoint(located.endpoint, located.port), call));
   }
-  const unknown = () => (config.source.outbound === 'registry-only' ? null : toDialled(asked, toUnknownEdge(context)));
+  const unknown = () => toUnknown(asked, call);
   const service = calledService(call, asked);
   if (service === null) return unknown();
   return byRules(service, call, () => (asksForOtherNames(service, call) ? unknown() : toService(service, call)));
 }
 
 type Routed = TcpUpstream | 'overflow' | null;
+
+/** What nobody declared: out as it is, or to the service that is there for it, or nowhere. */
+function toUnknown(asked: Address, call: Call): TcpUpstream | null {
+  const { outbound, egressProxy } = call.config.source;
+  if (egressProxy !== undefined) return toDestination({ ...egressProxy, weight: 1 }, call);
+  return outbound === 'registry-only' ? null : toDialled(asked, toUnknownEdge(call.context));
+}
 
 /** A connection that is to be routed. */
 interface Call {
@@ -174,14 +182,14 @@ function toApplication(context: DownstreamContext): TcpUpstream | null {
 
 /** The edge to a peer of which only the address (and, with mTLS, the identity; with TLS of its own, the name) is known. */
 export function toUnknownEdge(context: DownstreamContext): EdgeKey {
-  const isInbound = context.direction === 'inbound';
+  const isInbound = countsCaller(context);
   return {
-    direction: context.direction,
-    peerService: context.service?.key ?? null,
+    direction: isInbound ? 'inbound' : 'outbound',
+    peerService: isInbound ? null : (context.service?.key ?? null),
     peerWorkload: null,
     peerAddress: isInbound ? context.remote.host : (context.originalDestination?.host ?? null),
     peerSpiffeId: context.peerSpiffeId,
-    port: context.service?.port ?? context.target?.servicePort ?? context.originalDestination?.port ?? 0,
+    port: portOf(context),
     protocol: 'tcp',
     mtls: context.peerSpiffeId !== null,
     ...(isInbound || context.serverName === undefined ? {} : { serverName: context.serverName }),

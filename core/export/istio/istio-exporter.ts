@@ -88,8 +88,12 @@ function exportedServices(snapshot: MeshSnapshot): readonly SnapshotService[] {
   );
 }
 
+/** Gateways are not: production has its own. */
 function isAttached(snapshot: MeshSnapshot, service: SnapshotService): boolean {
-  return service.workloads.some((id) => snapshot.workloads.get(id)?.attached === true);
+  return service.workloads.some((id) => {
+    const workload = snapshot.workloads.get(id);
+    return workload?.attached === true && workload.discovered.runtime !== 'gateway';
+  });
 }
 
 /** Namespaces with an attached workload, and those that have a policy of their own. */
