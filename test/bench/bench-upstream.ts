@@ -1,9 +1,9 @@
 /**
  * The application behind the proxies: answers `GET /{bytes}/{token}` over keep-alive HTTP/1.1 (see load/payload.ts) and does
- * as little else as possible. Prints its port; ends when stdin does.
+ * as little else as possible. With the header that asks for it, one answer in a hundred is 503. Prints its port; ends when stdin does.
  */
 import { createServer } from 'node:net';
-import { createBody, tokenLength } from './load/payload.ts';
+import { createBody, failHeader, tokenLength } from './load/payload.ts';
 import { type LinkOwner, RawLink } from './load/raw-link.ts';
 
 interface Answer {
@@ -26,6 +26,9 @@ function answerOf(sizeBytes: number): Answer {
   return made;
 }
 
+const failure = Buffer.from('HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n');
+let asked = 0;
+
 class Server implements LinkOwner {
   readonly link: RawLink;
   #waiting = '';
@@ -38,12 +41,24 @@ class Server implements LinkOwner {
     let text = this.#waiting + bytes.toString('latin1', 0, length);
     for (let end = text.indexOf('\r\n\r\n'); end >= 0; end = text.indexOf('\r\n\r\n')) {
       const slash = text.indexOf('/', 5);
+      if (this.#fails(text.slice(0, end))) {
+        this.link.write(failure);
+        text = text.slice(end + 4);
+        continue;
+      }
       const { bytes: answer, tokenAt } = answerOf(Number(text.slice(5, slash)));
       answer.write(text.slice(slash + 1, slash + 1 + tokenLength), tokenAt, 'latin1');
       this.link.write(answer);
       text = text.slice(end + 4);
     }
     this.#waiting = text;
+  }
+
+  /** One in a hundred of those that ask for it. */
+  #fails(head: string): boolean {
+    if (!head.includes(failHeader)) return false;
+    asked += 1;
+    return asked % 100 === 0;
   }
 
   onClose(): void {

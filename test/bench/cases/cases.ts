@@ -15,6 +15,7 @@ import {
   idleConnectionsCase,
   mtlsPairCase,
   plainHopCase,
+  retriesCase,
   tcpSpliceCase,
 } from './throughput.ts';
 import { toggleCase } from './toggle.ts';
@@ -25,6 +26,7 @@ export const cases: readonly BenchCase[] = [
   mtlsPairCase,
   grpcPairCase,
   tcpSpliceCase,
+  retriesCase,
   constantRateCase,
   constantRateHopCase,
   churnCase,

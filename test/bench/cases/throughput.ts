@@ -1,5 +1,6 @@
 import { closePeers, describe, measureRounds, type StartedPeer, startPeers, toResults } from '../compare.ts';
 import type { LoadOptions } from '../load/load-options.ts';
+import { failHeader } from '../load/payload.ts';
 import { BenchRoom } from '../machine/bench-room.ts';
 import { meshdeskVariants } from '../peers/meshdesk.ts';
 import type { Peer, Role } from '../peers/peer.ts';
@@ -92,6 +93,21 @@ const openLoads = (options: BenchOptions, durationMs: number): readonly Load[] =
 /** Latency that a pair adds at a constant rate, open loop. */
 export const constantRateCase = compare({ name: 'constant-rate', role: 'pair', loads: openLoads });
 export const constantRateHopCase = compare({ name: 'constant-rate-hop', role: 'hop', loads: openLoads });
+
+/** A hop that asks again for the one answer in a hundred that is 503; no client may see it. */
+export const retriesCase = compare({
+  name: 'retries',
+  role: 'retry',
+  loads: (options, durationMs) =>
+    (options.connections.length > 0 ? options.connections : [32, 8]).map((connections) => ({
+      kind: 'closed',
+      connections,
+      sizeBytes: kilobyte,
+      warmUpMs: 300,
+      durationMs,
+      headers: `${failHeader}\r\n`,
+    })),
+});
 
 const churnLoads = (options: BenchOptions, durationMs: number): readonly Load[] => [
   { kind: 'churn', connections: options.connections[0] ?? 8, sizeBytes: kilobyte, warmUpMs: 300, durationMs },

@@ -30,3 +30,6 @@ export function createBody(sizeBytes: number): Buffer {
   }
   return body;
 }
+
+/** Asks the application to fail now and then; lower-case, as some proxies make it anyway. */
+export const failHeader = 'x-fail: 1';

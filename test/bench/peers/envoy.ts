@@ -27,10 +27,14 @@ interface Side {
   readonly upstreamHttp2?: boolean;
   readonly insertId?: boolean;
   readonly tcp?: boolean;
+  readonly retries?: boolean;
 }
 
 /** Its own counters on, as in a mesh; no access log, no admin port. */
-function toFilter({ codec = 'HTTP1', insertId = false, tcp = false }: Side): Json {
+/** As Istio has it: 25 ms and more between two tries. */
+const retryPolicy = { retry_policy: { retry_on: '5xx', num_retries: 3, retry_back_off: { base_interval: '0.025s' } } };
+
+function toFilter({ codec = 'HTTP1', insertId = false, tcp = false, retries = false }: Side): Json {
   if (tcp) {
     return {
       name: 'tcp',
@@ -51,7 +55,12 @@ function toFilter({ codec = 'HTTP1', insertId = false, tcp = false }: Side): Jso
           {
             name: 'all',
             domains: ['*'],
-            routes: [{ match: { prefix: '/' }, route: { cluster: 'application', timeout: '0s' } }],
+            routes: [
+              {
+                match: { prefix: '/' },
+                route: { cluster: 'application', timeout: '0s', ...(retries ? retryPolicy : {}) },
+              },
+            ],
           },
         ],
       },
@@ -68,7 +77,7 @@ function toBootstrap(side: Side): Json {
       ? {}
       : { transport_socket: { name: 'tls', typed_config: typed(`${tlsPackage}.${name}`, fields) } };
   const protocol = { [upstreamHttp2 ? 'http2_protocol_options' : 'http_protocol_options']: {} };
-  const limits = { max_connections: 20_000, max_pending_requests: 20_000, max_requests: 20_000 };
+  const limits = { max_connections: 20_000, max_pending_requests: 20_000, max_requests: 20_000, max_retries: 20_000 };
   return {
     static_resources: {
       listeners: [
@@ -106,7 +115,9 @@ function toBootstrap(side: Side): Json {
 async function toSides(role: Role, h2: boolean, { dir, upstreamPort }: PeerContext): Promise<Side[]> {
   const listen = await freePort();
   if (role === 'tcp') return [{ listen, upstream: upstreamPort, tcp: true }];
-  if (role === 'hop') return [{ listen, upstream: upstreamPort, insertId: true }];
+  if (role === 'hop' || role === 'retry') {
+    return [{ listen, upstream: upstreamPort, insertId: true, retries: role === 'retry' }];
+  }
   const { client, server } = await writeIdentities(dir);
   const between = await freePort();
   const alpn = h2 ? 'h2' : 'http/1.1';
@@ -150,7 +161,7 @@ const absent = () => (findEnvoy() === null ? 'no envoy in PATH, and ENVOY names 
 
 export const envoy: Peer = {
   name: 'envoy',
-  roles: ['hop', 'pair', 'tcp', 'tcp-pair'],
+  roles: ['hop', 'retry', 'pair', 'tcp', 'tcp-pair'],
   absent,
   start: (role, context) => start(role, false, context),
 };

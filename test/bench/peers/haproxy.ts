@@ -6,7 +6,7 @@ import { writeIdentities } from './identities.ts';
 import type { Peer, PeerContext, Role, RunningPeer } from './peer.ts';
 import { type ProxyCommand, startProxies } from './start-proxies.ts';
 
-const toConfig = (mode: 'http' | 'tcp', bind: string, server: string, insertId: boolean) => `
+const toConfig = (mode: 'http' | 'tcp', bind: string, server: string, insertId: boolean, retries = '') => `
 global
   nbthread 1
   no strict-limits
@@ -22,13 +22,16 @@ frontend client
 ${insertId ? '  unique-id-format %[uuid()]\n  unique-id-header X-Request-Id' : ''}
   default_backend application
 backend application
-  server one 127.0.0.1:${server}
+${retries}  server one 127.0.0.1:${server}
 `;
+
+const retries = '  retries 3\n  retry-on 503 conn-failure\n';
 
 async function toConfigs(role: Role, h2: boolean, { dir, upstreamPort }: PeerContext) {
   const port = await freePort();
   if (role === 'tcp') return [{ port, text: toConfig('tcp', `${port}`, `${upstreamPort}`, false) }];
   if (role === 'hop') return [{ port, text: toConfig('http', `${port}`, `${upstreamPort}`, true) }];
+  if (role === 'retry') return [{ port, text: toConfig('http', `${port}`, `${upstreamPort}`, true, retries) }];
   const { client, server } = await writeIdentities(dir);
   const between = await freePort();
   const outer = role === 'grpc' ? ' proto h2' : '';
@@ -58,7 +61,7 @@ const absent = () => (findInPath('haproxy') === null ? 'haproxy is not installed
 
 export const haproxy: Peer = {
   name: 'haproxy',
-  roles: ['hop', 'pair', 'tcp', 'tcp-pair'],
+  roles: ['hop', 'retry', 'pair', 'tcp', 'tcp-pair'],
   absent,
   start: (role, context) => start(role, false, context),
 };

@@ -137,13 +137,22 @@ async function startPair(context: PeerContext, protocol: 'auto' | 'tcp' = 'auto'
 
 export const meshdesk: Peer = {
   name: 'meshdesk',
-  roles: ['hop', 'pair', 'tcp', 'tcp-pair', 'grpc'],
+  roles: ['hop', 'retry', 'pair', 'tcp', 'tcp-pair', 'grpc'],
   absent: () => null,
   start: (role: Role, context) => {
     if (role === 'hop') return startHop(context);
+    if (role === 'retry') return startHop(context, { change: withRetries });
     if (role === 'tcp') return startHop(context, { protocol: 'tcp' });
     return startPair(context, role === 'tcp-pair' ? 'tcp' : 'auto');
   },
+};
+
+/** Every answer is looked at, and 503 tried again. */
+const withRetries: Change = (config) => {
+  const destinations = [{ service: 'server.shop', subset: null, port: null, weight: 100 }];
+  const retries = { attempts: 3, retryOn: '5xx', perTryTimeoutMs: null, backoffBaseMs: 25, avoidPreviousHosts: false };
+  const route = { name: 'all', match: [], destinations, timeoutMs: null, retries };
+  return { ...config, services: config.services.map((service) => ({ ...service, routes: [route] })) };
 };
 
 /** A fault that applies to every request and hits none. */

@@ -19,11 +19,11 @@ ${body}
 `;
 
 /** nginx closes connections after 1,000 requests by default; nobody else here does, so that is lifted. */
-const httpBlock = (dir: string, name: string, server: string, upstream: number) => `
+const httpBlock = (dir: string, name: string, server: string, application: string) => `
 http {
   access_log off; keepalive_requests ${many};
   ${temporary.map((each) => `${each}_temp_path ${dir}/${name}.${each};`).join(' ')}
-  upstream application { server 127.0.0.1:${upstream}; keepalive 512; keepalive_requests ${many}; }
+  upstream application { ${application} keepalive 512; keepalive_requests ${many}; }
   server { ${server} }
 }
 `;
@@ -32,6 +32,8 @@ const pass = (scheme: string, more = '') => `location / {
   proxy_pass ${scheme}://application; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
   ${more}
 }`;
+/** nginx asks another server of the group: the same one, named several times. */
+const retry = 'proxy_next_upstream error timeout http_503; proxy_next_upstream_tries 4;';
 const insertId = 'proxy_set_header X-Request-Id $request_id;';
 
 const toUpstreamTls = ({ ca, certificate, key }: IdentityFiles) => `
@@ -47,15 +49,11 @@ const fromClientTls = ({ ca, certificate, key }: IdentityFiles) => `
 /** The proxies of a role, the application's side first: port, listener and what it does. */
 async function toServers(role: Role, { dir, upstreamPort }: PeerContext) {
   const port = await freePort();
-  if (role === 'hop')
-    return [
-      {
-        name: 'hop',
-        port,
-        upstream: upstreamPort,
-        server: `listen 127.0.0.1:${port} backlog=4096; ${pass('http', insertId)}`,
-      },
-    ];
+  if (role === 'hop' || role === 'retry') {
+    const more = role === 'retry' ? insertId + retry : insertId;
+    const server = `listen 127.0.0.1:${port} backlog=4096; ${pass('http', more)}`;
+    return [{ name: role, port, upstream: upstreamPort, server }];
+  }
   const { client, server } = await writeIdentities(dir);
   const between = await freePort();
   return [
@@ -90,17 +88,20 @@ async function start(role: Role, context: PeerContext): Promise<RunningPeer> {
   return startProxies(
     await Promise.all(
       servers.map(({ name, port, server, upstream }) =>
-        toCommand(name, port, frame(dir, name, httpBlock(dir, name, server, upstream))),
+        toCommand(name, port, frame(dir, name, httpBlock(dir, name, server, toApplication(role, upstream)))),
       ),
     ),
   );
 }
 
+const toApplication = (role: Role, port: number) =>
+  role === 'retry' ? `server 127.0.0.1:${port} max_fails=0; `.repeat(4) : `server 127.0.0.1:${port};`;
+
 const streamPath = () => streamModule.find((path) => existsSync(path));
 
 export const nginx: Peer = {
   name: 'nginx',
-  roles: ['hop', 'pair', 'tcp'],
+  roles: ['hop', 'retry', 'pair', 'tcp'],
   absent: (role) => {
     if (findInPath('nginx') === null) return 'nginx is not installed';
     return role === 'tcp' && streamPath() === undefined ? "nginx's stream module is not installed" : null;

@@ -4,12 +4,13 @@
  *
  * peer   one program, able to play some of the roles
  * hop    one proxy, plain HTTP/1.1 on both sides
+ * retry  the hop, which asks again, up to three times, when the application answers 503
  * pair   two proxies, mutual TLS 1.3 between them, plain HTTP/1.1 outside; between them HTTP/1.1 unless the name says h2
  * tcp    one proxy that does not look into the bytes
  * tcp-pair  two such proxies with mutual TLS between them: every connection is a handshake
  * grpc   a pair whose client and application speak HTTP/2 with prior knowledge
  */
-export type Role = 'hop' | 'pair' | 'tcp' | 'tcp-pair' | 'grpc';
+export type Role = 'hop' | 'retry' | 'pair' | 'tcp' | 'tcp-pair' | 'grpc';
 
 export interface PeerContext {
   /** Where the application listens. */
