@@ -8,6 +8,7 @@
  * Everything after that, routes, endpoints, retries, mutual TLS towards sidecars, is what sidecars do.
  */
 import type { GatewayCertificate, GatewayConfig, GatewayServerConfig } from '../../model/gateway-config.ts';
+import { compileDomains } from '../../policy/match-domain.ts';
 
 export interface GatewayHost {
   readonly service: string | null;
@@ -71,26 +72,5 @@ function compilePort(
     server: (id) => compiled.find(({ config }) => config.id === id) ?? null,
     serverOfName: (name) => byName(name ?? ''),
     meshServer: (name) => meshByName(name ?? '') ?? mesh[0] ?? null,
-  };
-}
-
-/** Exact names first, then the longest wildcard, then `*`; of equals the first. */
-export function compileDomains<T>(
-  entries: readonly (readonly [domain: string, value: T])[],
-): (name: string) => T | null {
-  const exact = new Map<string, T>();
-  const wildcards: (readonly [suffix: string, value: T])[] = [];
-  let any: T | null = null;
-  for (const [domain, value] of entries) {
-    if (domain === '*') any ??= value;
-    else if (domain.startsWith('*')) wildcards.push([domain.slice(1), value]);
-    else if (!exact.has(domain)) exact.set(domain, value);
-  }
-  wildcards.sort(([a], [b]) => b.length - a.length);
-  return (name) => {
-    const found = exact.get(name);
-    if (found !== undefined) return found;
-    for (const [suffix, value] of wildcards) if (name.length > suffix.length && name.endsWith(suffix)) return value;
-    return any;
   };
 }

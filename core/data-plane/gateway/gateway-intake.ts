@@ -15,7 +15,7 @@ const meshProtocols: ReadonlySet<string> = new Set(Object.values(meshAlpn));
 
 /**
  * From a connection accepted at a gateway's port to the handler that serves it. Whoever begins with TLS of the mesh is a
- * sidecar (an egress gateway's clients) and is let in at every port but those that pass TLS on.
+ * sidecar (a client of an egress gateway), and that TLS ends here at every port; what is inside meets the port's servers.
  */
 export class GatewayIntake {
   readonly #options: IntakeOptions;
@@ -112,12 +112,11 @@ export class GatewayIntake {
     const named = serverName === null ? context : { ...context, serverName };
     const server = port.serverOfName(serverName);
     const isMesh = alpn.some((name) => meshProtocols.has(name));
-    if (isMesh && server?.config.tls?.mode !== 'passthrough') {
+    if (isMesh) {
       const forMesh = port.meshServer(serverName) ?? port.plain;
-      if (forMesh !== null) {
-        this.#takeMesh(socket, head, named, port, forMesh);
-        return;
-      }
+      if (forMesh === null) this.#unwrap(socket, head, named, port);
+      else this.#takeMesh(socket, head, named, port, forMesh);
+      return;
     }
     if (server === null) {
       this.#refuse(socket, context, `no server is for ${serverName ?? 'TLS without a name'}`);
@@ -170,6 +169,18 @@ export class GatewayIntake {
         }
         const handlers = { mux, http, tcp };
         handlers[server.config.protocol === 'tcp' ? 'tcp' : protocol].serve(secured, noBytes, seen);
+      },
+      refuse: (reason) => this.#refuse(socket, context, reason),
+    });
+  }
+
+  /** A sidecar's connection with TLS of its application inside: that is what the servers of this port are for. */
+  #unwrap(socket: Socket, head: Buffer, context: DownstreamContext, port: CompiledPort): void {
+    this.#options.terminator.terminate(socket, head, {
+      accept: ({ socket: inner, protocol, peerSpiffeId }) => {
+        const { serverName: _outer, ...rest } = context;
+        if (protocol === 'tcp') this.#expectTls(inner, { ...rest, peerSpiffeId }, port);
+        else this.#refuse(inner, context, 'it is no TLS');
       },
       refuse: (reason) => this.#refuse(socket, context, reason),
     });

@@ -9,7 +9,7 @@ import type { HttpRoute, ServiceConfig } from '../../../core/model/sidecar-confi
 import { eventually } from '../../support/eventually.ts';
 import { createServingPair } from '../../support/serving-certificates.ts';
 import { TestCa } from '../../support/test-ca.ts';
-import { emptyConfig, freePort, serviceOf, TestSidecar } from '../../support/test-sidecar.ts';
+import { emptyConfig, freePort, serviceOf, spiffeIdOfName, TestSidecar } from '../../support/test-sidecar.ts';
 import { ask, closeAll, dialTls, isNothing, keep, listening, readAll } from './clients.ts';
 
 let ca: TestCa;
@@ -267,5 +267,44 @@ describe('a gateway for TCP', () => {
     const socket = connect(portOf(2525), '127.0.0.1');
     keep(() => socket.destroy());
     expect((await readAll(socket)).toString()).toBe('220 ready');
+  });
+});
+
+describe('a gateway that sidecars go out by', () => {
+  it('ends their TLS, and passes the application’s own TLS inside of it on by its server name', async () => {
+    const own = await createServingPair('own.example.com');
+    const server = createTlsServer({ key: own.server.keyPem, cert: own.server.chainPem }, (socket) => {
+      socket.on('error', () => undefined);
+      socket.end('from outside');
+    });
+    const destinations = [{ service: 'own.shop', subset: null, port: 80, weight: 0 }];
+    const l4Routes = [{ name: 'tls-1', match: [{ sniHosts: ['own.example.com'] }], destinations }];
+    const tls = { mode: 'passthrough' as const, certificates: [] };
+    const { portOf } = await startGateway(
+      [
+        {
+          port: 443,
+          servers: [{ id: 'p', protocol: 'tcp', names: ['own.example.com'], hosts: [], tls, service: 'l4' }],
+        },
+      ],
+      [{ ...hostOf('l4', []), l4Routes }, serviceOf('own', 80, toEndpoint(await listening(server)), 'tcp')],
+    );
+    const web = await TestSidecar.start({ ca, name: 'web' });
+    keep(() => web.close());
+    const listen = { host: '127.0.0.1', port: await freePort() };
+    const ports = [{ port: 443, targetPort: portOf(443) }];
+    const endpoint = { mesh: true, ports, spiffeId: spiffeIdOfName('istio-ingressgateway') };
+    const config = emptyConfig('web', 1, {
+      listeners: {
+        kind: 'explicit',
+        inbound: [],
+        outbound: [{ listen, service: 'egress.shop', port: 443 }],
+        httpProxy: null,
+      },
+      services: [serviceOf('egress', 443, [endpoint])],
+    });
+    expect(await web.control.push(config)).toEqual({ type: 'ack', revision: 1 });
+    const socket = dialTls(listen.port, { servername: 'own.example.com', ca: own.caPem });
+    expect((await readAll(socket)).toString()).toBe('from outside');
   });
 });
