@@ -1,6 +1,7 @@
 import type { DestinationRule } from './destination-rule.ts';
 import type { FieldPath } from './field-path.ts';
 import type { Resource } from './resource.ts';
+import type { Sidecar } from './sidecar.ts';
 
 const notFilters = ['extensionRef', 'externalAuth'];
 const gatewayRoute = [
@@ -28,7 +29,8 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   TrafficSplit: ['spec.matches'],
   ServiceEntry: ['spec.subjectAltNames'],
   Sidecar: [
-    ...['ingress', 'inboundConnectionPool', 'outboundTrafficPolicy.egressProxy'].map((field) => `spec.${field}`),
+    'spec.inboundConnectionPool',
+    ...['bind', 'captureMode', 'tls', 'connectionPool'].map((field) => `spec.ingress.*.${field}`),
     ...['port', 'bind', 'captureMode'].map((field) => `spec.egress.*.${field}`),
   ],
   // Both kinds of that name: `servers` of Istio's, `listeners` of the Gateway API's.
@@ -51,6 +53,7 @@ export function keptFields(resource: Resource): readonly FieldPath[] {
   if (patterns === undefined) return [['spec']];
   const found: FieldPath[] = [];
   for (const pattern of patterns) expand(resource, pattern.split('.'), [], found);
+  if (resource.kind === 'Sidecar') found.push(...socketEndpoints(resource.spec));
   if (resource.kind === 'DestinationRule') found.push(...tunnelsByPost(resource.spec));
   return found;
 }
@@ -68,6 +71,13 @@ function expand(value: unknown, pattern: readonly string[], path: FieldPath, fou
     return;
   }
   expand((value as Readonly<Record<string, unknown>>)[key], rest, [...path, key], found);
+}
+
+/** Unix sockets: a sidecar has a file system of its own. */
+function socketEndpoints({ ingress = [] }: Sidecar['spec']): FieldPath[] {
+  return ingress.flatMap(({ defaultEndpoint = '' }, index) =>
+    defaultEndpoint.startsWith('unix:') ? [['spec', 'ingress', index, 'defaultEndpoint']] : [],
+  );
 }
 
 /** Tunnels are asked for by CONNECT only. */

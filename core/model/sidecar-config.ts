@@ -197,6 +197,8 @@ export const SidecarConfig = z.strictObject({
         mtls: MtlsMode,
         /** Absent: the PROXY protocol plays no part at this port. */
         proxyProtocol: ProxyProtocol.optional(),
+        /** Where the application listens for it (`null`: the address that was dialled); absent: at this port. */
+        target: z.strictObject({ host: z.string().nullable(), port: Port }).optional(),
       }),
     ),
     /** For every request that comes to the workload; absent: none. */
@@ -213,6 +215,8 @@ export const SidecarConfig = z.strictObject({
   files: z.array(z.strictObject({ name: z.string(), text: z.string() })).optional(),
   /** Where traffic to hosts of no service goes; absent: `allow-any`, straight on. */
   outbound: z.enum(['allow-any', 'registry-only']).optional(),
+  /** Instead, such traffic goes to this service. */
+  egressProxy: z.strictObject({ service: z.string(), subset: z.string().nullable(), port: Port.nullable() }).optional(),
   /** Present for gateways: what comes in at their ports. */
   gateway: GatewayConfig.optional(),
 });

@@ -1,15 +1,24 @@
 /** What a Sidecar resource lets a workload see. Source: Istio Sidecar (egress hosts, outboundTrafficPolicy). */
 import { hostCovers } from '../model/host-syntax.ts';
+import type { Destination } from '../model/http-actions.ts';
+import { type PortProtocol, toPortProtocol } from '../model/protocol.ts';
 import { describeResource, type MeshResources, namespaceOf, ofKind } from '../model/resource.ts';
 import type { Sidecar } from '../model/sidecar.ts';
-import { toFqdn } from './host-names.ts';
+import type { SidecarConfig } from '../model/sidecar-config.ts';
+import { toFqdn, toHostKey } from './host-names.ts';
 import { settingsOf } from './mesh-settings.ts';
 import { matchesLabels } from './workload-identity.ts';
+
+type Ingress = NonNullable<Sidecar['spec']['ingress']>[number];
 
 export interface SidecarScope {
   /** Equal for workloads that see the same. */
   readonly id: string;
   readonly outbound: 'allow-any' | 'registry-only';
+  /** Where traffic goes that nobody declared; `null`: on. */
+  readonly egressProxy: NonNullable<SidecarConfig['egressProxy']> | null;
+  /** Ports whose application listens elsewhere. */
+  readonly ingress: readonly IngressPort[];
   sees(service: { readonly name: string; readonly namespace: string }): boolean;
   /** A host of a ServiceEntry in a namespace. */
   seesHost(host: string, namespace: string): boolean;
@@ -19,9 +28,18 @@ export interface SidecarScope {
 export const everything: SidecarScope = {
   id: 'gateway',
   outbound: 'allow-any',
+  egressProxy: null,
+  ingress: [],
   sees: () => true,
   seesHost: () => true,
 };
+
+export interface IngressPort {
+  readonly port: number;
+  readonly protocol: PortProtocol;
+  /** Host `null`: the address that was dialled. */
+  readonly target: { readonly host: string | null; readonly port: number };
+}
 
 /**
  * The Sidecar for a workload: of its namespace one that selects it, else the one without a selector, else the root
@@ -48,9 +66,25 @@ export function sidecarScope(
   return {
     id: chosen === undefined ? '' : describeResource(chosen),
     outbound: policy === undefined ? fallback : policy.mode === 'ALLOW_ANY' ? 'allow-any' : 'registry-only',
+    egressProxy: policy?.egressProxy === undefined ? null : toEgressProxy(policy.egressProxy),
+    ingress: (chosen?.spec.ingress ?? []).flatMap(toIngressPort),
     sees: (service) => covers(toFqdn(service), service.namespace),
     seesHost: covers,
   };
+}
+
+function toEgressProxy({ host, subset, port }: Destination): NonNullable<SidecarScope['egressProxy']> {
+  return { service: toHostKey(host.toLowerCase()), subset: subset || null, port: port?.number || null };
+}
+
+/** Unix sockets are left out: the sidecar has a file system of its own. */
+function toIngressPort({ port, defaultEndpoint = '' }: Ingress): readonly IngressPort[] {
+  const [, bracketed, plain, target] = /^(?:\[(.+)\]|([^:]*)):(\d+)$/.exec(defaultEndpoint) ?? [];
+  if (port.number === undefined || target === undefined) return [];
+  const host = bracketed ?? plain ?? '';
+  const isAny = host === '' || host === '0.0.0.0' || host === '::';
+  const protocol = toPortProtocol(port.protocol || port.name || '');
+  return [{ port: port.number, protocol, target: { host: isAny ? null : host, port: Number(target) } }];
 }
 
 /** `namespace/host`: `.` own namespace, `*` any, `~` none. */

@@ -1,11 +1,12 @@
 import { compareText } from '../model/resource.ts';
 import type { ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
+import type { DiscoveredWorkload } from '../model/workload.ts';
 import { selectsCallers } from './destination-rules.ts';
 import { compileGatewayConfig } from './gateway-config.ts';
 import { compileHealthCheck } from './health-check.ts';
 import { localityOf } from './localities.ts';
 import { settingsOf } from './mesh-settings.ts';
-import { everything, sidecarScope } from './sidecar-scope.ts';
+import { everything, type SidecarScope, sidecarScope } from './sidecar-scope.ts';
 import type { MeshSnapshot, SnapshotWorkload } from './snapshot.ts';
 import { selectsByLabels } from './virtual-services.ts';
 import { compileInbound, compileVisibleServices, type SourceGroup, type VisibleServices } from './visible-services.ts';
@@ -53,7 +54,7 @@ export function toSidecarConfig(snapshot: MeshSnapshot, workloadId: string): Sid
     },
     trustDomain: snapshot.trustDomain,
     listeners,
-    inbound: compileInbound(snapshot, workload),
+    inbound: compileInbound(snapshot, workload, scopeOf(snapshot, discovered).ingress),
     services: gateway?.services ?? (visible.services as SidecarConfig['services']),
     faults,
     ...compileBeyond(snapshot, workload, visible),
@@ -108,11 +109,16 @@ function isSameService(a: VisibleServices['services'][number], b: VisibleService
   return JSON.stringify(aRest) === JSON.stringify(bRest);
 }
 
+/** Sidecar resources are for sidecars: a gateway sees everything. */
+function scopeOf({ resources, rootNamespace }: MeshSnapshot, discovered: DiscoveredWorkload): SidecarScope {
+  if (discovered.runtime === 'gateway') return everything;
+  const workload = { namespace: discovered.namespace, labels: labelsOf(discovered) };
+  return sidecarScope(resources, workload, rootNamespace);
+}
+
 function toGroup(snapshot: MeshSnapshot, { discovered, listeners }: SnapshotWorkload, byLabels: boolean): SourceGroup {
-  const own = { namespace: discovered.namespace, labels: labelsOf(discovered) };
   return {
-    scope:
-      discovered.runtime === 'gateway' ? everything : sidecarScope(snapshot.resources, own, snapshot.rootNamespace),
+    scope: scopeOf(snapshot, discovered),
     place: discovered,
     namespace: discovered.namespace,
     labels: byLabels ? labelsOf(discovered) : {},
@@ -141,7 +147,7 @@ function compileBeyond(
   snapshot: MeshSnapshot,
   { discovered }: SnapshotWorkload,
   visible: VisibleServices,
-): Pick<SidecarConfig, 'injections' | 'outbound' | 'healthCheck'> {
+): Pick<SidecarConfig, 'injections' | 'outbound' | 'egressProxy' | 'healthCheck'> {
   const healthCheck = compileHealthCheck(settingsOf(snapshot.resources));
   const own = serviceKeyOf(discovered);
   const reachable = reachableKeys(visible);
@@ -152,15 +158,11 @@ function compileBeyond(
       return (from === null ? config.service !== own : from === own) && reachable.has(config.service);
     })
     .map(({ config }) => config);
-  const labels = labelsOf(discovered);
-  const { outbound } = sidecarScope(
-    snapshot.resources,
-    { namespace: discovered.namespace, labels },
-    snapshot.rootNamespace,
-  );
+  const { outbound, egressProxy } = scopeOf(snapshot, discovered);
   return {
     ...(injections.length === 0 ? {} : { injections }),
     ...(outbound === 'allow-any' ? {} : { outbound }),
+    ...(egressProxy === null ? {} : { egressProxy }),
     ...(healthCheck === null ? {} : { healthCheck }),
   };
 }

@@ -212,6 +212,8 @@ function ruleFaults(rule: HttpRule, route: string, resource: VirtualService, ser
 /** True when some rule selects by the caller's labels, so that callers of one namespace may get different routes. */
 export function selectsByLabels(all: readonly VirtualService[]): boolean {
   return all.some(({ spec }) =>
-    (spec.http ?? []).some((rule) => (rule.match ?? []).some((match) => match.sourceLabels !== undefined)),
+    [...(spec.http ?? []), ...(spec.tls ?? []), ...(spec.tcp ?? [])].some((rule) =>
+      (rule.match ?? []).some((match) => match.sourceLabels !== undefined),
+    ),
   );
 }

@@ -16,7 +16,7 @@ import { settingsOf } from './mesh-settings.ts';
 import { workloadMtls } from './peer-mtls.ts';
 import { inboundRateLimits, withRateLimits } from './rate-limits.ts';
 import { routesOf } from './service-routes.ts';
-import type { SidecarScope } from './sidecar-scope.ts';
+import type { IngressPort, SidecarScope } from './sidecar-scope.ts';
 import type { MeshSnapshot, SnapshotService, SnapshotWorkload } from './snapshot.ts';
 import type { RouteSource } from './virtual-services.ts';
 import { compileVisibleEntries } from './visible-entries.ts';
@@ -236,20 +236,32 @@ function emptyService(key: string): ServiceConfig {
  * Inbound side of a sidecar: the mode of each of its application's ports. Until the workload is attached its callers
  * have not been told to use mutual TLS, so STRICT waits until then; otherwise attach and detach would lose requests.
  */
-export function compileInbound(snapshot: MeshSnapshot, workload: SnapshotWorkload): SidecarConfig['inbound'] {
+export function compileInbound(
+  snapshot: MeshSnapshot,
+  workload: SnapshotWorkload,
+  ingress: readonly IngressPort[] = [],
+): SidecarConfig['inbound'] {
   const { discovered, attached } = workload;
   const mtls = workloadMtls(discovered, snapshot.resources.peerAuthentications, snapshot.rootNamespace);
   const inForce = (mode: MtlsMode): MtlsMode => (mode === 'STRICT' && !attached ? 'PERMISSIVE' : mode);
   const known = new Map(discovered.ports.map((listed) => [listed.port, listed]));
   const own = { key: serviceKeyOf(discovered), name: discovered.service };
   const rateLimits = inboundRateLimits(settingsOf(snapshot.resources), own);
-  const ports = [...new Set([...known.keys(), ...mtls.ports.keys()])].sort((a, b) => a - b);
+  const elsewhere = new Map(ingress.map((listener) => [listener.port, listener]));
+  const ports = [...new Set([...known.keys(), ...mtls.ports.keys(), ...elsewhere.keys()])].sort((a, b) => a - b);
   return {
     mtls: inForce(mtls.mode),
     ports: ports.map((port) => {
-      const { protocol = 'auto', proxyProtocol } = known.get(port) ?? {};
+      const { proxyProtocol, protocol: declared = 'auto' } = known.get(port) ?? {};
+      const { protocol = declared, target } = elsewhere.get(port) ?? {};
       const mode = inForce(mtls.ports.get(port) ?? mtls.mode);
-      return { port, protocol, mtls: mode, ...(proxyProtocol === undefined ? {} : { proxyProtocol }) };
+      return {
+        port,
+        protocol,
+        mtls: mode,
+        ...(proxyProtocol === undefined ? {} : { proxyProtocol }),
+        ...(target === undefined ? {} : { target }),
+      };
     }),
     ...(rateLimits.length === 0 ? {} : { rateLimits }),
   };

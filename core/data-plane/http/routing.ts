@@ -303,7 +303,9 @@ function planOriginalDestination(
     const edge = outboundEdge(null, null, host, port, false);
     const called = config.serviceAt(host, port);
     if (called !== null) return planService(called, { ...destination, dialled: destination }, rewrite, config);
-    if (config.source.outbound === 'registry-only') return always(blocked(edge));
+    const { outbound, egressProxy } = config.source;
+    if (egressProxy !== undefined) return always(toEgressProxy(egressProxy, edge, rewrite.host, config));
+    if (outbound === 'registry-only') return always(blocked(edge));
     // An egress proxy needs the absolute form; only the Host is made to agree with it.
     return always(straight(toPlainEndpoint(destination, edge), edge, null, rewrite.host));
   }
@@ -321,6 +323,20 @@ function planOriginalDestination(
     actions: null,
     cluster: null,
   });
+}
+
+/** What nobody declared goes there as it is (Istio Sidecar, `outboundTrafficPolicy.egressProxy`). */
+function toEgressProxy(
+  { service, subset, port }: NonNullable<CompiledConfig['source']['egressProxy']>,
+  edge: EdgeKey,
+  host: string | null,
+  config: CompiledConfig,
+): Routing {
+  const proxy = config.serviceByKey(service);
+  const candidates = proxy?.endpoints(subset, port ?? edge.port) ?? [];
+  const [first] = candidates;
+  if (proxy === null || first === undefined) return noHealthyUpstream(service, edge);
+  return { ...straight(first, edge, service, host), candidates, cluster: clusterOf(proxy, subset, port ?? edge.port) };
 }
 
 function planInbound(context: DownstreamContext, config: CompiledConfig, host: string | null): RoutePlan {

@@ -4,6 +4,9 @@ import type { DownstreamContext } from '../connection.ts';
 
 type InboundPort = SidecarConfig['inbound']['ports'][number];
 
+/** Where the application listens for a port; host `null`: at the address that was dialled. */
+export type InboundTarget = NonNullable<InboundPort['target']>;
+
 /** What is configured for the application's port that a connection came to. */
 export function inboundPort(config: SidecarConfig, context: DownstreamContext): InboundPort | null {
   const port = context.target?.servicePort ?? context.originalDestination?.port;

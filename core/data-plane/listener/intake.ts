@@ -22,7 +22,7 @@ import { toUnknownEdge } from '../tcp/tcp-routing.ts';
 import { handshakeTimeoutMs, type MeshTerminator } from '../tls/mesh-terminator.ts';
 import { decide, type Expectation, type Sight, type Wait, waitFor } from './detection.ts';
 import type { FirstBytes } from './first-bytes.ts';
-import { inboundPort } from './inbound-port.ts';
+import { type InboundTarget, inboundPort } from './inbound-port.ts';
 import { quietClientMs, readFirstBytes, stalledClientMs } from './read-first-bytes.ts';
 import { readProxyHeader } from './read-proxy-header.ts';
 
@@ -64,14 +64,15 @@ export class Intake {
     const { source } = this.#options.config();
     const port = context.target?.servicePort ?? context.originalDestination?.port ?? 0;
     const listed = inboundPort(source, context);
+    const seen = listed?.target === undefined ? context : withTarget(context, port, listed.target);
     const expectation: Expectation = {
       direction: 'inbound',
       declared: listed?.protocol ?? 'auto',
       mtls: listed?.mtls ?? source.inbound.mtls,
       port,
     };
-    if (listed?.proxyProtocol?.accept === true) this.#acceptProxied(socket, context, expectation);
-    else this.#begin(socket, context, expectation);
+    if (listed?.proxyProtocol?.accept === true) this.#acceptProxied(socket, seen, expectation);
+    else this.#begin(socket, seen, expectation);
   }
 
   /** Plaintext begins with a PROXY header. Other sidecars send none: whoever begins with TLS has to be one of them. */
@@ -173,6 +174,12 @@ export class Intake {
     this.#options.logger.warn(`refused a connection from ${context.remote.host} to port ${port}: ${reason}`);
     socket.destroy();
   }
+}
+
+/** The application listens elsewhere for this port (Istio Sidecar, `ingress`). */
+function withTarget(context: DownstreamContext, servicePort: number, { host, port }: InboundTarget): DownstreamContext {
+  const dialled = context.target?.host ?? context.originalDestination?.host ?? '127.0.0.1';
+  return { ...context, target: { host: host ?? dialled, port, servicePort } };
 }
 
 /**

@@ -244,6 +244,16 @@ describe('where a TCP connection goes', () => {
     });
   });
 
+  it('takes what nobody declared to the service that is there for it', () => {
+    const egressProxy = { service: 'orders.shop', subset: 'v2', port: 8443 };
+    const config = compileConfig(emptyConfig('web', 1, { egressProxy, services: [versions] }));
+    expect(routeIn(config, { ...at('172.16.0.1'), serverName: 'example.com' })).toMatchObject({
+      target: { host: '10.0.1.2', port: 8443 },
+      endpointId: 'orders-1',
+    });
+    expect(routeIn(config, at('10.0.1.1'))?.endpointId).toBe('orders-0');
+  });
+
   describe('when only known services may be reached', () => {
     const config = compileConfig(
       emptyConfig('web', 1, {

@@ -172,6 +172,25 @@ describe('a Sidecar', () => {
     expect(web(sidecar(spec)).outbound).toBe(expected);
   });
 
+  it('says where the application listens for a port', () => {
+    const ports = `ingress: [
+      { port: { number: 9080, protocol: HTTP, name: http }, defaultEndpoint: "127.0.0.1:8080" },
+      { port: { number: 9081, protocol: TCP, name: tcp }, defaultEndpoint: "0.0.0.0:7000" },
+      { port: { number: 9082, protocol: TCP, name: tcp }, defaultEndpoint: "[::1]:7001" },
+      { port: { number: 9083, protocol: TCP, name: tcp }, defaultEndpoint: "unix:///run/x" } ]`.replaceAll('\n', ' ');
+    expect(web(sidecar(ports)).inbound.ports.filter(({ target }) => target !== undefined)).toEqual([
+      { port: 9080, protocol: 'http', mtls: 'PERMISSIVE', target: { host: '127.0.0.1', port: 8080 } },
+      { port: 9081, protocol: 'tcp', mtls: 'PERMISSIVE', target: { host: null, port: 7000 } },
+      { port: 9082, protocol: 'tcp', mtls: 'PERMISSIVE', target: { host: '::1', port: 7001 } },
+    ]);
+  });
+
+  it('names the service that gets what nobody declared', () => {
+    const proxy =
+      'outboundTrafficPolicy: { mode: ALLOW_ANY, egressProxy: { host: egress.shop.svc.cluster.local, port: { number: 443 } } }';
+    expect(web(sidecar(proxy)).egressProxy).toEqual({ service: 'egress.shop', subset: null, port: 443 });
+  });
+
   it('takes the rest from the settings of the mesh', () => {
     const settings = resource(
       'MeshSettings',
