@@ -1,5 +1,6 @@
 /** Where the user is: view, what is selected in it, and which dialog is open. In memory, except for the view's name in the address. */
 import { create } from 'zustand';
+import type { FaultView } from '../../core/contract/shapes.ts';
 
 export const viewNames = ['workloads', 'topology', 'traffic', 'faults', 'security', 'config', 'export'] as const;
 export type ViewName = (typeof viewNames)[number];
@@ -9,10 +10,10 @@ export interface FaultDraft {
   readonly from: string | null;
   readonly to: string;
   readonly route?: string | null;
-  readonly kind?: 'delay' | 'abort';
-  readonly strength?: number;
-  readonly percent?: number;
-  readonly durationMs?: number | null;
+  /** What a new one begins with, by its name in the dialog; default: a delay. */
+  readonly kind?: string;
+  /** Of the fault that is changed; absent: a new one. */
+  readonly spec?: FaultView['spec'];
 }
 
 export type OpenDialog =

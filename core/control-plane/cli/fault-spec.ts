@@ -1,5 +1,6 @@
 /** Options of `fault set` -> what a FaultInjection says. Checked here as far as words go; the contract checks the rest. */
 import type { MethodInput } from '../../contract/contract.ts';
+import { formatDuration } from '../../model/duration.ts';
 import type { FaultInjection } from '../../model/fault-injection.ts';
 import { grpcStatusCode } from '../../model/grpc-status.ts';
 import { usage } from './arguments.ts';
@@ -59,7 +60,7 @@ export function toFaultSpec(options: FaultOptions): Given {
     fault: toFault(options),
     ...(trigger === null ? {} : { trigger }),
     ...(schedule === null ? {} : { schedule }),
-    ...(duration === undefined ? {} : { duration: `${duration}ms` }),
+    ...(duration === undefined ? {} : { duration: formatDuration(duration) }),
     ...(seed === undefined ? {} : { seed }),
   };
 }

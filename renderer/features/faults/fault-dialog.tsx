@@ -5,15 +5,12 @@ import type { FaultDraft } from '../../state/navigation.ts';
 import { showToast } from '../../state/toasts.ts';
 import { serviceKeyOf } from '../../state/topology-names.ts';
 import { Button } from '../../ui/button.tsx';
-import { Field, Range, Segmented } from '../../ui/controls.tsx';
+import { Field, Range } from '../../ui/controls.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { serviceName } from '../../ui/format.ts';
+import { type FormPart, KindFields, NumberField, TimingFields } from './fault-fields.tsx';
 import { checkForm, type FaultForm, type FaultProblems, toForm, toInput } from './fault-form.ts';
-
-const kinds = [
-  { value: 'delay', label: 'delay', title: 'wait before the request goes on' },
-  { value: 'abort', label: 'abort', title: 'answer with a status instead of the service' },
-] as const;
+import { faultKind } from './fault-kinds.ts';
 
 /** Makes a fault, or changes one (`draft.id`). It is switched on at once. */
 export function FaultDialog({ draft, onClose }: { draft: FaultDraft; onClose(): void }) {
@@ -54,32 +51,23 @@ export function FaultDialog({ draft, onClose }: { draft: FaultDraft; onClose(): 
     >
       <form id="fault-form" className="fault-form" noValidate onSubmit={(event) => void submit(event)}>
         <EndFields form={form} problems={shown} onChange={change} />
-        <div className="field">
-          <span>Kind</span>
-          <Segmented label="Kind" value={form.kind} options={kinds} onChange={(kind) => change({ kind })} />
-        </div>
-        <StrengthField form={form} problems={shown} onChange={change} />
-        <ShareField form={form} problems={shown} onChange={change} />
+        <KindFields form={form} problems={shown} onChange={change} />
+        {faultKind(form.kind).share !== null && <ShareField form={form} problems={shown} onChange={change} />}
         <NumberField
           label="Duration"
           unit="s"
           value={form.durationSeconds}
-          problem={shown.durationSeconds}
+          problem={shown['durationSeconds']}
           help="Empty: until it is cleared."
           onChange={(durationSeconds) => change({ durationSeconds })}
         />
+        <TimingFields form={form} problems={shown} onChange={change} />
       </form>
     </Dialog>
   );
 }
 
-interface Part {
-  form: FaultForm;
-  problems: FaultProblems;
-  onChange(part: Partial<FaultForm>): void;
-}
-
-function EndFields({ form, problems, onChange }: Part) {
+function EndFields({ form, problems, onChange }: FormPart) {
   const topology = useMesh((data) => data.topology);
   const workloads = useMesh((data) => data.workloads);
   const known = [
@@ -90,7 +78,7 @@ function EndFields({ form, problems, onChange }: Part) {
   const services = [...new Set(known)].sort();
   return (
     <>
-      <Field label="From" problem={problems.from}>
+      <Field label="From" problem={problems['from']}>
         {({ id }) => (
           <select
             id={id}
@@ -105,7 +93,7 @@ function EndFields({ form, problems, onChange }: Part) {
           </select>
         )}
       </Field>
-      <Field label="To" problem={problems.to}>
+      <Field label="To" problem={problems['to']}>
         {({ id, invalid, describedBy }) => (
           <select
             id={id}
@@ -126,73 +114,23 @@ function EndFields({ form, problems, onChange }: Part) {
   );
 }
 
-function StrengthField({ form, problems, onChange }: Part) {
-  if (form.kind === 'delay') {
-    return (
-      <NumberField
-        label="Delay"
-        unit="ms"
-        value={form.delayMs}
-        problem={problems.delayMs}
-        onChange={(delayMs) => onChange({ delayMs })}
-      />
-    );
-  }
-  return (
-    <NumberField
-      label="HTTP status"
-      unit=""
-      value={form.httpStatus}
-      problem={problems.httpStatus}
-      onChange={(httpStatus) => onChange({ httpStatus })}
-    />
-  );
-}
-
-function ShareField({ form, problems, onChange }: Part) {
+function ShareField({ form, problems, onChange }: FormPart) {
+  const { share } = faultKind(form.kind);
   return (
     <div className="fault-share">
       <Range
-        label="Share of requests, slider"
+        label={`Share of ${share}, slider`}
         color="var(--fault)"
         value={Math.min(100, Math.max(0, Number(form.percent) || 0))}
         onChange={(percent) => onChange({ percent: String(percent) })}
       />
       <NumberField
-        label="Share of requests"
+        label={`Share of ${share}`}
         unit="%"
         value={form.percent}
-        problem={problems.percent}
+        problem={problems['percent']}
         onChange={(percent) => onChange({ percent })}
       />
     </div>
-  );
-}
-
-function NumberField(props: {
-  label: string;
-  unit: string;
-  value: string;
-  problem: string | undefined;
-  help?: string;
-  onChange(value: string): void;
-}) {
-  return (
-    <Field label={props.label} problem={props.problem} {...(props.help ? { help: props.help } : {})}>
-      {({ id, invalid, describedBy }) => (
-        <span className="affix">
-          <input
-            id={id}
-            className="input"
-            inputMode="decimal"
-            value={props.value}
-            aria-invalid={invalid}
-            aria-describedby={describedBy}
-            onChange={({ target }) => props.onChange(target.value)}
-          />
-          <i>{props.unit}</i>
-        </span>
-      )}
-    </Field>
   );
 }

@@ -1,5 +1,6 @@
 import { Pencil, Trash2 } from 'lucide-react';
-import type { FaultAction, FaultView } from '../../../core/contract/shapes.ts';
+import type { FaultView } from '../../../core/contract/shapes.ts';
+import { describeTiming } from '../../../core/model/describe-fault.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { openDialog } from '../../state/navigation.ts';
 import { useCountdown } from '../../state/use-countdown.ts';
@@ -7,6 +8,7 @@ import { Chip } from '../../ui/chip.tsx';
 import { Switch } from '../../ui/controls.tsx';
 import { formatCountdown, formatMs, formatPercent, formatSpan, serviceName } from '../../ui/format.ts';
 import { RowMenu } from '../../ui/menu.tsx';
+import { canEdit } from './fault-form.ts';
 
 /** `orders → payments`; `every caller → payments` without a source. */
 export function faultTitle({ from, to }: Pick<FaultView, 'from' | 'to'>): string {
@@ -15,7 +17,7 @@ export function faultTitle({ from, to }: Pick<FaultView, 'from' | 'to'>): string
 
 export function FaultRow({ fault }: { fault: FaultView }) {
   const { client } = useAccess();
-  const { id, action, kind, strength, percent, enabled, route, seen, hits } = fault;
+  const { id, spec, kind, strength, percent, enabled, seen, hits } = fault;
   const title = faultTitle(fault);
   const toggle = (on: boolean) => void attempt(title, () => client.call('fault.toggle', { id, enabled: on }));
   return (
@@ -31,7 +33,7 @@ export function FaultRow({ fault }: { fault: FaultView }) {
       </td>
       <td className="mono">{strength}</td>
       <td className="num">{formatPercent(percent)}</td>
-      <td className="muted">{route ?? 'all requests'}</td>
+      <td className="muted">{scopeText(fault)}</td>
       <td>
         <TimeLeft fault={fault} />
       </td>
@@ -44,7 +46,7 @@ export function FaultRow({ fault }: { fault: FaultView }) {
         <RowMenu
           label={`Actions of ${kind} on ${title}`}
           actions={[
-            ...(action === null ? [] : [{ label: 'Change', icon: Pencil, run: () => change(fault, action) }]),
+            ...(canEdit(spec) ? [{ label: 'Change', icon: Pencil, run: () => change(fault) }] : []),
             {
               label: 'Remove',
               icon: Trash2,
@@ -58,9 +60,21 @@ export function FaultRow({ fault }: { fault: FaultView }) {
   );
 }
 
-function change({ id, from, to, route, percent, durationMs }: FaultView, action: FaultAction) {
-  const strength = action.kind === 'delay' ? action.delayMs : action.httpStatus;
-  openDialog({ kind: 'fault', draft: { id, from, to, route, kind: action.kind, strength, percent, durationMs } });
+/** `route api, port 80, first 3`. */
+function scopeText({ route, spec }: Pick<FaultView, 'route' | 'spec'>): string {
+  const parts = [
+    ...(route === null ? [] : [`route ${route}`]),
+    ...(spec.port === undefined ? [] : [`port ${spec.port}`]),
+    ...(spec.match === undefined ? [] : ['some requests']),
+    describeTiming(spec),
+  ].filter((part) => part !== '');
+  if (parts.length > 0) return parts.join(', ');
+  const isBelowHttp = ['tcp', 'dns', 'workload', 'identity'].some((kind) => kind in spec.fault);
+  return isBelowHttp ? 'everything' : 'all requests';
+}
+
+function change({ id, from, to, route, spec }: FaultView) {
+  openDialog({ kind: 'fault', draft: { id, from, to, route, spec } });
 }
 
 function TimeLeft({ fault: { enabled, durationMs, expiresInMs } }: { fault: FaultView }) {

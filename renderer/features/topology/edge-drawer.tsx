@@ -104,18 +104,16 @@ function ActionsPane({ ends }: { ends: EdgeEnds }) {
   const handleFault = () =>
     openDialog({
       kind: 'fault',
-      draft: { from: from.kind === 'service' ? serviceKeyOf(from) : null, to: serviceKeyOf(to) },
+      draft: {
+        from: from.kind === 'service' ? serviceKeyOf(from) : null,
+        to: serviceKeyOf(to),
+        ...(tcp ? { kind: 'tcp-latency' } : {}),
+      },
     });
   return (
     <Pane title="Do something with this edge">
       <div className="edge-actions">
-        <Button
-          variant="fault"
-          icon={Zap}
-          disabled={tcp || to.kind !== 'service'}
-          title={tcp ? 'delay and abort need HTTP; this edge speaks TCP' : undefined}
-          onClick={handleFault}
-        >
+        <Button variant="fault" icon={Zap} disabled={to.kind !== 'service'} onClick={handleFault}>
           Fault
         </Button>
         <Button

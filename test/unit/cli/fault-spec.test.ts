@@ -60,7 +60,7 @@ describe('options of `fault set`', () => {
       seed: 4,
     };
     expect(parsed({ abort: '503', ...scope })).toMatchObject({
-      ...{ from: 'web', to: 'payments', port: 80, route: 'api', duration: '1500ms', seed: 4 },
+      ...{ from: 'web', to: 'payments', port: 80, route: 'api', duration: '1.5s', seed: 4 },
       match: [{ uri: { prefix: '/v1' }, headers: { 'x-user': { exact: 'ann' } } }],
     });
   });

@@ -145,12 +145,10 @@ describe('Fault dialog', () => {
     await waitFor(() => expect(closed).toBe(true));
     expect(callsOf(mesh, 'fault.set')).toEqual([
       {
-        from: 'orders.shop',
-        to: 'payments.shop',
-        route: null,
-        action: { kind: 'abort', httpStatus: 503 },
-        percent: 10,
-        durationMs: 60_000,
+        spec: {
+          ...{ from: 'orders.shop', to: 'payments.shop', duration: '60s' },
+          fault: { abort: { percentage: { value: 10 }, httpStatus: 503 } },
+        },
         enabled: true,
       },
     ]);
