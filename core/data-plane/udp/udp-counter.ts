@@ -1,5 +1,5 @@
 /**
- * UDP passes the sidecar untouched: the redirect rules name TCP only, and no datagram is ever read here. It is counted all
+ * UDP passes the sidecar untouched, but for questions to DNS servers (dns/): no other datagram is ever read here. It is counted all
  * the same, from the kernel's own figures of the namespace, which need no privilege (RFC 4113: UdpInDatagrams,
  * UdpOutDatagrams). They know packets, not bytes and not peers.
  */
