@@ -1,35 +1,20 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { copyBytes } from './copy-bytes.ts';
 import { allowance, holdBytes } from './held-bytes.ts';
-import {
-  beginDispatch,
-  commitOutput,
-  currentSlab,
-  dropOutputOf,
-  endDispatch,
-  flushOutputOf,
-  giveBack,
-  type OutputWire,
-  pendingOutputOf,
-  reserveOutput,
-} from './output.ts';
+import { beginDispatch, endDispatch, giveBack } from './output.ts';
 import { goesOn, shutDown, type WriteTarget, write } from './raw-write.ts';
 import { directBytes, giveReadBuffer, isDirect, pinDirect } from './read-buffers.ts';
 import { SendQueue } from './send-queue.ts';
+import { SlabSender } from './slab-sender.ts';
 import { handleOf, type StreamHandle, toError } from './stream-handle.ts';
-import { highWaterBytes, maxReserveBytes, type WireOwner } from './wire.ts';
+import { maxReserveBytes, type WireOwner } from './wire.ts';
 
 /**
  * The sending half of a raw wire: one write under way at a time, what comes in the meantime waits behind it, our FIN after
  * everything.
  */
-export abstract class RawSender implements OutputWire, WriteTarget {
-  owner: WireOwner;
-  readonly isTls: boolean;
-  closed = false;
+export abstract class RawSender extends SlabSender implements WriteTarget {
   writable = true;
-  sendLimitBytes = highWaterBytes;
   protected readonly socket: Socket;
   protected readonly handle: StreamHandle;
   protected error: Error | null = null;
@@ -44,10 +29,9 @@ export abstract class RawSender implements OutputWire, WriteTarget {
   #owesDrain = false;
 
   constructor(socket: Socket, owner: WireOwner) {
+    super(owner, socket instanceof TLSSocket);
     const handle = handleOf(socket);
     if (handle === null) throw new Error('a raw wire needs an open socket');
-    this.owner = owner;
-    this.isTls = socket instanceof TLSSocket;
     this.socket = socket;
     this.handle = handle;
   }
@@ -58,51 +42,27 @@ export abstract class RawSender implements OutputWire, WriteTarget {
   abstract wasShutDown(): void;
 
   get queuedBytes(): number {
-    return this.#inFlightBytes + this.#queue.bytes + pendingOutputOf(this);
-  }
-
-  get output(): Buffer {
-    return currentSlab();
+    return this.#inFlightBytes + this.#queue.bytes + this.pendingBytes;
   }
 
   send(bytes: Buffer, start: number, end: number): boolean {
     if (!this.writable) return true;
     const size = end - start;
-    if (size >= directBytes && this.#sendDirect(bytes, start, end)) return this.#mayGoOn();
+    if (size >= directBytes && this.#sendDirect(bytes, start, end)) return this.mayGoOn();
     if (this.inFlight) return this.#sendLater(bytes, start, end);
-    if (size > maxReserveBytes) return this.#sendLarge(bytes, start, end);
-    // Before the slab is asked for: making room may exchange it.
-    const at = reserveOutput(this, size);
-    return this.commit(copyBytes(bytes, start, end, currentSlab(), at));
-  }
-
-  reserve(size: number): number {
-    return reserveOutput(this, size);
-  }
-
-  commit(end: number): boolean {
-    if (!this.writable) {
-      dropOutputOf(this);
-      return true;
-    }
-    commitOutput(end);
-    return this.#mayGoOn();
-  }
-
-  flush(): void {
-    flushOutputOf(this);
+    return size > maxReserveBytes ? this.#sendLarge(bytes, start, end) : this.sendCopy(bytes, start, end);
   }
 
   end(): void {
     if (!this.writable) return;
-    flushOutputOf(this);
+    this.flush();
     this.writable = false;
     if (!this.inFlight && !this.socket.destroyed) this.#shutdown();
   }
 
   // --- below ----------------------------------------------------------------------------------------------------------
 
-  takeOutput(slab: Buffer, start: number, end: number): boolean {
+  override takeOutput(slab: Buffer, start: number, end: number): boolean {
     if (this.inFlight) {
       this.#queue.push(slab, start, end);
       return false;
@@ -126,7 +86,7 @@ export abstract class RawSender implements OutputWire, WriteTarget {
   /** Without a copy, where nobody needs the bytes as long as the write goes on. False: it was not sent. */
   #sendDirect(bytes: Buffer, start: number, end: number): boolean {
     const isLent = isDirect(bytes);
-    if (!(this.isTls ? !this.inFlight : isLent) || pendingOutputOf(this) > 0) return false;
+    if (!(this.isTls ? !this.inFlight : isLent) || this.pendingBytes > 0) return false;
     if (this.inFlight) {
       this.#queue.adopt(bytes, start, end, true);
       pinDirect();
@@ -138,21 +98,21 @@ export abstract class RawSender implements OutputWire, WriteTarget {
   }
 
   #sendLater(bytes: Buffer, start: number, end: number): boolean {
-    flushOutputOf(this);
+    this.flush();
     this.#queue.push(bytes, start, end);
-    return this.#mayGoOn();
+    return this.mayGoOn();
   }
 
   #sendLarge(bytes: Buffer, start: number, end: number): boolean {
-    flushOutputOf(this);
+    this.flush();
     // In one piece of its own: too much for the slab.
     const copy = Buffer.from(bytes.subarray(start, end));
     if (this.inFlight) this.#queue.adopt(copy, 0, copy.length, false);
     else this.#write(copy, 0, copy.length);
-    return this.#mayGoOn();
+    return this.mayGoOn();
   }
 
-  #mayGoOn(): boolean {
+  protected override mayGoOn(): boolean {
     if (!this.inFlight || this.queuedBytes <= allowance(this.sendLimitBytes)) return true;
     this.#owesDrain = true;
     return false;
@@ -219,7 +179,7 @@ export abstract class RawSender implements OutputWire, WriteTarget {
     this.finDone = true;
     this.#landed();
     this.#forgetQueue();
-    dropOutputOf(this);
+    this.drop();
   }
 
   /** Nothing is under way any more. */

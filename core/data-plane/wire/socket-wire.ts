@@ -2,25 +2,12 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { resetConnection } from '../reset-connection.ts';
 import { allowance, holdBytes } from './held-bytes.ts';
-import {
-  beginDispatch,
-  commitOutput,
-  currentSlab,
-  dropOutputOf,
-  endDispatch,
-  flushOutputOf,
-  type OutputWire,
-  pendingOutputOf,
-  reserveOutput,
-} from './output.ts';
-import { highWaterBytes, maxReserveBytes, type Wire, type WireOwner } from './wire.ts';
+import { beginDispatch, endDispatch } from './output.ts';
+import { SlabSender } from './slab-sender.ts';
+import { maxReserveBytes, type Wire, type WireOwner } from './wire.ts';
 
 /** A wire on the public API of sockets: the fall-back where raw handles are not what we know. */
-export class SocketWire implements Wire, OutputWire {
-  owner: WireOwner;
-  readonly isTls: boolean;
-  closed = false;
-  sendLimitBytes = highWaterBytes;
+export class SocketWire extends SlabSender implements Wire {
   #writable = true;
   #paused = false;
   #owesDrain = false;
@@ -29,8 +16,7 @@ export class SocketWire implements Wire, OutputWire {
   readonly #socket: Socket;
 
   constructor(socket: Socket, owner: WireOwner) {
-    this.owner = owner;
-    this.isTls = socket instanceof TLSSocket;
+    super(owner, socket instanceof TLSSocket);
     this.#socket = socket;
     socket.allowHalfOpen = true;
     socket.on('error', (error) => {
@@ -50,49 +36,23 @@ export class SocketWire implements Wire, OutputWire {
     if (socket.isPaused()) socket.resume();
   }
 
-  get writable(): boolean {
+  override get writable(): boolean {
     return this.#writable && !this.#socket.destroyed;
   }
 
   get queuedBytes(): number {
-    return this.#socket.writableLength + pendingOutputOf(this);
-  }
-
-  get output(): Buffer {
-    return currentSlab();
+    return this.#socket.writableLength + this.pendingBytes;
   }
 
   send(bytes: Buffer, start: number, end: number): boolean {
     if (!this.writable) return true;
-    const size = end - start;
-    if (size > maxReserveBytes) {
-      flushOutputOf(this);
-      this.#write(bytes, start, end);
-      return this.#mayGoOn();
-    }
-    const at = reserveOutput(this, size);
-    bytes.copy(currentSlab(), at, start, end);
-    return this.commit(at + size);
+    if (end - start <= maxReserveBytes) return this.sendCopy(bytes, start, end);
+    this.flush();
+    this.#write(bytes, start, end);
+    return this.mayGoOn();
   }
 
-  reserve(size: number): number {
-    return reserveOutput(this, size);
-  }
-
-  commit(end: number): boolean {
-    if (!this.writable) {
-      dropOutputOf(this);
-      return true;
-    }
-    commitOutput(end);
-    return this.#mayGoOn();
-  }
-
-  flush(): void {
-    flushOutputOf(this);
-  }
-
-  takeOutput(slab: Buffer, start: number, end: number): boolean {
+  override takeOutput(slab: Buffer, start: number, end: number): boolean {
     this.#write(slab, start, end);
     return false;
   }
@@ -111,7 +71,7 @@ export class SocketWire implements Wire, OutputWire {
 
   end(): void {
     if (!this.writable) return;
-    flushOutputOf(this);
+    this.flush();
     this.#writable = false;
     this.#socket.end();
   }
@@ -140,7 +100,7 @@ export class SocketWire implements Wire, OutputWire {
     this.#counted = waiting;
   };
 
-  #mayGoOn(): boolean {
+  protected override mayGoOn(): boolean {
     if (this.queuedBytes <= allowance(this.sendLimitBytes) || !this.#socket.writableNeedDrain) return true;
     this.#owesDrain = true;
     return false;
@@ -158,7 +118,7 @@ export class SocketWire implements Wire, OutputWire {
 
   #lose(): void {
     this.#writable = false;
-    dropOutputOf(this);
+    this.drop();
   }
 
   #finish(): void {
