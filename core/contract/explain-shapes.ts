@@ -116,6 +116,7 @@ export const Explanation = z.strictObject({
       route: z.string().nullable(),
       destination: ExplainedDestination,
     }),
+    z.strictObject({ kind: z.literal('closed'), why: z.string() }),
     z.strictObject({ kind: z.literal('outside'), allowed: z.boolean() }),
   ]),
   path: z.string(),
@@ -127,6 +128,19 @@ export const Explanation = z.strictObject({
   draw: z.array(z.strictObject({ service: z.string(), subset: z.string().nullable(), share: z.number() })),
   mirrors: z.array(z.string()),
   faults: z.array(z.strictObject({ id: z.string(), kind: z.string(), percent: z.number() })),
+  /** What awaits it at the workload that was chosen; `null`: it is none of the mesh, or nothing is sent. */
+  callee: z
+    .strictObject({
+      workload: z.string(),
+      port: z.number().int(),
+      protocol: z.string(),
+      /** Of the port; `null`: it has no sidecar. */
+      mtls: z.enum(['DISABLE', 'PERMISSIVE', 'STRICT']).nullable(),
+      rateLimits: z.array(RateLimitConfig),
+    })
+    .nullable(),
+  /** Endpoints of the destination that the caller's sidecar sends nothing to now, as it told last. */
+  leftOut: z.array(z.strictObject({ id: z.string(), state: z.string(), reason: z.string() })),
   /** What the sidecar told of this request; `null` for a given one. */
   recorded: RecentRequest.nullable(),
 });

@@ -1,6 +1,6 @@
 /** Where a request goes once its destination is drawn: the endpoints there are, and which one the load balancer takes. */
 import type { Endpoint, RouteDestination, ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
-import { type ClusterPolicy, policyOf } from '../model/traffic-config.ts';
+import { type ClusterPolicy, entryOf } from '../model/traffic-config.ts';
 import type { Random } from '../shared/random.ts';
 import { createHashRing, createMaglev } from './consistent-hash.ts';
 import { hashRequest } from './hash-key.ts';
@@ -46,12 +46,15 @@ export function explainDestination(
 ): ExplainedDestination | null {
   const service = config.services.find((candidate) => candidate.key === key);
   if (service === undefined) return null;
+  const target = port ?? request.port;
+  const entry = entryOf(service.policies ?? [], subset, target);
+  const policy = entry?.policy ?? {};
+  if (service.originalDestination === true) return passing(service, subset, target, share, policy, request);
   const endpoints = byHost ? endpointsOfHost(service, request.host) : endpointsOfSubset(service, subset);
   if (endpoints.length === 0) return null;
-  const target = port ?? request.port;
-  const policy = policyOf(service.policies ?? [], subset, target);
-  const { chosen, chosenBy } = choose(service, endpoints, target, policy, request, random);
-  const shares = new Map(service.shares?.map(({ endpoint, priority }) => [endpoint, priority]));
+  const placed = { ...service, shares: entry?.shares ?? service.shares };
+  const { chosen, chosenBy } = choose(placed, endpoints, target, policy, request, random);
+  const shares = new Map(placed.shares?.map(({ endpoint, priority }) => [endpoint, priority]));
   return {
     service: key,
     subset,
@@ -72,8 +75,22 @@ export function explainDestination(
   };
 }
 
+/** A service without endpoints of its own: the address that is dialled, which only the connection knows. */
+function passing(
+  { key }: ServiceConfig,
+  subset: string | null,
+  port: number,
+  share: number,
+  policy: ClusterPolicy,
+  { host }: RequestView,
+): ExplainedDestination {
+  const dialled = { id: '', name: 'the address that was dialled', address: host, port, version: null, priority: 0 };
+  const endpoints = [{ ...dialled, spiffeId: null }];
+  return { service: key, subset, port, share, endpoints, chosen: '', chosenBy: 'resolution NONE', policy };
+}
+
 function choose(
-  { key, shares }: ServiceConfig,
+  { key, shares }: Pick<ServiceConfig, 'key'> & { readonly shares: ServiceConfig['shares'] | undefined },
   all: readonly Endpoint[],
   port: number,
   { loadBalancer }: ClusterPolicy,

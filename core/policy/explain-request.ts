@@ -4,41 +4,23 @@
  * `meshdesk explain`. Decides with the same functions as the data plane; draws are made with the given random.
  */
 
+import type { InjectionConfig } from '../model/injection-config.ts';
 import { compileRe2Search } from '../model/re2.ts';
-import type {
-  FaultConfig,
-  HttpRoute,
-  RouteDestination,
-  ServiceConfig,
-  SidecarConfig,
-} from '../model/sidecar-config.ts';
+import type { HttpMatch, HttpRoute, RouteDestination, ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
 import type { RateLimitConfig, RetryConfig } from '../model/traffic-config.ts';
 import type { Random } from '../shared/random.ts';
 import { defaultRetries } from './default-retries.ts';
-import { type ExplainedDestination, explainDestination } from './explain-destination.ts';
+import { explainDestination } from './explain-destination.ts';
+import { enter } from './explain-entrance.ts';
+import { answered, type ExplainedOutcome, noEndpoint } from './explain-outcome.ts';
 import { explainRoutes, type RoutesExplanation } from './explain-routes.ts';
+import { compileMatch } from './match-conditions.ts';
 import { matchL4Route } from './match-l4.ts';
-import { compileRouteMatches, type RouteMatch } from './match-route.ts';
+import { compileRouteMatches, hasRoutesOn, type RouteMatch } from './match-route.ts';
 import { pickDestination } from './pick-destination.ts';
 import type { RequestView } from './request-view.ts';
 import { redirectLocation, rewritePath, toPathRewrite } from './rewrite-path.ts';
-import { endpointsOfSubset, preferPort } from './select-endpoints.ts';
-
-/** What becomes of the request, as far as the sidecar alone decides. */
-export type ExplainedOutcome =
-  | { readonly kind: 'forward'; readonly destination: ExplainedDestination }
-  /** Answered by the sidecar; `flag` is Envoy's response flag, '' for a route's own answer. */
-  | {
-      readonly kind: 'answer';
-      readonly status: number;
-      readonly flag: string;
-      readonly why: string;
-      readonly location: string | null;
-    }
-  /** The application's own TLS, which is not opened: the connection as a whole goes there, by server name and port. */
-  | { readonly kind: 'connection'; readonly route: string | null; readonly destination: ExplainedDestination }
-  /** No service of the mesh: straight on, or refused. */
-  | { readonly kind: 'outside'; readonly allowed: boolean };
+import { endpointsOfSubset } from './select-endpoints.ts';
 
 export interface RequestExplanation {
   /** Key of the service that the host names; `null`: none does. */
@@ -75,10 +57,7 @@ export function explainRequest(
   random: Random,
   hints: ExplainHints = {},
 ): RequestExplanation {
-  const named = config.services.filter(({ key, hosts }) =>
-    hints.service === undefined ? hosts.includes(request.host) : key === hints.service,
-  );
-  const service = preferPort(named, ({ ports }) => ports, request.port);
+  const entrance = enter(config, request, hints.service);
   const authority = request.header('host') ?? request.host;
   const nothing = {
     routes: [],
@@ -92,8 +71,9 @@ export function explainRequest(
     mirrors: [],
     faults: [],
   };
-  if (service === null) return { ...nothing, service: null, outcome: explainOutside(config, request) };
-  if (request.scheme === 'https')
+  if (entrance.kind === 'outcome') return { ...nothing, service: null, outcome: entrance.outcome };
+  const { service } = entrance;
+  if (entrance.sealed)
     return { ...nothing, service: service.key, outcome: explainConnection(config, service, request, random) };
   const explained = explainRoutes(service.routes, request);
   const found = compileRouteMatches(service.routes)(request);
@@ -101,9 +81,9 @@ export function explainRequest(
     ...nothing,
     service: service.key,
     routes: explained.routes,
-    faults: faultsOf(config, service.key, found?.route.name ?? null),
+    faults: faultsOf(config, service.key, found?.route.name ?? null, request),
   };
-  if (service.routes.length === 0) {
+  if (!hasRoutesOn(service.routes, request.port)) {
     const all: RouteDestination = { service: service.key, subset: null, port: null, weight: 1 };
     return {
       ...common,
@@ -112,8 +92,7 @@ export function explainRequest(
     };
   }
   if (found === null) {
-    const why = `no route of ${service.key} matches`;
-    return { ...common, outcome: { kind: 'answer', status: 404, flag: 'NR', why, location: null } };
+    return { ...common, outcome: answered(404, 'NR', `no route of ${service.key} matches`) };
   }
   return { ...common, ...explainRoute(config, found, request, authority, random, hints.endpoint) };
 }
@@ -166,13 +145,7 @@ function explainRoute(
 function ownAnswer({ route, block }: RouteMatch, request: RequestView, authority: string): ExplainedOutcome | null {
   const { redirect, directResponse } = route;
   if (directResponse !== undefined) {
-    return {
-      kind: 'answer',
-      status: directResponse.status,
-      flag: '',
-      why: `route "${route.name}" answers by itself`,
-      location: null,
-    };
+    return answered(directResponse.status, '', `route "${route.name}" answers by itself`);
   }
   if (redirect === undefined) return null;
   const target = redirect.uri ?? redirect.prefix;
@@ -187,7 +160,7 @@ function ownAnswer({ route, block }: RouteMatch, request: RequestView, authority
     { status: redirect.status, path, authority: redirect.authority ?? null, scheme, port: redirect.port ?? null },
     { scheme: request.scheme, authority, path: request.path, query: request.query, port: request.port },
   );
-  return { kind: 'answer', status: redirect.status, flag: '', why: `route "${route.name}" redirects`, location };
+  return answered(redirect.status, '', `route "${route.name}" redirects`, location);
 }
 
 function rewrittenPath({ route, block }: RouteMatch, path: string): string {
@@ -207,14 +180,7 @@ function explainDraw(
   const drawn =
     route.destinations.find((one) => endpoint !== undefined && leadsTo(config, one, endpoint)) ??
     pickDestination(route.destinations, random);
-  if (drawn === null)
-    return {
-      kind: 'answer',
-      status: 503,
-      flag: 'UH',
-      why: `route "${route.name}" has no destination with a weight`,
-      location: null,
-    };
+  if (drawn === null) return answered(503, 'UH', `route "${route.name}" has no destination with a weight`);
   return toForward(config, drawn, shareOf(route.destinations, drawn), request, false, random, endpoint);
 }
 
@@ -244,24 +210,21 @@ function leadsTo(config: SidecarConfig, { service: key, subset }: RouteDestinati
   return service !== undefined && endpointsOfSubset(service, subset).some(({ id }) => id === endpoint);
 }
 
-/** Redirected traffic goes where it was going; a sidecar that was asked by name knows of nowhere to go. */
-function explainOutside({ listeners, outbound }: SidecarConfig, { host }: RequestView): ExplainedOutcome {
-  if (listeners.kind === 'transparent') return { kind: 'outside', allowed: outbound !== 'registry-only' };
-  return { kind: 'answer', status: 404, flag: 'NR', why: `no service of the mesh is called ${host}`, location: null };
-}
-
-function noEndpoint(service: string, subset: string | null): ExplainedOutcome {
-  const why =
-    subset === null
-      ? `${service} has no endpoint that this workload reaches`
-      : `subset "${subset}" of ${service} has no endpoint`;
-  return { kind: 'answer', status: 503, flag: 'UH', why, location: null };
-}
-
-function faultsOf(config: SidecarConfig, service: string, route: string | null): RequestExplanation['faults'] {
-  const inScope = (fault: Pick<FaultConfig, 'service' | 'route'>) =>
+/** What may hit this request: of its service, port and route, and with conditions that it meets. */
+function faultsOf(
+  config: SidecarConfig,
+  service: string,
+  route: string | null,
+  request: RequestView,
+): RequestExplanation['faults'] {
+  const inScope = (fault: { readonly service: string; readonly route: string | null }) =>
     fault.service === service && (fault.route === null || fault.route === route);
-  return [...config.faults, ...(config.injections ?? [])]
-    .filter(inScope)
-    .map(({ id, action, percent }) => ({ id, kind: action.kind, percent }));
+  const meets = ({ match, port }: InjectionConfig) =>
+    (port === null || port === request.port) &&
+    (match.length === 0 ||
+      match.some((block) => compileMatch(block as HttpMatch).every((condition) => condition.test(request))));
+  return [
+    ...config.faults.filter(inScope),
+    ...(config.injections ?? []).filter((one) => inScope(one) && meets(one)),
+  ].map(({ id, action, percent }) => ({ id, kind: action.kind, percent }));
 }

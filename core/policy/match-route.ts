@@ -47,6 +47,12 @@ export function compileRouteMatches(routes: readonly HttpRoute[]): (request: Req
   };
 }
 
+/** False: every route is for other ports, and requests to this one go as if there were none (Istio makes routes by port). */
+export function hasRoutesOn(routes: readonly HttpRoute[], port: number): boolean {
+  const isFor = (block: HttpMatch) => block.port === undefined || block.port === port;
+  return routes.some(({ match }) => match.length === 0 || match.some(isFor));
+}
+
 /** Like `compileRouteMatches`, without the block. */
 export function compileRoutes(routes: readonly HttpRoute[]): (request: RequestView) => HttpRoute | null {
   const match = compileRouteMatches(routes);

@@ -105,6 +105,8 @@ function explain(
         ],
     mirrors: [],
     faults: [],
+    callee: { workload: `payments-${subset}`, port: 8080, protocol: 'http', mtls: 'PERMISSIVE', rateLimits: [] },
+    leftOut: [],
     recorded,
   };
 }

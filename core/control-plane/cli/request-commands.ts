@@ -97,11 +97,21 @@ function printExplanation(output: Output, explanation: Explanation): void {
     line('timeout', timeoutMs === null ? 'none' : figure(timeoutMs, ' ms'));
     if (retries !== null) line('retries', describeRetries(retries));
   }
+  for (const { id, state, reason } of explanation.leftOut) line('left out', `${id}: ${state}, ${reason}`);
+  printCallee(explanation.callee, line);
   for (const mirror of explanation.mirrors) line('mirror', mirror);
   for (const { requests, intervalMs, per } of explanation.rateLimits)
     line('rate limit', `${requests} per ${figure(intervalMs, ' ms')} and ${per}`);
   for (const { id, kind, percent } of explanation.faults) line('fault', `${kind}, ${figure(percent, ' %')} (${id})`);
   if (recorded !== null) line('happened', describeRecorded(recorded));
+}
+
+function printCallee(callee: Explanation['callee'], line: (name: string, text: string) => void): void {
+  if (callee === null) return;
+  const { workload, port, protocol, mtls, rateLimits } = callee;
+  line('arrives at', `${workload}:${port} (${protocol}), ${mtls === null ? 'without a sidecar' : `mTLS ${mtls}`}`);
+  for (const { requests, intervalMs, per } of rateLimits)
+    line('', `at most ${requests} per ${figure(intervalMs, ' ms')} and ${per}`);
 }
 
 function describeConfig({ revision, state, ackedRevision }: Explanation['config']): string {
@@ -131,6 +141,9 @@ function printOutcome(output: Output, { outcome }: Explanation, line: (name: str
     case 'answer':
       line('answer', `${outcome.status}${outcome.flag === '' ? '' : ` ${outcome.flag}`}: ${outcome.why}`);
       if (outcome.location !== null) line('', `location: ${outcome.location}`);
+      break;
+    case 'closed':
+      line('closed', outcome.why);
       break;
     case 'outside':
       line(

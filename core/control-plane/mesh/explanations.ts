@@ -2,6 +2,7 @@ import type { MethodOutput, MethodParsed } from '../../contract/contract.ts';
 import { MeshError } from '../../contract/errors.ts';
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import { type DiscoveredWorkload, toServiceKey } from '../../model/workload.ts';
+import type { ExplainedOutcome } from '../../policy/explain-outcome.ts';
 import { explainRequest } from '../../policy/explain-request.ts';
 import type { RequestView } from '../../policy/request-view.ts';
 import type { Random } from '../../shared/random.ts';
@@ -97,8 +98,40 @@ export class Explanations {
       draw: [...explained.draw],
       mirrors: [...explained.mirrors],
       faults: [...explained.faults],
+      callee: this.#callee(explained.outcome),
+      leftOut: this.#leftOut(caller.id, explained.outcome),
       recorded,
     };
+  }
+
+  /** What the sidecar of the chosen endpoint does with what comes in. */
+  #callee(outcome: ExplainedOutcome): Explanation['callee'] {
+    if (outcome.kind !== 'forward' && outcome.kind !== 'connection') return null;
+    const { endpoints, chosen } = outcome.destination;
+    const endpoint = endpoints.find(({ id }) => id === chosen);
+    const workload = endpoint === undefined ? null : this.#parts.registry.get(endpoint.id);
+    if (endpoint === undefined || workload === null) return null;
+    const link = this.#parts.attachments.get(workload.id)?.link ?? null;
+    const config = link?.connection?.inForce ?? link?.wanted ?? null;
+    // Where callers use its sidecar's own port, the application's is the one that the service port leads to.
+    const port = config?.listeners.kind === 'explicit' ? ownPort(config.listeners, endpoint.port) : endpoint.port;
+    const listed = config?.inbound.ports.find((own) => own.port === port);
+    const declared = workload.ports.find((own) => own.port === port)?.protocol;
+    return {
+      workload: workload.name,
+      port,
+      protocol: listed?.protocol ?? declared ?? 'auto',
+      mtls: config === null ? null : (listed?.mtls ?? config.inbound.mtls),
+      rateLimits: [...(config?.inbound.rateLimits ?? [])],
+    };
+  }
+
+  #leftOut(caller: string, outcome: ExplainedOutcome): Explanation['leftOut'] {
+    if (outcome.kind !== 'forward' && outcome.kind !== 'connection') return [];
+    const { service, subset, port } = outcome.destination;
+    return (this.#parts.telemetry.cost(caller)?.leftOut ?? [])
+      .filter((one) => one.service === service && one.subset === subset && one.port === port)
+      .map(({ endpoint, state, reason }) => ({ id: endpoint, state, reason }));
   }
 
   #withNames(request: RecentRequest): RecentRequest {
@@ -117,6 +150,10 @@ function previewConfig(snapshot: MeshSnapshot, id: string): SidecarConfig {
   const config = toSidecarConfig({ ...snapshot, workloads }, id);
   if (config === null) throw new MeshError('NOT_FOUND', 'The workload is not known any more.');
   return config;
+}
+
+function ownPort({ inbound }: Extract<SidecarConfig['listeners'], { kind: 'explicit' }>, listening: number): number {
+  return inbound.find(({ listen }) => listen.port === listening)?.target.port ?? listening;
 }
 
 function toAsked(method: string, url: string, headers: Asked['headers']): Asked {
@@ -175,9 +212,12 @@ function describeListener(config: SidecarConfig, service: string | null, port: n
   if (!hasSidecar) return 'none: the caller has no sidecar, its requests go past the mesh';
   const { listeners } = config;
   if (listeners.kind === 'transparent') return `outbound, redirected to port ${listeners.outboundPort}`;
-  if (listeners.kind === 'gateway') return `port ${port} of the gateway`;
+  const at = ({ host, port: number }: { host: string; port: number }) => `${host}:${number}`;
+  if (listeners.kind === 'gateway') {
+    const taken = listeners.ports.find((own) => own.port === port);
+    return taken === undefined ? 'none' : `port ${port} of the gateway, at ${at(taken.listen)}`;
+  }
   const own = listeners.outbound.find((outbound) => outbound.service === service && outbound.port === port);
-  if (own !== undefined) return `outbound for ${own.service}:${own.port} at ${own.listen.host}:${own.listen.port}`;
-  const { httpProxy } = listeners;
-  return httpProxy === null ? 'outbound' : `HTTP proxy at ${httpProxy.host}:${httpProxy.port}`;
+  if (own !== undefined) return `outbound for ${own.service}:${own.port} at ${at(own.listen)}`;
+  return listeners.httpProxy === null ? 'outbound' : `HTTP proxy at ${at(listeners.httpProxy)}`;
 }

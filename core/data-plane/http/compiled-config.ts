@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Endpoint, ServiceConfig, SidecarConfig } from '../../model/sidecar-config.ts';
 import type { RateLimitConfig } from '../../model/traffic-config.ts';
+import { nameServices } from '../../policy/name-services.ts';
 import { toTargetPort } from '../../policy/select-endpoints.ts';
 import {
   compileInjections,
@@ -11,7 +12,6 @@ import {
 import { type CompiledGateway, compileGateway } from '../gateway/compiled-gateway.ts';
 import type { Files } from '../upstream/connection-policy.ts';
 import { type CompiledService, compileService } from './compiled-service.ts';
-import { nameServices } from './named-services.ts';
 import { RateLimiters } from './rate-limiter.ts';
 
 /** An endpoint found by its address. `port` is the service port that leads there. */
@@ -64,7 +64,7 @@ export function compileConfig(source: SidecarConfig, previous: CompiledConfig | 
     const service = isSame ? known : compileService(config, inScope, files);
     byKey.set(config.key, service);
   }
-  const names = nameServices(byKey.values());
+  const names = nameServices(byKey.values(), ({ config }) => config);
   const located = locateEndpoints(source.services);
   return {
     source,

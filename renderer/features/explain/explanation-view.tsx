@@ -33,7 +33,13 @@ export function ExplanationView({ explanation }: { explanation: Explanation }) {
         </p>
       )}
       <Outcome outcome={outcome} />
+      {explanation.leftOut.map(({ id, state, reason }) => (
+        <Chip key={id} tone="warn" title={reason}>
+          {id} is {state}
+        </Chip>
+      ))}
       {outcome.kind === 'forward' && <InForce explanation={explanation} />}
+      {explanation.callee && <Callee callee={explanation.callee} />}
       {explanation.faults.map(({ id, kind, percent }) => (
         <Chip key={id} tone="fault" title={id}>
           fault: {kind} · {formatPercent(percent)}
@@ -102,6 +108,12 @@ function Outcome({ outcome }: { outcome: Explanation['outcome'] }) {
           )}
         </p>
       );
+    case 'closed':
+      return (
+        <p className="explain-outcome">
+          <strong>The connection is closed:</strong> {outcome.why}
+        </p>
+      );
     case 'outside':
       return (
         <p className="explain-outcome">
@@ -149,6 +161,18 @@ function Destination({ destination }: { destination: ExplainedDestination }) {
         ))}
       </ul>
     </div>
+  );
+}
+
+function Callee({ callee }: { callee: NonNullable<Explanation['callee']> }) {
+  const { workload, port, protocol, mtls, rateLimits } = callee;
+  return (
+    <p className="hint">
+      Arrives at {workload}:{port} ({protocol}), {mtls === null ? 'which has no sidecar' : `mTLS ${mtls}`}
+      {rateLimits.map(
+        ({ requests, intervalMs, per }) => `, at most ${requests} per ${formatMs(intervalMs)} and ${per}`,
+      )}
+    </p>
   );
 }
 

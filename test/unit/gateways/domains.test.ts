@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compileDomains } from '../../../core/data-plane/gateway/compiled-gateway.ts';
+import { compileDomains } from '../../../core/policy/match-domain.ts';
 
 describe('domains of virtual hosts and servers', () => {
   const find = compileDomains([

@@ -133,6 +133,77 @@ describe('the explanation of a request', () => {
     expect(explain(rules, {}, '', faults).faults).toEqual([{ id: 'b', kind: 'delay', percent: 30 }]);
   });
 
+  it('goes by wildcards and addresses as the sidecar does, and by the address that was dialled where nothing resolves', () => {
+    const entry = (spec: string) =>
+      `\n---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: { name: e, namespace: shop }\nspec: { ports: [{ number: 80, name: http, protocol: HTTP }], ${spec} }\n`;
+    const wide = explain('', { host: 'a.example.com' }, entry('hosts: ["*.example.com"], resolution: NONE'));
+    expect(wide).toMatchObject({
+      service: '*.example.com',
+      outcome: { kind: 'forward', destination: { endpoints: [{ name: 'the address that was dialled' }] } },
+    });
+    const dialled = entry(
+      'hosts: [db.example.com], addresses: [10.9.9.9], resolution: STATIC, endpoints: [{ address: 10.1.1.1 }]',
+    );
+    expect(explain('', { host: '10.9.9.9' }, dialled)).toMatchObject({ service: 'db.example.com' });
+  });
+
+  it('at a gateway goes by port, server and virtual host', () => {
+    const behind = config(`[{ name: only, match: [{ uri: { prefix: /pay } }], ${to} }]`);
+    const tls = { mode: 'simple' as const, certificates: [] };
+    const host = { domain: 'shop.example.com', service: 'payments.shop' };
+    const gateway = {
+      ...behind,
+      gateway: {
+        ports: [
+          {
+            port: 80,
+            servers: [
+              {
+                id: 'a',
+                protocol: 'http' as const,
+                names: [],
+                hosts: [host, { domain: 'old.example.com', service: null, httpsRedirect: true }],
+              },
+            ],
+          },
+          {
+            port: 443,
+            servers: [{ id: 'b', protocol: 'http' as const, tls, names: ['*.example.com'], hosts: [host] }],
+          },
+        ],
+        certificates: [],
+      },
+    };
+    const at = (given: Parameters<typeof request>[0]) =>
+      explainRequest(gateway, request({ host: 'shop.example.com', path: '/pay', ...given }), createSeededRandom(1));
+    expect(at({})).toMatchObject({ route: 'only', outcome: { kind: 'forward' } });
+    expect(at({ path: '/x' }).outcome).toMatchObject({ status: 404, flag: 'NR' });
+    expect(at({ scheme: 'https', port: 443 })).toMatchObject({ route: 'only' });
+    expect(at({ scheme: 'https', port: 443, host: 'else.org' }).outcome).toMatchObject({ kind: 'closed' });
+    expect(at({ port: 8080 }).outcome).toMatchObject({ kind: 'closed' });
+    expect(at({ port: 443 }).outcome).toMatchObject({ kind: 'closed', why: 'port 443 takes TLS only' });
+    expect(at({ host: 'old.example.com', query: 'a=1' }).outcome).toMatchObject({
+      status: 301,
+      location: 'https://old.example.com/pay?a=1',
+    });
+    expect(at({ host: 'nobody.example.com' }).outcome).toMatchObject({ status: 404, flag: 'NR' });
+  });
+
+  it('lists an injection only for requests that meet its port and conditions', () => {
+    const made = config(`[{ name: rest, ${to} }]`);
+    const injection = {
+      ...{ id: 'i', service: 'payments.shop', port: 80, route: null, percent: 50, seed: 1 },
+      match: [{ headers: { 'x-user': { exact: 'alice' } } }],
+      action: { kind: 'truncate' as const, afterBytes: 10 },
+      ...{ trigger: { kind: 'always' as const }, schedule: null, sinceMs: 0, expiresAtMs: null },
+    };
+    const faultsAt = (given: Parameters<typeof request>[0]) =>
+      explainRequest({ ...made, injections: [injection] }, request(given), createSeededRandom(1)).faults;
+    expect(faultsAt({ headers: { 'x-user': 'alice' } })).toEqual([{ id: 'i', kind: 'truncate', percent: 50 }]);
+    expect(faultsAt({ headers: { 'x-user': 'bob' } })).toEqual([]);
+    expect(faultsAt({ headers: { 'x-user': 'alice' }, port: 8080 })).toEqual([]);
+  });
+
   it('never fails, and names a route exactly when one matched', () => {
     const made = config(
       `[{ name: a, match: [{ uri: { prefix: /a } }], ${to} }, { name: b, match: [{ uri: { regex: "/b.*" } }], redirect: { uri: /c } }]`,

@@ -1,29 +1,27 @@
-import type { ServiceConfig } from '../../model/sidecar-config.ts';
-import { isInSubnet } from '../../policy/ip-subnet.ts';
-import { preferPort } from '../../policy/select-endpoints.ts';
-import type { CompiledService } from './compiled-service.ts';
+import type { ServiceConfig } from '../model/sidecar-config.ts';
+import { isInSubnet } from './ip-subnet.ts';
+import { preferPort } from './select-endpoints.ts';
 
 /** Services by what callers dial them by. */
-export interface NamedServices {
+export interface NamedServices<T> {
   /** By a lower-case host name: exact ones before wildcards, of which the longest fits. Of several: one that lists the port, then the first. */
-  byHost(host: string, port: number): CompiledService | null;
+  byHost(host: string, port: number): T | null;
   /** By a virtual address, or by a block that a ServiceEntry gives for a port. */
-  byAddress(address: string, port: number): CompiledService | null;
+  byAddress(address: string, port: number): T | null;
   /** The one that takes every address on a port that is not HTTP (ServiceEntry without addresses and resolution). */
-  byPort(port: number): CompiledService | null;
+  byPort(port: number): T | null;
 }
 
-const portsOf = ({ config }: CompiledService) => config.ports;
-
-export function nameServices(services: Iterable<CompiledService>): NamedServices {
-  const exact = new Map<string, CompiledService[]>();
-  const below = new Map<string, CompiledService[]>();
-  const byAddress = new Map<string, CompiledService[]>();
-  const blocks: { readonly block: string; readonly service: CompiledService }[] = [];
-  const byPort = new Map<number, CompiledService>();
+export function nameServices<T>(services: Iterable<T>, configOf: (service: T) => ServiceConfig): NamedServices<T> {
+  const portsOf = (service: T) => configOf(service).ports;
+  const exact = new Map<string, T[]>();
+  const below = new Map<string, T[]>();
+  const byAddress = new Map<string, T[]>();
+  const blocks: { readonly block: string; readonly service: T }[] = [];
+  const byPort = new Map<number, T>();
   const spoken = new Set<number>();
   for (const service of services) {
-    const { hosts, addresses = [] } = service.config;
+    const { hosts, addresses = [] } = configOf(service);
     for (const host of hosts) {
       if (host.startsWith('*')) append(below, host.slice(1), service);
       else append(exact, host, service);
@@ -33,8 +31,8 @@ export function nameServices(services: Iterable<CompiledService>): NamedServices
       if (single.includes('/')) blocks.push({ block: single, service });
       else append(byAddress, single, service);
     }
-    for (const port of openPorts(service.config)) if (!byPort.has(port)) byPort.set(port, service);
-    for (const { port, protocol } of service.config.ports) if (protocol !== 'tcp') spoken.add(port);
+    for (const port of openPorts(configOf(service))) if (!byPort.has(port)) byPort.set(port, service);
+    for (const { port, protocol } of configOf(service).ports) if (protocol !== 'tcp') spoken.add(port);
   }
   // Where somebody else's port may speak HTTP or TLS, names say more than the number.
   for (const port of spoken) byPort.delete(port);
@@ -42,13 +40,13 @@ export function nameServices(services: Iterable<CompiledService>): NamedServices
     byHost(host, port) {
       const services = exact.get(host);
       if (services !== undefined) return preferPort(services, portsOf, port);
-      return below.size === 0 ? null : findBelow(below, host, port);
+      return below.size === 0 ? null : findBelow(below, host, port, portsOf);
     },
     byAddress(address, port) {
       const services = byAddress.get(address);
       if (services !== undefined) return preferPort(services, portsOf, port);
       const fitting = blocks.find(
-        ({ block, service }) => listsPort(service.config, port) && isInSubnet(address, block),
+        ({ block, service }) => listsPort(configOf(service), port) && isInSubnet(address, block),
       );
       return fitting?.service ?? null;
     },
@@ -57,11 +55,12 @@ export function nameServices(services: Iterable<CompiledService>): NamedServices
 }
 
 /** `*.example.com`, `*-v1.example.com`, `*`: by every end of the name, the longest first. */
-function findBelow(
-  below: ReadonlyMap<string, readonly CompiledService[]>,
+function findBelow<T>(
+  below: ReadonlyMap<string, readonly T[]>,
   host: string,
   port: number,
-): CompiledService | null {
+  portsOf: (service: T) => ServiceConfig['ports'],
+): T | null {
   for (let at = 1; at <= host.length; at += 1) {
     const services = below.get(host.slice(at));
     if (services !== undefined) return preferPort(services, portsOf, port);
