@@ -20,6 +20,8 @@ export interface GatewayRequest {
   readonly name: string;
   /** Ports of the Gateways. */
   readonly ports: readonly number[];
+  /** Of the containers that it is to reach; it is on one of them from the start, so that it asks their name server. */
+  readonly networks: readonly string[];
 }
 
 export interface PublishedPort {

@@ -69,6 +69,7 @@ export class GatewayRuntime implements Runtime {
       incarnation: this.#incarnation(workloadId),
       name: proxy.name,
       ports: numbersOf(proxy),
+      networks: wanted,
     });
     this.#running.set(workloadId, gateway);
     await gateway.join(wanted);

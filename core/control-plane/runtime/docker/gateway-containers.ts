@@ -39,11 +39,12 @@ export class GatewayContainers implements GatewayPlace {
     const image = await this.#options.image(docker);
     const older = await listOwn(docker, { role: 'gateway', workloadId: request.workloadId, owner });
     await Promise.all(older.map(({ id }) => removeContainer(docker, id)));
+    const network = await findPrimary(docker, request.networks);
     const taken = new Set<number>();
     for (let tries = 1; ; tries += 1) {
       const ports = await this.#choosePorts(request, taken);
       try {
-        return await this.#run(docker, image, request, ports);
+        return await this.#run(docker, image, request, ports, network);
       } catch (error) {
         const message = engineMessage(error);
         if (!portTaken.test(message) || tries === maxTries)
@@ -89,12 +90,18 @@ export class GatewayContainers implements GatewayPlace {
     return chosen;
   }
 
-  async #run(docker: Docker, image: string, request: GatewayRequest, ports: PublishedPort[]): Promise<RunningGateway> {
+  async #run(
+    docker: Docker,
+    image: string,
+    request: GatewayRequest,
+    ports: PublishedPort[],
+    network: string | null,
+  ): Promise<RunningGateway> {
     const { workloadId, incarnation, name } = request;
     const purpose = { owner: this.#options.owner, role: 'gateway', workloadId, incarnation } as const;
     const created = await docker.createContainer({
       name: toGatewayName(name),
-      ...gatewayContainer(image, purpose, ports),
+      ...gatewayContainer(image, purpose, ports, network),
     });
     try {
       await created.start();
@@ -106,6 +113,18 @@ export class GatewayContainers implements GatewayPlace {
       throw error;
     }
   }
+}
+
+/** The first that ports can be published on; `null`: the engine's default. */
+async function findPrimary(docker: Docker, networks: readonly string[]): Promise<string | null> {
+  for (const name of networks) {
+    const found = await docker
+      .getNetwork(name)
+      .inspect()
+      .catch(() => null);
+    if (found !== null && found.Internal !== true && found.Driver === 'bridge') return name;
+  }
+  return null;
 }
 
 type Bindings = Readonly<Record<string, readonly { readonly HostPort?: string }[]>> | undefined;

@@ -49,11 +49,15 @@ export function sidecarContainer(image: string, purpose: Purpose, networkMode: s
   };
 }
 
-/** A gateway's proxy: the sidecar's program in a network namespace of its own, with ports on this machine's loopback. */
+/**
+ * A gateway's proxy: the sidecar's program in a network namespace of its own, with ports on this machine's loopback.
+ * @param network it is on from the start; `null`: the engine's default
+ */
 export function gatewayContainer(
   image: string,
   purpose: Purpose,
   ports: readonly { readonly port: number; readonly published: number }[],
+  network: string | null,
 ): Docker.ContainerCreateOptions {
   const { HostConfig: common, ...container } = sidecarContainer(image, purpose, 'default');
   const { NetworkMode: _mode, ...host } = common ?? {};
@@ -62,6 +66,7 @@ export function gatewayContainer(
     ExposedPorts: Object.fromEntries(ports.map(({ port }) => [`${port}/tcp`, {}])),
     HostConfig: {
       ...host,
+      ...(network === null ? {} : { NetworkMode: network }),
       // It has no rules to take away, and listens below 1024 without being root.
       CapAdd: ['SETUID', 'SETGID', 'CHOWN', 'KILL'],
       Sysctls: { 'net.ipv4.ip_unprivileged_port_start': '0' },
