@@ -117,9 +117,34 @@ describe.skipIf(problem !== null)('faults of containers', () => {
     const script = `const s=require('node:net').connect(6379,'redis');s.on('data',(d)=>{console.log('data '+d);s.destroy()});s.on('error',(e)=>{console.log(e.code);process.exit()});s.on('close',()=>process.exit());s.write('PING\\r\\n')`;
     const ping = async () => (await shop.exec('orders', ['node', '-e', script])).trim();
     await eventually('redis answers', async () => (await ping()) === 'data +PONG');
-    await begin('cut', { from: 'orders', to: shop.name('redis'), fault: { tcp: { resetPeer: { stream: 'downstream' } } } });
+    await begin('cut', {
+      from: 'orders',
+      to: shop.name('redis'),
+      fault: { tcp: { resetPeer: { stream: 'downstream' } } },
+    });
     await eventually('the connection is reset', async () => (await ping()) === 'ECONNRESET');
     await end('cut');
     await eventually('redis answers', async () => (await ping()) === 'data +PONG');
+  });
+
+  it('hides a name from one caller, and from nobody else', async () => {
+    const script = `require('node:dns').promises.resolve4('payments').then((a)=>console.log('found '+a.length),(e)=>console.log(e.code))`;
+    const lookUp = async (short: string) => (await shop.exec(short, ['node', '-e', script])).trim();
+    expect(await lookUp('orders')).toBe('found 1');
+    await begin('hidden', { from: 'orders', to: 'payments', fault: { dns: { nxdomain: {} } } });
+    await eventually('orders does not find it', async () => (await lookUp('orders')) === 'ENOTFOUND');
+    expect(await lookUp('web')).toBe('found 1');
+    await end('hidden');
+    await eventually('orders finds it', async () => (await lookUp('orders')) === 'found 1');
+  });
+
+  it('makes callers refuse the certificate of a service', async () => {
+    // With a connection of its own: the application's may be older than the mesh.
+    const ask = () => shop.call('web', 'http://orders:8080/');
+    await eventually('orders answers', async () => (await ask()).startsWith('200'));
+    await begin('stranger', { to: 'orders', fault: { identity: { unknownCa: {} } } });
+    await eventually('web cannot reach orders', async () => (await ask()).startsWith('503'));
+    await end('stranger');
+    await eventually('orders answers', async () => (await ask()).startsWith('200'));
   });
 });
