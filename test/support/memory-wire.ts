@@ -12,23 +12,36 @@ export class MemoryWire implements Wire {
   owner: WireOwner = noOwner;
   readonly isTls = false;
   readonly output = Buffer.alloc(maxReserveBytes);
-  writable = true;
   closed = false;
   sendLimitBytes = highWaterBytes;
   ended = false;
   wasReset = false;
   paused = false;
-  /** Set to let `send` report a queue that does not empty. */
+  /** Let `send` report a queue that does not empty by itself. */
   stuck = false;
-  readonly #sent: Buffer[] = [];
+  /** Everything that was sent from here, and in how many pieces. */
+  readonly sent: Buffer[] = [];
+  /** Index into `sent` of what nobody has taken yet. */
+  #taken = 0;
+  #owesDrain = false;
+
+  get writes(): number {
+    return this.sent.length;
+  }
+
+  get writable(): boolean {
+    return !this.ended && !this.closed;
+  }
 
   get queuedBytes(): number {
-    return this.stuck ? this.#sent.reduce((sum, part) => sum + part.length, 0) : 0;
+    return this.stuck ? this.sent.slice(this.#taken).reduce((sum, part) => sum + part.length, 0) : 0;
   }
 
   send(bytes: Buffer, start: number, end: number): boolean {
-    if (this.writable) this.#sent.push(Buffer.from(bytes.subarray(start, end)));
-    return this.queuedBytes < this.sendLimitBytes;
+    if (this.writable) this.sent.push(Buffer.from(bytes.subarray(start, end)));
+    const mayGoOn = this.queuedBytes < this.sendLimitBytes;
+    this.#owesDrain ||= !mayGoOn;
+    return mayGoOn;
   }
 
   reserve(size: number): number {
@@ -54,7 +67,6 @@ export class MemoryWire implements Wire {
 
   end(): void {
     this.ended = true;
-    this.writable = false;
   }
 
   reset(): void {
@@ -65,21 +77,29 @@ export class MemoryWire implements Wire {
   destroy(): void {
     if (this.closed) return;
     this.closed = true;
-    this.writable = false;
     queueMicrotask(() => this.owner.onClose(null));
   }
 
   /** Everything sent since the last call. */
   take(): Buffer {
-    return Buffer.concat(this.#sent.splice(0));
+    const parts = this.sent.slice(this.#taken);
+    this.#taken = this.sent.length;
+    return Buffer.concat(parts);
   }
 
   receive(bytes: Buffer): void {
     if (!this.closed) this.owner.onBytes(bytes, 0, bytes.length);
   }
 
+  /** What was queued has left. */
   drain(): void {
     this.stuck = false;
+    this.drained();
+  }
+
+  protected drained(): void {
+    if (!this.#owesDrain) return;
+    this.#owesDrain = false;
     this.owner.onDrain();
   }
 }

@@ -2,7 +2,7 @@ import { bodyCoding, type HeadInfo, type MuxErrorCode } from '../../core/data-pl
 import { defaultLimits, type MuxLimits } from '../../core/data-plane/mux/limits.ts';
 import { MuxSession } from '../../core/data-plane/mux/session.ts';
 import type { MuxStream, MuxStreamOwner } from '../../core/data-plane/mux/stream.ts';
-import { MemoryLink } from './memory-wires.ts';
+import { MemoryLink } from './memory-link.ts';
 
 export const plainHead: HeadInfo = { body: bodyCoding.plain, interim: false, http2: false };
 

@@ -5,7 +5,7 @@ import { defaultLimits, type MuxLimits, minFrameBytes } from '../../../core/data
 import { MuxSession } from '../../../core/data-plane/mux/session.ts';
 import { writeSettings } from '../../../core/data-plane/mux/settings.ts';
 import type { MuxStream } from '../../../core/data-plane/mux/stream.ts';
-import { MemoryLink } from '../../support/memory-wires.ts';
+import { MemoryLink } from '../../support/memory-link.ts';
 import { MuxPair, Recorder } from '../../support/mux-pair.ts';
 
 function frame(type: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
@@ -307,7 +307,7 @@ describe('what a peer may not drive up', () => {
 
   it('bytes that it does not read', async () => {
     const victim = await Victim.greeted('server', { maxQueuedBytes: 200_000 });
-    victim.link.server.held = true;
+    victim.link.server.paused = true;
     const big = Buffer.alloc(60_000, 'h');
     victim.onStream = (stream, recorder) => {
       recorder.onHeadSeen = () => stream.sendHead({ body: 0, interim: false, http2: false }, big, 0, big.length);

@@ -345,7 +345,7 @@ describe('drain', () => {
     const pair = await MuxPair.open();
     const { answer: seen } = pair.request('GET /seen HTTP/1.1\r\n\r\n');
     await pair.link.settle();
-    pair.link.client.held = true;
+    pair.link.client.paused = true;
     const { answer: unseen } = pair.request('GET /unseen HTTP/1.1\r\n\r\n');
     await pair.link.settle();
     pair.server.close();
@@ -370,7 +370,7 @@ describe('liveness', () => {
     const pair = await MuxPair.open();
     const { answer: heard } = pair.request('GET / HTTP/1.1\r\n\r\n');
     await pair.link.settle();
-    pair.link.server.held = true;
+    pair.link.server.paused = true;
     for (const nowMs of [0, 15_000, 24_999]) pair.client.tick(nowMs);
     expect(pair.client.closed).toBe(false);
     pair.client.tick(25_000);
@@ -385,7 +385,7 @@ describe('liveness', () => {
 
   it('gives up a peer that never says its settings', async () => {
     const pair = new MuxPair();
-    pair.link.server.held = true;
+    pair.link.server.paused = true;
     pair.client.tick(0);
     pair.client.tick(10_000);
     await pair.link.settle();
