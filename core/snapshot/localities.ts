@@ -51,8 +51,8 @@ export function toPlacedMember(workload: DiscoveredWorkload): PlacedMember {
 type LocalityPolicies = Pick<TrafficPolicy, 'loadBalancer' | 'outlierDetection'>;
 
 /**
- * Shares that differ from "all alike"; none when they do not. In Istio, outlier detection alone switches failover by
- * locality on; here too, as soon as the source's own place is known.
+ * Shares that differ from "all alike"; none when they do not. Outlier detection alone switches failover by locality on, as
+ * in Istio.
  */
 export function compileShares(
   source: DiscoveredWorkload,
@@ -63,10 +63,10 @@ export function compileShares(
   const failoverEnabled = policy?.outlierDetection !== undefined;
   const setting = settingInForce(policy?.loadBalancer?.localityLbSetting, meshSetting, failoverEnabled);
   const locality = localityOf(source);
-  const isPlaced = setting !== null && (locality !== '' || (setting.failoverPriority ?? []).length > 0);
-  const shares = isPlaced
-    ? localityShares(toLocalityPolicy(setting, failoverEnabled), { locality, labels: labelsOf(source) }, members)
-    : members.map(({ weight }) => ({ priority: 0, weight }));
+  const shares =
+    setting !== null
+      ? localityShares(toLocalityPolicy(setting, failoverEnabled), { locality, labels: labelsOf(source) }, members)
+      : members.map(({ weight }) => ({ priority: 0, weight }));
   if (shares.every(isOrdinary)) return [];
   return shares.map((share, index) => ({ endpoint: members[index]?.id ?? '', ...share }));
 }

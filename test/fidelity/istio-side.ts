@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/test-sidecar.ts';
 import { observe, type Side } from './observe.ts';
 import type { Upstreams } from './upstreams.ts';
-import { serviceEntry, type World } from './world.ts';
+import { serviceEntry, type World, withPorts } from './world.ts';
 
 export interface IstioSide extends Side {
   load(world: World, upstreams: Upstreams): Promise<void>;
@@ -40,7 +40,7 @@ export async function startIstioSide(program: string): Promise<IstioSide> {
     async load(world, upstreams) {
       loaded += 1;
       const texts = world.scenarios.map(
-        ({ host, versions, yaml }) => `${serviceEntry(host, versions, upstreams)}${yaml}`,
+        ({ host, versions, yaml }) => `${serviceEntry(host, versions, upstreams)}${withPorts(yaml, upstreams)}`,
       );
       // Istio takes the files over some time after they change; the sentinel says when this world is the one in force.
       const sentinel = `world-${loaded}`;

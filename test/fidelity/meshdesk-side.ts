@@ -7,7 +7,7 @@ import { toSidecarConfig } from '../../core/snapshot/to-sidecar-config.ts';
 import { freePort, TestSidecar } from '../support/test-sidecar.ts';
 import type { Side } from './observe.ts';
 import type { Upstreams } from './upstreams.ts';
-import type { World } from './world.ts';
+import { type World, withPorts } from './world.ts';
 
 export interface MeshdeskSide extends Side {
   load(world: World, upstreams: Upstreams): Promise<void>;
@@ -34,7 +34,10 @@ export async function startMeshdeskSide(): Promise<MeshdeskSide> {
     agent,
     async load(world, upstreams) {
       revision += 1;
-      const { resources, findings } = parseResources(world.scenarios.map(({ yaml }) => yaml).join('\n'), null);
+      const { resources, findings } = parseResources(
+        withPorts(world.scenarios.map(({ yaml }) => yaml).join('\n'), upstreams),
+        null,
+      );
       const errors = findings.filter(({ severity }) => severity === 'error');
       if (errors.length > 0) throw new Error(`Meshdesk refuses the world:\n${errors.map(toLine).join('\n')}`);
       const caller = { ...toWorkload('web', 'v1', 1), labels: { app: 'web', tier: 'front' } };

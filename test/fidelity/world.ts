@@ -33,6 +33,11 @@ export function toWorld(scenarios: readonly Scenario[], prefix: string): World {
   };
 }
 
+/** Resources with `{port:v1}` for the port of the upstream of that version. */
+export function withPorts(yaml: string, upstreams: Upstreams): string {
+  return yaml.replaceAll(/\{port:(\w+)\}/g, (_, version: string) => String(upstreams.portOf(version)));
+}
+
 /** The service as Istio gets it without Kubernetes: port 80, an endpoint per version on loopback. */
 export function serviceEntry(host: string, versions: readonly string[], upstreams: Upstreams): string {
   const endpoints = versions.map(

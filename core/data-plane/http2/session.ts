@@ -269,7 +269,9 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     this.#reason = `${nameOfError(code)}: ${rule}`;
     this.writer.goaway(this.streams.lastOpened, code, rule);
     this.#finish();
-    this.streams.loseAll(errorCode.cancel);
+    // Silence is a loss; everything else, what the peer says is no HTTP/2.
+    const isLoss = code === errorCode.noError || code === errorCode.settingsTimeout;
+    this.streams.loseAll(isLoss ? errorCode.cancel : code);
   }
 
   refuseStream(id: number, code: number): void {
