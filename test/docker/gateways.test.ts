@@ -176,6 +176,69 @@ spec:
     expect(await https(8444, '--cert', join(mesh.projectDir, 'secrets/client.pem'))).toContain('productpage');
   });
 
+  it('sends a container’s requests to a host outside by way of the egress gateway, as Istio’s task has it', async () => {
+    await shop.add({
+      name: 'outside',
+      command: ['node', '-e', httpService],
+      env: { NAME: 'outside', VERSION: 'v1' },
+      aliases: ['outside'],
+      port: 8080,
+      labels: { 'dev.meshdesk.ignore': 'true' },
+    });
+    // In the namespace of the caller, as in the task: where else a rule stands, this caller does not look.
+    const gateways = 'istio-egressgateway.istio-system.svc.cluster.local';
+    await write(
+      'egress.yaml',
+      `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: cnn, namespace: ${shop.project} }
+spec:
+  hosts: [edition.cnn.com]
+  ports: [{ number: 80, name: http-port, protocol: HTTP }]
+  resolution: DNS
+  endpoints: [{ address: outside, ports: { http-port: 8080 } }]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: istio-egressgateway, namespace: ${shop.project} }
+spec:
+  selector: { istio: egressgateway }
+  servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: [edition.cnn.com] }]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: egressgateway-for-cnn, namespace: ${shop.project} }
+spec: { host: ${gateways}, subsets: [{ name: cnn }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: direct-cnn-through-egress-gateway, namespace: ${shop.project} }
+spec:
+  hosts: [edition.cnn.com]
+  gateways: [istio-egressgateway, mesh]
+  http:
+    - match: [{ gateways: [mesh], port: 80 }]
+      route: [{ destination: { host: ${gateways}, subset: cnn, port: { number: 80 } }, weight: 100 }]
+    - match: [{ gateways: [istio-egressgateway], port: 80 }]
+      route: [{ destination: { host: edition.cnn.com, port: { number: 80 } }, weight: 100 }]
+`,
+    );
+    await gateway('istio-egressgateway', [80]);
+    await eventually('an answer from outside', async () => {
+      const answer = await shop.call('productpage-v1', 'http://edition.cnn.com/politics');
+      if (!answer.includes('outside')) throw new Error(answer);
+      return true;
+    });
+    const edges = await eventually('both edges', async () => {
+      const { edges: all } = await mesh.client.call('topology.get', { windowSeconds: 30 });
+      const to = (end: string) => all.find((edge) => edge.to === end && edge.requestsPerSecond);
+      const [inside, out] = [to('istio-egressgateway.istio-system'), to('edition.cnn.com')];
+      return inside && out ? { inside, out } : null;
+    });
+    expect(edges.inside).toMatchObject({ from: `productpage.${shop.project}`, mtls: 'closed' });
+    expect(edges.out.from).toBe('istio-egressgateway.istio-system');
+  });
+
   it('is taken over by a later control plane, and leaves no container behind when its Gateways go', async () => {
     const engine = new Docker();
     const containers = () =>
@@ -196,6 +259,7 @@ spec:
     expect(await curl(`http://127.0.0.1:${port}/productpage`)).toContain('productpage');
     await write('gateway.yaml', '');
     await write('tls.yaml', '');
+    await write('egress.yaml', '');
     await eventually('no gateway is left', async () => (await containers()).length === 0, 60_000);
   });
 });
