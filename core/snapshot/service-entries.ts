@@ -7,17 +7,8 @@ import type { ServiceEntry } from '../model/service-entry.ts';
 import type { Endpoint, ServiceConfig } from '../model/sidecar-config.ts';
 import type { WorkloadEntry, WorkloadEntrySpec } from '../model/workload-entry.ts';
 import { qualifiedNames, toHostKey } from './host-names.ts';
-import type { SnapshotService } from './snapshot.ts';
+import type { EntryHost } from './snapshot.ts';
 import { matchesLabels } from './workload-identity.ts';
-
-/** One host of a ServiceEntry. */
-export interface EntryHost {
-  readonly entry: ServiceEntry;
-  /** Lower-case, perhaps with a wildcard. */
-  readonly host: string;
-  /** What rules see of it; its key is the host, without Kubernetes' suffix. */
-  readonly service: SnapshotService;
-}
 
 /** An endpoint with what is said of it. */
 export interface EntryMember {

@@ -10,10 +10,10 @@ import type { Finding } from '../model/finding.ts';
 import type { MtlsMode } from '../model/identity.ts';
 import type { InjectionConfig } from '../model/injection-config.ts';
 import type { MeshResources, Resource } from '../model/resource.ts';
+import type { ServiceEntry } from '../model/service-entry.ts';
 import type { ListenerConfig } from '../model/sidecar-config.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import type { DiscoveredWorkload, WorkloadPort } from '../model/workload.ts';
-import type { EntryHost } from './service-entries.ts';
 
 export const defaultRootNamespace = 'istio-system';
 
@@ -74,6 +74,15 @@ export interface SnapshotService {
   readonly ports: readonly WorkloadPort[];
   /** Only hosts of ServiceEntries: the host, which is the full name. */
   readonly host?: string;
+}
+
+/** One host of a ServiceEntry. */
+export interface EntryHost {
+  readonly entry: ServiceEntry;
+  /** Lower-case, perhaps with a wildcard. */
+  readonly host: string;
+  /** What rules see of it; its key is the host, without Kubernetes' suffix. */
+  readonly service: SnapshotService;
 }
 
 export interface MeshSnapshot {

@@ -8,8 +8,9 @@ import { localityOf } from './localities.ts';
 import { settingsOf } from './mesh-settings.ts';
 import { everything, type SidecarScope, sidecarScope } from './sidecar-scope.ts';
 import type { MeshSnapshot, SnapshotWorkload } from './snapshot.ts';
+import type { SourceGroup } from './source-group.ts';
 import { selectsByLabels } from './virtual-services.ts';
-import { compileInbound, compileVisibleServices, type SourceGroup, type VisibleServices } from './visible-services.ts';
+import { compileInbound, compileVisibleServices, type VisibleServices } from './visible-services.ts';
 import { labelsOf, serviceKeyOf, spiffeIdOf } from './workload-identity.ts';
 
 interface GroupCache {

@@ -8,10 +8,11 @@ import { compileL4Routes } from './l4-routes.ts';
 import { localityOf, withShares } from './localities.ts';
 import { settingsOf } from './mesh-settings.ts';
 import { workloadMtls } from './peer-mtls.ts';
-import { type EntryHost, type EntryMember, entryMembers, toEntryService } from './service-entries.ts';
+import { withRateLimits } from './rate-limits.ts';
+import { type EntryMember, entryMembers, toEntryService } from './service-entries.ts';
 import { routesOf } from './service-routes.ts';
-import type { MeshSnapshot, SnapshotWorkload } from './snapshot.ts';
-import type { SourceGroup } from './visible-services.ts';
+import type { EntryHost, MeshSnapshot, SnapshotWorkload } from './snapshot.ts';
+import type { SourceGroup } from './source-group.ts';
 import { labelsOf, matchesLabels, spiffeIdOf } from './workload-identity.ts';
 
 export interface VisibleEntries {
@@ -47,7 +48,7 @@ export function compileVisibleEntries(
     faults.push(...compiled.faults);
     services.set(service.key, {
       ...withPolicy(snapshot, own, members, policy, group),
-      routes: compiled.routes as HttpRoute[],
+      routes: withRateLimits(settingsOf(snapshot.resources), service, compiled.routes) as HttpRoute[],
       ...(l4Routes.length === 0 ? {} : { l4Routes: [...l4Routes] }),
     });
   }

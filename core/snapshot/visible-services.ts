@@ -5,7 +5,6 @@
 import type { MtlsMode } from '../model/identity.ts';
 import { compareText } from '../model/resource.ts';
 import type { Endpoint, FaultConfig, HttpRoute, ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
-import type { DiscoveredWorkload } from '../model/workload.ts';
 import { type DestinationPolicy, destinationPolicy } from './destination-rules.ts';
 import { type Reached, toEndpoint } from './endpoints.ts';
 import { withPolicies } from './health-check.ts';
@@ -16,9 +15,9 @@ import { settingsOf } from './mesh-settings.ts';
 import { workloadMtls } from './peer-mtls.ts';
 import { inboundRateLimits, withRateLimits } from './rate-limits.ts';
 import { routesOf } from './service-routes.ts';
-import type { IngressPort, SidecarScope } from './sidecar-scope.ts';
+import type { IngressPort } from './sidecar-scope.ts';
 import type { MeshSnapshot, SnapshotService, SnapshotWorkload } from './snapshot.ts';
-import type { RouteSource } from './virtual-services.ts';
+import type { SourceGroup } from './source-group.ts';
 import { compileVisibleEntries } from './visible-entries.ts';
 import { labelsOf, matchesLabels, serviceKeyOf } from './workload-identity.ts';
 
@@ -26,16 +25,6 @@ export interface VisibleServices {
   readonly services: readonly ServiceConfig[];
   /** Faults that VirtualServices define. */
   readonly faults: readonly FaultConfig[];
-}
-
-export interface SourceGroup extends RouteSource {
-  readonly networks: ReadonlySet<string>;
-  /** Explicit listeners name services whether they run or not. */
-  readonly explicit: boolean;
-  /** What a Sidecar resource lets it see. */
-  readonly scope: SidecarScope;
-  /** A source of the group, for priorities by its place and labels. */
-  readonly place: DiscoveredWorkload;
 }
 
 /** Compiles what a group of sources sees, sorted by service key. */
@@ -179,12 +168,20 @@ function compileNames(
 ): Pick<ServiceConfig, 'addresses' | 'dns'> {
   const only = endpoints.length === 1 ? endpoints[0]?.address : undefined;
   const address = only ?? virtualAddress;
+  const ofEndpoints = new Map<string, Set<string>>();
+  for (const endpoint of endpoints) {
+    for (const host of endpoint.hosts) {
+      const addresses = ofEndpoints.get(host);
+      if (addresses === undefined) ofEndpoints.set(host, new Set([endpoint.address]));
+      else addresses.add(endpoint.address);
+    }
+  }
   const byAddresses = new Map<string, string[]>();
-  for (const host of hosts) {
-    if (aliases.has(host)) continue;
-    const named = endpoints.filter((endpoint) => endpoint.hosts.includes(host)).map((endpoint) => endpoint.address);
-    const answers = (named.length > 0 ? [...new Set(named)] : [address ?? '']).join(' ');
-    if (answers !== '') byAddresses.set(answers, [...(byAddresses.get(answers) ?? []), host]);
+  for (const host of hosts.filter((name) => !aliases.has(name))) {
+    const answers = [...(ofEndpoints.get(host) ?? [address ?? ''])].join(' ');
+    const names = byAddresses.get(answers);
+    if (names !== undefined) names.push(host);
+    else if (answers !== '') byAddresses.set(answers, [host]);
   }
   const dns = [...byAddresses].map(([answers, names]) => ({ hosts: names, addresses: answers.split(' ') }));
   return {

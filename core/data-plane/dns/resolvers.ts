@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { isIP, isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 import type { Address } from '../connection.ts';
 
 const dnsPort = 53;
@@ -12,11 +12,6 @@ export function parseResolvers(text: string): readonly Address[] {
     const host = /^\s*nameserver\s+(\S+)/.exec(line)?.[1] ?? '';
     return isIP(host) === 0 || host.includes('%') ? [] : [{ host, port: dnsPort }];
   });
-}
-
-/** True for 127.0.0.0/8. */
-export function isLoopback4(host: string): boolean {
-  return isIPv4(host) && host.startsWith('127.');
 }
 
 /** The resolvers that the application's own file names; the sidecar has the same one. Read again when it is old. */

@@ -1,6 +1,7 @@
 /** The DNS server on real sockets: answers of its own, and resolvers that get everything else. */
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type DnsFault, DnsServer } from '../../../core/data-plane/dns/dns-server.ts';
@@ -27,16 +28,18 @@ function toReply(question: Buffer, code = 0): Buffer {
 /** A resolver that keeps what it was asked; `answer` `null`: it says nothing. */
 async function startResolver(answer: (question: Buffer) => Buffer | null = (question) => toReply(question)) {
   const seen: Buffer[] = [];
+  const ports: number[] = [];
   const socket = createSocket('udp4');
   socket.on('message', (question, { port, address }) => {
     seen.push(question);
+    ports.push(port);
     const reply = answer(question);
     if (reply !== null) socket.send(reply, port, address);
   });
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
   cleanUps.push(() => socket.close());
-  return { seen, address: { host: '127.0.0.1', port: socket.address().port } };
+  return { seen, ports, address: { host: '127.0.0.1', port: socket.address().port } };
 }
 
 async function startServer(
@@ -127,6 +130,23 @@ describe('over UDP', () => {
     }
     expect(new Set(resolver.seen.map((question) => question.readUInt16BE(0))).size).toBe(20);
   });
+
+  it.skipIf(process.platform !== 'linux')(
+    'asks from ports that applications are not given, and not for ever from one',
+    async () => {
+      const resolver = await startResolver();
+      const { dnsPort } = await startServer([resolver.address]);
+      const { ask } = await openClient(dnsPort);
+      for (let turn = 0; turn < 600; turn += 1) await ask(toQuery(`n${turn}.example`));
+      const [, last = 65_535] = (await readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'))
+        .trim()
+        .split(/\s+/)
+        .map(Number);
+      if (last < 64_000) expect(Math.min(...resolver.ports)).toBeGreaterThan(last);
+      expect(new Set(resolver.ports).size).toBeGreaterThanOrEqual(3);
+      expect(new Set(resolver.seen.map((question) => question.readUInt16BE(0))).size).toBeGreaterThan(500);
+    },
+  );
 
   it('takes no answer to another question, and none from somebody else', async () => {
     const resolver = await startResolver((question) => {
