@@ -1,38 +1,15 @@
 /** What every wire does, whatever is below it: the raw handle or the public socket, TCP or TLS. */
-import { createHash, randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openWire, type WireKind } from '../../../core/data-plane/wire/open-wire.ts';
+import { randomBytes } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { openWire } from '../../../core/data-plane/wire/open-wire.ts';
 import { RawWire } from '../../../core/data-plane/wire/raw-wire.ts';
-import { highWaterBytes, maxReserveBytes, type Wire } from '../../../core/data-plane/wire/wire.ts';
+import { maxReserveBytes } from '../../../core/data-plane/wire/wire.ts';
 import { eventually } from '../../support/eventually.ts';
-import { PairMaker, type Peer, RecordingOwner, type Transport } from './connected-pair.ts';
+import { PairMaker, RecordingOwner } from './connected-pair.ts';
+import { everyWire, send, usePairs } from './wires.ts';
 
-const table: [WireKind, Transport][] = [
-  ['raw', 'tcp'],
-  ['raw', 'tls'],
-  ['socket', 'tcp'],
-  ['socket', 'tls'],
-];
-
-function send(wire: Wire, text: string): boolean {
-  const bytes = Buffer.from(text, 'latin1');
-  return wire.send(bytes, 0, bytes.length);
-}
-
-/** The first words also take along what TLS sends after its handshake. */
-async function greet(wire: Wire, peer: Peer): Promise<void> {
-  peer.read();
-  send(wire, 'hello');
-  await eventually('the greeting', () => peer.text === 'hello');
-}
-
-describe.each(table)('a %s wire over %s', (kind, transport) => {
-  let pairs: PairMaker;
-  beforeAll(async () => {
-    pairs = await PairMaker.listen(transport);
-  });
-  afterAll(() => pairs.close());
-  const open = () => pairs.open(kind);
+describe.each(everyWire)('a %s wire over %s', (kind, transport) => {
+  const { open, connect } = usePairs(kind, transport);
 
   test('is of the kind that was asked for', async () => {
     const { wire, peer } = await open();
@@ -126,7 +103,7 @@ describe.each(table)('a %s wire over %s', (kind, transport) => {
     });
 
     test('delivers what the socket had read before it was taken over, then the rest', async () => {
-      const { socket, peer } = await pairs.connect();
+      const { socket, peer } = await connect();
       peer.socket.write('early ');
       socket.resume();
       socket.pause();
@@ -142,7 +119,7 @@ describe.each(table)('a %s wire over %s', (kind, transport) => {
     });
 
     test('delivers an end that the socket had seen before it was taken over', async () => {
-      const { socket, peer } = await pairs.connect();
+      const { socket, peer } = await connect();
       peer.read();
       peer.socket.end('last words');
       await eventually('the early bytes', () => {
@@ -160,263 +137,6 @@ describe.each(table)('a %s wire over %s', (kind, transport) => {
       expect(peer.text).toBe('answer');
       await eventually('the close', () => owner.closed === 1);
       expect(owner.error).toBeNull();
-    });
-  });
-
-  describe('ends', () => {
-    test('hears the FIN of the peer and goes on sending', async () => {
-      const { wire, owner, peer } = await open();
-      peer.read();
-      peer.socket.end('bye');
-      await eventually('the end', () => owner.ended === 1);
-      expect(owner.text).toBe('bye');
-      expect(owner.closed).toBe(0);
-      send(wire, 'still here');
-      wire.end();
-      expect(wire.writable).toBe(false);
-      await eventually('the end', () => peer.ended);
-      expect(peer.text).toBe('still here');
-      await eventually('the close', () => owner.closed === 1);
-      expect(owner.error).toBeNull();
-      expect(wire.closed).toBe(true);
-    });
-
-    test('ends its side after what is queued and goes on reading', async () => {
-      const { wire, owner, peer } = await open();
-      const bytes = randomBytes(8 * 1024 * 1024);
-      wire.send(bytes, 0, bytes.length);
-      wire.end();
-      send(wire, 'too late');
-      peer.read();
-      await eventually('the end', () => peer.ended);
-      expect(Buffer.concat(peer.received).equals(bytes)).toBe(true);
-      peer.socket.end('thanks');
-      await eventually('the close', () => owner.closed === 1);
-      expect(owner.text).toBe('thanks');
-      expect(owner.ended).toBe(1);
-      expect(owner.error).toBeNull();
-    });
-
-    test('ends in the dispatch that answers', async () => {
-      const { wire, owner, peer } = await open();
-      peer.read();
-      owner.onBytesDo = () => {
-        send(wire, 'answer');
-        wire.end();
-      };
-      peer.socket.write('question');
-      await eventually('the end', () => peer.ended);
-      expect(peer.text).toBe('answer');
-      peer.socket.end();
-      await eventually('the close', () => owner.closed === 1);
-    });
-
-    test('tells a reset by the peer as a close with an error', async () => {
-      const { wire, owner, peer } = await open();
-      // Node does not notice a reset that comes right behind the TLS handshake.
-      peer.socket.write('x');
-      await eventually('the byte', () => owner.receivedBytes === 1);
-      peer.transport.resetAndDestroy();
-      await eventually('the close', () => owner.closed === 1);
-      expect(owner.error).toMatchObject({ code: 'ECONNRESET' });
-      expect(wire.writable).toBe(false);
-      expect(send(wire, 'into the void')).toBe(true);
-    });
-
-    test('tells a reset by the peer while it is paused and has bytes to send', async () => {
-      const { wire, owner, peer } = await open();
-      wire.pause();
-      const bytes = Buffer.alloc(highWaterBytes);
-      while (wire.send(bytes, 0, bytes.length));
-      peer.transport.resetAndDestroy();
-      await eventually('the close', () => owner.closed === 1);
-      expect(owner.error).not.toBeNull();
-      expect(wire.queuedBytes).toBe(0);
-    });
-
-    test('resets the peer', async () => {
-      const { wire, owner, peer } = await open();
-      await greet(wire, peer);
-      wire.reset();
-      expect(owner.closed).toBe(0);
-      expect(wire.writable).toBe(false);
-      await eventually('the reset', () => peer.closed);
-      expect(peer.error).toMatchObject({ code: 'ECONNRESET' });
-      expect(peer.ended).toBe(false);
-      await eventually('the close', () => owner.closed === 1);
-    });
-
-    test('loses what is queued with a reset', async () => {
-      const { wire, owner, peer } = await open();
-      const bytes = Buffer.alloc(64 * 1024);
-      let sent = 0;
-      do sent += bytes.length;
-      while (wire.send(bytes, 0, bytes.length));
-      wire.reset();
-      peer.read();
-      await eventually('the close', () => owner.closed === 1);
-      // Node tells a reset that comes together with bytes as an end.
-      await eventually('the end', () => peer.ended || peer.closed);
-      expect(wire.queuedBytes).toBe(0);
-      expect(peer.receivedBytes).toBeLessThan(sent);
-    });
-
-    test('is closed once, not inside destroy, whatever is called after', async () => {
-      const { wire, owner, peer } = await open();
-      peer.read();
-      owner.onBytesDo = () => {
-        wire.destroy();
-        expect(owner.closed).toBe(0);
-        send(wire, 'nothing');
-        wire.end();
-        wire.destroy();
-        wire.reset();
-        wire.pause();
-        wire.resume();
-      };
-      peer.socket.write('go');
-      await eventually('the close', () => owner.closed === 1 && (peer.closed || peer.ended));
-      await new Promise((resolve) => setImmediate(resolve));
-      expect(owner).toMatchObject({ closed: 1, error: null, ended: 0 });
-      expect(peer.text).toBe('');
-    });
-
-    test('can be destroyed in every callback', async () => {
-      const inEnd = await open();
-      inEnd.owner.onEndDo = () => inEnd.wire.destroy();
-      inEnd.peer.socket.end();
-      await eventually('the close', () => inEnd.owner.closed === 1);
-      const inDrain = await open();
-      const bytes = Buffer.alloc(highWaterBytes);
-      inDrain.owner.onDrainDo = () => inDrain.wire.destroy();
-      while (inDrain.wire.send(bytes, 0, bytes.length));
-      inDrain.peer.read();
-      await eventually('the close', () => inDrain.owner.closed === 1);
-      expect(inDrain.owner).toMatchObject({ drained: 1, error: null });
-    });
-
-    test('stays open when only the socket would have closed it: half-open both ways', async () => {
-      const { wire, owner, peer } = await open();
-      peer.read();
-      peer.socket.end();
-      await eventually('the end', () => owner.ended === 1);
-      for (let turn = 0; turn < 5; turn += 1) {
-        await new Promise((resolve) => setImmediate(resolve));
-        send(wire, `${turn}`);
-      }
-      await eventually('the rest', () => peer.text === '01234');
-      expect(wire.closed).toBe(false);
-      wire.destroy();
-      await eventually('the close', () => owner.closed === 1);
-    });
-  });
-
-  describe('back-pressure', () => {
-    test('says when to stop and when to go on; a slow reader gets 64 MiB whole', async () => {
-      const { wire, owner, peer } = await open();
-      const total = 64 * 1024 * 1024;
-      const block = randomBytes(64 * 1024);
-      const sent = createHash('sha256');
-      const got = createHash('sha256');
-      let bytesSent = 0;
-      let mostQueued = 0;
-      const pump = () => {
-        while (bytesSent < total) {
-          sent.update(block);
-          bytesSent += block.length;
-          const goOn = wire.send(block, 0, block.length);
-          mostQueued = Math.max(mostQueued, wire.queuedBytes);
-          if (!goOn) return;
-        }
-        wire.end();
-      };
-      owner.onDrainDo = pump;
-      let bytesGot = 0;
-      peer.socket.on('data', (bytes: Buffer) => {
-        got.update(bytes);
-        bytesGot += bytes.length;
-        // Slow: a pause after every read.
-        peer.socket.pause();
-        setImmediate(() => peer.socket.resume());
-      });
-      pump();
-      await eventually('the end', () => peer.ended, 25_000);
-      expect(bytesGot).toBe(total);
-      expect(got.digest('hex')).toBe(sent.digest('hex'));
-      expect(owner.drained).toBeGreaterThan(10);
-      expect(mostQueued).toBeLessThanOrEqual(highWaterBytes + 2 * block.length);
-    });
-
-    test('forwards 64 MiB from one wire to another, with reads stopped while the other cannot take more', async () => {
-      const from = await open();
-      const to = await open();
-      from.owner.keep = false;
-      from.owner.onBytesDo = (bytes, start, end) => {
-        if (!to.wire.send(bytes, start, end)) from.wire.pause();
-      };
-      to.owner.onDrainDo = () => from.wire.resume();
-      from.owner.onEndDo = () => to.wire.end();
-      const sent = createHash('sha256');
-      const got = createHash('sha256');
-      let bytesGot = 0;
-      to.peer.socket.on('data', (bytes: Buffer) => {
-        got.update(bytes);
-        bytesGot += bytes.length;
-        if (bytesGot % 7 === 0) {
-          to.peer.socket.pause();
-          setTimeout(() => to.peer.socket.resume(), 1);
-        }
-      });
-      const block = randomBytes(1024 * 1024 - 13);
-      for (let round = 0; round < 64; round += 1) {
-        sent.update(block);
-        if (!from.peer.socket.write(block)) await new Promise((resolve) => from.peer.socket.once('drain', resolve));
-      }
-      from.peer.socket.end();
-      await eventually('the end', () => to.peer.ended, 25_000);
-      expect(bytesGot).toBe(64 * block.length);
-      expect(got.digest('hex')).toBe(sent.digest('hex'));
-    });
-
-    test('delivers nothing while it is paused, and everything after', async () => {
-      const { wire, owner, peer } = await open();
-      const bytes = randomBytes(3 * 1024 * 1024);
-      let pausedAt = -1;
-      owner.onBytesDo = () => {
-        expect(pausedAt).toBe(-1);
-        pausedAt = owner.receivedBytes;
-        wire.pause();
-        setTimeout(() => {
-          expect(owner.receivedBytes).toBe(pausedAt);
-          pausedAt = -1;
-          wire.resume();
-        }, 1);
-      };
-      peer.socket.write(bytes);
-      await eventually('all', () => owner.receivedBytes === bytes.length, 20_000);
-      expect(Buffer.concat(owner.received).equals(bytes)).toBe(true);
-    });
-
-    test('delivers the end after the bytes when it was paused for both', async () => {
-      const { wire, owner, peer } = await open();
-      wire.pause();
-      peer.socket.end('a'.repeat(1000));
-      await eventually('the FIN is out', () => peer.socket.writableFinished);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      expect(owner).toMatchObject({ receivedBytes: 0, ended: 0 });
-      wire.resume();
-      await eventually('the end', () => owner.ended === 1);
-      expect(owner.receivedBytes).toBe(1000);
-    });
-
-    test('counts what waits for the kernel', async () => {
-      const { wire, peer } = await open();
-      expect(wire.queuedBytes).toBe(0);
-      const bytes = Buffer.alloc(64 * 1024);
-      while (wire.send(bytes, 0, bytes.length));
-      expect(wire.queuedBytes).toBeGreaterThan(highWaterBytes);
-      peer.read();
-      await eventually('nothing is left', () => wire.queuedBytes === 0);
     });
   });
 
