@@ -49,6 +49,7 @@ const conditions: Readonly<Record<string, Condition>> = {
     statusOf(ask) === 503 && rulesOf(yaml).some(({ retries }) => retries?.attempts !== 0 && !retries?.retryOn),
   /** Not the body of an upstream or of a direct response. */
   'words-of-the-mesh': ({ istio }) =>
+    istio === 'null' ||
     /^"(upstream (connect error|request timeout|retry limit).*|no healthy upstream|fault filter abort)?"$/.test(istio),
   /** Istio repeats what Meshdesk says once. */
   'said-twice': ({ istio, meshdesk }) => {

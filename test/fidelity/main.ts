@@ -1,16 +1,16 @@
 /**
- * `npm run fidelity [-- --cases N --seed S[,S...] --json --only TEXT --record FILE]`: the same YAML, upstreams and requests through
- * a real Istio and through a Meshdesk sidecar. Exits 1 when a difference is not explained in docs/fidelity.md, 2 when it cannot
- * run.
+ * `npm run fidelity [-- --cases N --seed S[,S...] --json --only TEXT --record FOLDER]`: the same YAML, upstreams and requests
+ * through a real Istio and through a Meshdesk sidecar. Exits 1 when a difference is not explained in docs/fidelity.md, 2 when it
+ * cannot run. `--record` keeps what Istio did, for test/integration/fidelity: the answers to the hand-written scenarios in
+ * `istio.json`, the generated ones and their answers in `generated.json`.
  */
-import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { findIstioRuntime } from '../support/istio-tools.ts';
-import type { Answered } from './answers.ts';
 import { explain, readExplanations } from './explanations.ts';
 import { type Case, generateCases, toScenario } from './generate/generate.ts';
 import { startIstioSide } from './istio-side.ts';
 import { startMeshdeskSide } from './meshdesk-side.ts';
+import { type Recorded, record } from './record.ts';
 import { type FoundDifference, runWorld } from './run-world.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios/scenarios.ts';
@@ -55,7 +55,7 @@ let worlds = 0;
 const run = (world: World) => runWorld(world, istio, meshdesk, upstreams);
 const total = { cases: 0, requests: 0, differences: 0, unexplained: 0 };
 const unexplained: FoundDifference[] = [];
-const recorded: Record<string, readonly Answered[]> = {};
+const recorded: Recorded = {};
 try {
   for (let from = 0; from < all.length; from += perWorld) {
     worlds += 1;
@@ -81,8 +81,7 @@ try {
 }
 total.unexplained = unexplained.length;
 if (values.record !== undefined) {
-  const arbiter = 'istiod of 2024-02 (1.22) with Envoy 1.40';
-  writeFileSync(values.record, `${JSON.stringify({ arbiter, answers: recorded }, null, 1)}\n`);
+  record(values.record, recorded, new Set(generated.keys()), all);
 }
 for (const [what, count] of countByKind(unexplained)) say(`${count} x ${what}`);
 if (!values.json) say('');

@@ -1,7 +1,8 @@
 import type { Scenario } from '../scenario.ts';
+import { envoyDetails } from './envoy-details.ts';
 import { forwarding } from './forwarding.ts';
 import { matching } from './matching.ts';
 import { resilience } from './resilience.ts';
 
 /** Every hand-written scenario. */
-export const scenarios: readonly Scenario[] = [...matching, ...forwarding, ...resilience];
+export const scenarios: readonly Scenario[] = [...matching, ...forwarding, ...envoyDetails, ...resilience];

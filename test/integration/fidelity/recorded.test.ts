@@ -1,27 +1,27 @@
 /**
- * A sidecar against what a real Istio did: the hand-written scenarios of test/fidelity, answered by the arbiter once and
- * recorded (`npm run fidelity -- --record test/fixtures/fidelity/istio.json`), so that this needs no Istio.
+ * A sidecar against what a real Istio did: the hand-written scenarios of test/fidelity and a few hundred generated ones,
+ * answered by the arbiter once and recorded
+ * (`npm run fidelity -- --seed 1 --cases 300 --record test/fixtures/fidelity`), so that this needs no Istio.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Answered, askSide, compareAnswered } from '../../fidelity/answers.ts';
 import { explain, readExplanations } from '../../fidelity/explanations.ts';
 import { type MeshdeskSide, startMeshdeskSide } from '../../fidelity/meshdesk-side.ts';
+import { type GeneratedRecording, type Recording, readRecording } from '../../fidelity/record.ts';
 import { startUpstreams } from '../../fidelity/run-world.ts';
 import { scenarios } from '../../fidelity/scenarios/scenarios.ts';
 import { Upstreams } from '../../fidelity/upstreams.ts';
-import { toWorld } from '../../fidelity/world.ts';
-
-interface Recording {
-  readonly arbiter: string;
-  readonly answers: Readonly<Record<string, readonly Answered[]>>;
-}
+import { type PlacedScenario, toWorld } from '../../fidelity/world.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const recording = JSON.parse(readFileSync(join(root, 'test/fixtures/fidelity/istio.json'), 'utf8')) as Recording;
+const folder = join(root, 'test/fixtures/fidelity');
+const { answers } = readRecording<Recording>(join(folder, 'istio.json'));
+const { cases } = readRecording<GeneratedRecording>(join(folder, 'generated.json'));
 const explanations = readExplanations(join(root, 'docs/fidelity.md'));
-const world = toWorld(scenarios, 'w0-');
+const world = toWorld([...scenarios, ...cases], 'w0-');
+const written = world.scenarios.slice(0, scenarios.length);
+const generated = world.scenarios.slice(scenarios.length);
 const upstreams = new Upstreams();
 let meshdesk: MeshdeskSide;
 
@@ -37,21 +37,36 @@ afterAll(async () => {
 
 test('every scenario has been put to the arbiter', () => {
   expect(scenarios.length).toBeGreaterThan(100);
-  expect(Object.keys(recording.answers).sort()).toEqual(scenarios.map(({ name }) => name).sort());
+  expect(Object.keys(answers).sort()).toEqual(scenarios.map(({ name }) => name).sort());
+  expect(cases.length).toBeGreaterThanOrEqual(200);
 });
 
 describe.concurrent('like Istio', () => {
-  test.each(world.scenarios.map((scenario) => [scenario.name, scenario] as const))('%s', async (name, scenario) => {
-    const unexplained: unknown[] = [];
-    for (const [index, ask] of scenario.asks.entries()) {
-      const istio = recording.answers[name]?.[index];
-      if (istio === undefined) throw new Error(`no answer was recorded for ask ${index}`);
-      const attempts = istio.kind === 'answer' ? istio.observation.attempts.length : 0;
-      const ours = await askSide(meshdesk, upstreams, scenario.host, ask, attempts);
-      const found = compareAnswered(istio, ours, scenario.draws);
-      const told = found.map((difference) => ({ ...difference, scenario: name, ask, yaml: scenario.yaml }));
-      unexplained.push(...told.filter((difference) => explain(difference, explanations) === null));
-    }
-    expect(unexplained).toEqual([]);
+  test.each(written.map((scenario) => [scenario.name, scenario] as const))('%s', async (name, scenario) => {
+    expect(await unexplained(scenario, answers[name] ?? [])).toEqual([]);
   });
 });
+
+describe.concurrent('like Istio, as generated', () => {
+  test.each(generated.map((scenario, index) => [scenario.name, scenario, index] as const))(
+    '%s',
+    async (...[, scenario, index]) => {
+      expect(await unexplained(scenario, cases[index]?.answers ?? [])).toEqual([]);
+    },
+  );
+});
+
+async function unexplained(scenario: PlacedScenario, recorded: readonly Answered[]): Promise<readonly unknown[]> {
+  const found: unknown[] = [];
+  for (const [index, ask] of scenario.asks.entries()) {
+    const known = recorded[index];
+    if (known === undefined) throw new Error(`no answer was recorded for ask ${index}`);
+    const istio = JSON.parse(JSON.stringify(known).replaceAll('{host}', scenario.host)) as Answered;
+    const attempts = istio.kind === 'answer' ? istio.observation.attempts.length : 0;
+    const ours = await askSide(meshdesk, upstreams, scenario.host, ask, attempts);
+    const { name, yaml, draws } = scenario;
+    const differences = compareAnswered(istio, ours, draws).map((one) => ({ ...one, scenario: name, ask, yaml }));
+    found.push(...differences.filter((difference) => explain(difference, explanations) === null));
+  }
+  return found;
+}
