@@ -11,7 +11,7 @@ import type { RouteDestination } from '../../model/sidecar-config.ts';
 import type { EdgeKey } from '../../model/telemetry-report.ts';
 import { type ClusterPolicy, policyOf } from '../../model/traffic-config.ts';
 import { toServiceKey } from '../../model/workload.ts';
-import type { RouteMatch } from '../../policy/match-route.ts';
+import { hasRoutesOn, type RouteMatch } from '../../policy/match-route.ts';
 import { pickDestination } from '../../policy/pick-destination.ts';
 import type { RequestView } from '../../policy/request-view.ts';
 import type { Random } from '../../shared/random.ts';
@@ -191,7 +191,7 @@ function planService(
   const { key } = service.config;
   const edge = outboundEdge(isHost ? null : key, null, null, asked.port, false);
   const { matchRoute } = service;
-  if (matchRoute === null) {
+  if (matchRoute === null || (!isHost && !hasRoutesOn(service.config.routes, asked.port))) {
     const isPassing = service.config.originalDestination === true;
     const candidates = isPassing ? passing(service, asked) : service.endpointsOfHost(asked.host, asked.port);
     if (candidates.length === 0) return always(noHealthyUpstream(key, edge));
