@@ -100,8 +100,10 @@ function earlierOf(
   for (const rule of rules) {
     const { host } = rule.spec;
     const name = host.includes('*') ? host : resolveHost(host, namespaceOf(rule), services).key;
-    const group = byHost.get(`${namespaceOf(rule)} ${name}`) ?? [];
-    byHost.set(`${namespaceOf(rule)} ${name}`, group);
+    // Those that select callers are for those alone.
+    const key = JSON.stringify([namespaceOf(rule), name, rule.spec.workloadSelector ?? null]);
+    const group = byHost.get(key) ?? [];
+    byHost.set(key, group);
     earlier.set(rule, [...group]);
     group.push(rule);
   }

@@ -20,9 +20,9 @@ export interface DestinationPolicy {
 /**
  * Finds the rules of a service for a caller: those of the caller's namespace if there are any, else of the service's, else
  * of the root namespace, the latter two as far as they are exported to the caller's. An exact host beats wildcards. Several
- * rules for one host are merged: first subset of a name, first traffic policy; those that select callers by labels are
- * merged with those that select the same, and come before those for all. Source: Istio DestinationRule, push_context.go,
- * sidecar.go, ops/best-practices/traffic-management.
+ * rules for one host are merged: first subset of a name, first traffic policy. Where rules select callers by labels and none
+ * selects this one, only one for all counts; without one there is no policy, whatever other namespaces say. Source: Istio
+ * DestinationRule, push_context.go, sidecar.go; asked of a real istiod.
  */
 export function destinationPolicy(
   rules: readonly DestinationRule[],
@@ -39,12 +39,8 @@ export function destinationPolicy(
       .filter(({ fit }) => fit >= 0);
     if (fitting.length === 0) continue;
     const best = Math.max(...fitting.map(({ fit }) => fit));
-    return merge(
-      forClient(
-        fitting.filter(({ fit }) => fit === best).map(({ rule }) => rule),
-        client,
-      ),
-    );
+    const chosen = fitting.filter(({ fit }) => fit === best).map(({ rule }) => rule);
+    return toPolicy(forClient(consolidate(chosen), client));
   }
   return nothing;
 }
@@ -70,22 +66,53 @@ function lookupPath(client: string, service: string, root: string) {
   ];
 }
 
-/** The rules that select this caller, else those that select nobody. */
-function forClient(rules: readonly DestinationRule[], { namespace, labels }: RuleClient): readonly DestinationRule[] {
-  const selected = rules.find(
-    (rule) =>
-      rule.spec.workloadSelector !== undefined &&
-      namespaceOf(rule) === namespace &&
-      matchesLabels(rule.spec.workloadSelector.matchLabels, labels),
-  );
-  const wanted = selectorText(selected);
-  return rules.filter((rule) => selectorText(rule) === wanted);
+/** What one or more rules for a host say together. */
+interface Consolidated {
+  /** Text of the labels that select callers; `null`: it is for all. */
+  readonly selector: string | null;
+  readonly first: DestinationRule;
+  readonly subsets: Map<string, Subset>;
+  policy: DestinationRule['spec']['trafficPolicy'];
 }
 
-function selectorText(rule: DestinationRule | undefined): string {
-  const selector = rule?.spec.workloadSelector;
-  if (selector === undefined) return '';
-  return JSON.stringify(Object.entries(selector.matchLabels ?? {}).sort(([a], [b]) => compareText(a, b)));
+/**
+ * In their order: to those before it that select the same callers, and to those of which one selects and the other does not,
+ * a rule adds the subsets they lack, and a traffic policy where they have none. In the latter case, and where nobody before it
+ * selects the same, it stands for itself too. Source: Istio, destination_rule.go.
+ */
+function consolidate(rules: readonly DestinationRule[]): readonly Consolidated[] {
+  const all: Consolidated[] = [];
+  for (const rule of rules) {
+    const selector = selectorText(rule);
+    let isApart = true;
+    for (const other of all) {
+      isApart = other.selector !== selector;
+      if (isApart && other.selector !== null && selector !== null) continue;
+      for (const subset of rule.spec.subsets ?? []) {
+        if (!other.subsets.has(subset.name)) other.subsets.set(subset.name, subset);
+      }
+      other.policy ??= rule.spec.trafficPolicy;
+    }
+    if (!isApart) continue;
+    const own = new Map<string, Subset>();
+    for (const subset of rule.spec.subsets ?? []) if (!own.has(subset.name)) own.set(subset.name, subset);
+    all.push({ selector, first: rule, subsets: own, policy: rule.spec.trafficPolicy });
+  }
+  return all;
+}
+
+/** The first that selects this caller, which is of its namespace; else the one for all; `null`: there is none. */
+function forClient(all: readonly Consolidated[], { namespace, labels }: RuleClient): Consolidated | null {
+  const selects = ({ first }: Consolidated) =>
+    first.spec.workloadSelector !== undefined &&
+    namespaceOf(first) === namespace &&
+    matchesLabels(first.spec.workloadSelector.matchLabels, labels);
+  return all.find(selects) ?? all.findLast(({ selector }) => selector === null) ?? null;
+}
+
+function selectorText({ spec: { workloadSelector } }: DestinationRule): string | null {
+  if (workloadSelector === undefined) return null;
+  return JSON.stringify(Object.entries(workloadSelector.matchLabels ?? {}).sort(([a], [b]) => compareText(a, b)));
 }
 
 /** True when some rule selects callers by labels, so that callers of one namespace may get different policies. */
@@ -95,15 +122,9 @@ export function selectsCallers(rules: readonly DestinationRule[]): boolean {
 
 const nothing: DestinationPolicy = { subsets: [], plaintext: false, policies: [] };
 
-function merge(rules: readonly DestinationRule[]): DestinationPolicy {
-  const subsets = new Map<string, Subset>();
-  for (const rule of rules) {
-    for (const subset of rule.spec.subsets ?? []) {
-      if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
-    }
-  }
-  const policy = rules.find((rule) => rule.spec.trafficPolicy !== undefined)?.spec.trafficPolicy;
-  const plaintext = policy?.tls?.mode === 'DISABLE';
-  const policies = compileClusterPolicies(policy, [...subsets.values()]);
-  return { subsets: [...subsets.values()], plaintext, policies };
+function toPolicy(consolidated: Consolidated | null): DestinationPolicy {
+  if (consolidated === null) return nothing;
+  const { policy } = consolidated;
+  const subsets = [...consolidated.subsets.values()];
+  return { subsets, plaintext: policy?.tls?.mode === 'DISABLE', policies: compileClusterPolicies(policy, subsets) };
 }

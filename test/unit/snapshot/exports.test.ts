@@ -118,4 +118,23 @@ describe('a DestinationRule', () => {
     expect(maxRequestsOf(yaml, 'batch')).toBe(2);
     expect(maxRequestsOf(rule('some', 'shop', 5, selector), 'payments')).toBe(null);
   });
+
+  it('that selects other callers hides what the root namespace says', () => {
+    const root = rule('root', 'istio-system', 1, '', '*.svc.cluster.local');
+    const some = rule('some', 'shop', 5, 'workloadSelector: { matchLabels: { tier: back } },');
+    expect(maxRequestsOf(root + some, 'web')).toBe(null);
+    expect(maxRequestsOf(root + some, 'batch')).toBe(null);
+    expect(maxRequestsOf(root, 'web')).toBe(1);
+  });
+
+  it('for all adds its subsets to an older one that selects callers, and its policy where that has none', () => {
+    const subset = (name: string) => `subsets: [{ name: ${name}, labels: { version: ${name} } }],`;
+    const selector = 'workloadSelector: { matchLabels: { tier: front } },';
+    const yaml = rule('a', 'shop', 5, selector + subset('v1')) + rule('b', 'shop', 6, subset('v2'));
+    const of = (caller: string) => serviceIn(configOf(meshOf(workloads, yaml), caller), 'payments.shop');
+    expect(of('web').subsets.map(({ name }) => name)).toEqual(['v1', 'v2']);
+    expect(maxRequestsOf(yaml, 'web')).toBe(5);
+    expect(of('payments').subsets.map(({ name }) => name)).toEqual(['v2']);
+    expect(maxRequestsOf(yaml, 'payments')).toBe(6);
+  });
 });

@@ -247,6 +247,11 @@ describe('resources against each other', () => {
     expect(codes(policy)).toEqual([]);
   });
 
+  it('let a rule for some callers stand beside the one for all', () => {
+    const pool = 'host: payments, trafficPolicy: { loadBalancer: { simple: RANDOM } }';
+    expect(codes(dr(pool, 'a'), dr(`${pool}, workloadSelector: { matchLabels: { app: web } }`, 'b'))).toEqual([]);
+  });
+
   it('note exports to namespaces that are not here', () => {
     const exported = (to: string) => findings(dr(`host: payments, exportTo: ${to}`));
     expect(exported('["*"]')).toEqual([]);
