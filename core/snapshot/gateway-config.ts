@@ -139,3 +139,13 @@ function withoutRoutes(service: ServiceConfig): ServiceConfig {
   }
   return end;
 }
+
+/** Keys of the services that a gateway's routes lead to, whether they are reached or not. */
+export function gatewayDestinations(snapshot: MeshSnapshot, proxy: GatewayProxy): ReadonlySet<string> {
+  const ports: PortsOfServices = new Map([...snapshot.services].map(([key, service]) => [key, [...service.ports]]));
+  const made: Made = { servers: [], hosts: [], faults: [] };
+  for (const port of new Set(proxy.servers.map((server) => server.port))) {
+    compilePort(port, proxy, snapshot, ports, made);
+  }
+  return new Set(made.hosts.flatMap(leadsTo));
+}

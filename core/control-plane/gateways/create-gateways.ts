@@ -1,14 +1,17 @@
 import { join } from 'node:path';
 import type { GatewayView, WorkloadView } from '../../contract/shapes.ts';
 import { type Resource, toMeshResources } from '../../model/resource.ts';
+import { toServiceKey } from '../../model/workload.ts';
 import type { Logger } from '../../shared/logger.ts';
+import { gatewayDestinations } from '../../snapshot/gateway-config.ts';
 import { type GatewayProxy, gatewayProxies } from '../../snapshot/gateway-proxies.ts';
-import { defaultRootNamespace } from '../../snapshot/snapshot.ts';
+import { defaultRootNamespace, type MeshSnapshot } from '../../snapshot/snapshot.ts';
 import type { MeshApi, MeshListener } from '../mesh/mesh-api.ts';
 import type { ResourceStore } from '../mesh/resource-store.ts';
 import type { DockerRuntime } from '../runtime/docker/docker-runtime.ts';
 import { Credentials } from './credentials.ts';
 import { GatewayKeeper } from './gateway-keeper.ts';
+import type { GatewayPlace } from './gateway-place.ts';
 import { GatewayRuntime } from './gateway-runtime.ts';
 import { toGatewayViews } from './gateway-views.ts';
 import { HostPorts } from './host-ports.ts';
@@ -22,7 +25,7 @@ export interface GatewaySurroundings {
   /** `null`: no engine is looked for. */
   readonly containers: DockerRuntime | null;
   /** Asked once it has been started. */
-  readonly mesh: () => Pick<MeshApi, 'workloads' | 'attach' | 'listen'>;
+  readonly mesh: () => Pick<MeshApi, 'workloads' | 'attach' | 'listen' | 'snapshot'>;
   readonly onNotice: MeshListener['onNotice'];
   readonly log: Logger;
 }
@@ -51,6 +54,7 @@ export function createGateways(surroundings: GatewaySurroundings): Gateways {
     }),
     containers: containers?.gateways(ports) ?? null,
     networks: () => networksOf(mesh().workloads()),
+    placeFor: (proxy) => placeFor(proxy, mesh().snapshot(), mesh().workloads()),
     log,
   });
   const keeper = new GatewayKeeper({
@@ -59,6 +63,7 @@ export function createGateways(surroundings: GatewaySurroundings): Gateways {
     ...{ onNotice, log },
   });
   let stopListening = () => undefined as unknown;
+  let seen = '';
   return {
     runtime,
     credentials,
@@ -66,6 +71,10 @@ export function createGateways(surroundings: GatewaySurroundings): Gateways {
       stopListening = mesh().listen({
         onChange: (what) => {
           if (what !== 'workloads') return;
+          // It comes with every figure too.
+          const now = stateOf(mesh().workloads());
+          if (now === seen) return;
+          seen = now;
           keeper.look();
           runtime.refresh();
         },
@@ -97,6 +106,25 @@ function createProxyFinder(resources: ResourceStore): () => readonly GatewayProx
     }
     return found;
   };
+}
+
+/** Beside what its routes lead to: a container where any of that is one. Where they lead outside: as most that is attached. */
+function placeFor(
+  proxy: GatewayProxy,
+  snapshot: MeshSnapshot,
+  workloads: readonly WorkloadView[],
+): GatewayPlace['kind'] {
+  const destinations = gatewayDestinations(snapshot, proxy);
+  const isBehind = ({ service, namespace }: WorkloadView) => destinations.has(toServiceKey(service, namespace));
+  const others = workloads.filter(({ runtime, state }) => runtime !== 'gateway' && state === 'running');
+  const behind = others.filter(isBehind);
+  const deciding = behind.length > 0 ? behind : others.filter(({ mesh }) => mesh !== 'detached');
+  return deciding.some(({ runtime }) => runtime === 'docker') ? 'docker' : 'process';
+}
+
+/** What decides which gateways run, where, and on which networks. */
+function stateOf(workloads: readonly WorkloadView[]): string {
+  return JSON.stringify(workloads.map(({ id, state, mesh, addresses }) => [id, state, mesh, addresses]));
 }
 
 /** Of the containers that are attached, or about to be. */

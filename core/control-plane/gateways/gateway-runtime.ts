@@ -14,8 +14,10 @@ export interface GatewayRuntimeOptions {
   readonly processes: GatewayPlace;
   /** `null`: there is no engine. */
   readonly containers: GatewayPlace | null;
-  /** Networks of containers that a gateway is to be on; none: there is nothing to reach in containers. */
+  /** Networks of containers that a gateway in a container is to be on. */
   readonly networks: () => readonly string[];
+  /** Where a gateway reaches what it leads to. */
+  readonly placeFor: (proxy: GatewayProxy) => GatewayPlace['kind'];
   readonly log: Logger;
 }
 
@@ -61,9 +63,8 @@ export class GatewayRuntime implements Runtime {
     const proxy = this.#proxy(workloadId);
     const running = this.#running.get(workloadId);
     await running?.remove();
-    const { containers, processes, networks } = this.#options;
-    const wanted = networks();
-    const place = containers !== null && wanted.length > 0 ? containers : processes;
+    const wanted = this.#options.networks();
+    const place = this.#placeOf(proxy);
     const gateway = await place.start({
       workloadId,
       incarnation: this.#incarnation(workloadId),
@@ -138,8 +139,8 @@ export class GatewayRuntime implements Runtime {
     for (const proxy of this.#options.proxies()) {
       const running = this.#running.get(proxy.id);
       if (running === undefined) continue;
-      const isSet = await running.setPorts(numbersOf(proxy));
-      if (!isSet) this.#incarnations.set(proxy.id, String(Number(this.#incarnation(proxy.id)) + 1));
+      const stays = this.#placeOf(proxy).kind === running.kind && (await running.setPorts(numbersOf(proxy)));
+      if (!stays) this.#incarnations.set(proxy.id, String(Number(this.#incarnation(proxy.id)) + 1));
       else await running.join(networks);
     }
     this.#announce();
@@ -147,6 +148,11 @@ export class GatewayRuntime implements Runtime {
 
   #incarnation(workloadId: string): string {
     return this.#incarnations.get(workloadId) ?? '1';
+  }
+
+  #placeOf(proxy: GatewayProxy): GatewayPlace {
+    const { containers, processes, placeFor } = this.#options;
+    return containers !== null && placeFor(proxy) === 'docker' ? containers : processes;
   }
 
   #announce(): void {
