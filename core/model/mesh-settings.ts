@@ -48,8 +48,6 @@ export const MeshSettings = z.strictObject({
     hostMappings: z.array(z.strictObject({ host: z.string().min(1), service: z.string().min(1) })).optional(),
     /** Production namespace -> local namespace, where names differ. */
     namespaceMappings: z.array(z.strictObject({ namespace: z.string().min(1), local: z.string().min(1) })).optional(),
-    /** Production namespace -> local namespace, where names differ. */
-    namespaceMappings: z.array(z.strictObject({ namespace: z.string().min(1), local: z.string().min(1) })).optional(),
     /** Local token buckets: held by the service's own sidecars, those of a route by the callers' sidecars. */
     rateLimits: z
       .array(
