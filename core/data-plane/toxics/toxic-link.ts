@@ -1,3 +1,4 @@
+import { allowance, holdBytes } from '../wire/held-bytes.ts';
 import type { Chunk, Outcome, Step, Toxic, ToxicMeans, ToxicRun, Verdict } from './toxic.ts';
 
 /** How bytes of one direction end: the sender's FIN, the sender's loss, or a toxic that closes or resets. */
@@ -49,13 +50,15 @@ export class ToxicLink implements LinkOutput {
   }
 
   get hasRoom(): boolean {
-    return this.#isOver || (this.#queue.length < this.#toxic.capacityChunks && this.queuedBytes < maxQueuedBytes);
+    return (
+      this.#isOver || (this.#queue.length < this.#toxic.capacityChunks && this.queuedBytes < allowance(maxQueuedBytes))
+    );
   }
 
   put(chunk: Chunk): void {
     if (this.#isOver) return;
     this.#queue.push(chunk);
-    this.queuedBytes += chunk.bytes.length;
+    this.#count(chunk.bytes.length);
     this.pump();
   }
 
@@ -91,7 +94,12 @@ export class ToxicLink implements LinkOutput {
     this.#isOver = true;
     this.#stopTimer();
     this.#queue.length = 0;
-    this.queuedBytes = 0;
+    this.#count(-this.queuedBytes);
+  }
+
+  #count(bytes: number): void {
+    this.queuedBytes += bytes;
+    holdBytes(bytes);
   }
 
   /** One step, if it can be done now. */
@@ -117,7 +125,7 @@ export class ToxicLink implements LinkOutput {
     const hadRoom = this.hasRoom;
     const chunk = this.#queue.shift();
     if (chunk !== undefined) {
-      this.queuedBytes -= chunk.bytes.length;
+      this.#count(-chunk.bytes.length);
       this.#resume(chunk);
       if (!hadRoom) this.#onRoom();
       return true;

@@ -1,4 +1,5 @@
 import type { Random } from '../../shared/random.ts';
+import { holdBytes } from '../wire/held-bytes.ts';
 import type { Toxic } from './toxic.ts';
 import { type Ending, type LinkOutput, ToxicLink, type ToxicTimers } from './toxic-link.ts';
 
@@ -122,7 +123,12 @@ export class ToxicPipe {
     for (const { link } of this.#stages) link.discard();
     this.#stages = [];
     this.#held.length = 0;
-    this.#heldBytes = 0;
+    this.#count(-this.#heldBytes);
+  }
+
+  #count(bytes: number): void {
+    this.#heldBytes += bytes;
+    holdBytes(bytes);
   }
 
   get #first(): LinkOutput {
@@ -154,7 +160,7 @@ export class ToxicPipe {
     if (this.#isFinished) return;
     if (!this.#endHasRoom) {
       this.#held.push(bytes);
-      this.#heldBytes += bytes.length;
+      this.#count(bytes.length);
     } else if (!this.#end.send(bytes)) {
       this.#endHasRoom = false;
     }
@@ -164,7 +170,7 @@ export class ToxicPipe {
     while (this.#endHasRoom && !this.#isFinished) {
       const bytes = this.#held.shift();
       if (bytes === undefined) break;
-      this.#heldBytes -= bytes.length;
+      this.#count(-bytes.length);
       if (!this.#end.send(bytes)) this.#endHasRoom = false;
     }
     if (this.#held.length === 0 && this.#heldEnding !== null) this.#finish(this.#heldEnding);

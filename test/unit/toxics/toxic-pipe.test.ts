@@ -6,6 +6,7 @@ import { createLatency } from '../../../core/data-plane/toxics/latency.ts';
 import { createResetPeer } from '../../../core/data-plane/toxics/reset-peer.ts';
 import { createSlicer } from '../../../core/data-plane/toxics/slicer.ts';
 import { createSlowClose } from '../../../core/data-plane/toxics/slow-close.ts';
+import { heldBytes } from '../../../core/data-plane/wire/held-bytes.ts';
 import { planned, ToxicBench } from '../../support/toxic-bench.ts';
 
 const harmless = {
@@ -154,5 +155,28 @@ describe('ToxicPipe', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('memory', () => {
+  it('says what waits, and that nothing does when the connection is gone', () => {
+    const before = heldBytes();
+    const bench = new ToxicBench(harmless.latency(), harmless.bandwidth());
+    for (let index = 0; index < 20; index += 1) bench.push('x'.repeat(1_000));
+    expect(heldBytes() - before).toBe(bench.pipe.bufferedBytes);
+    expect(bench.pipe.bufferedBytes).toBeGreaterThan(15_000);
+    bench.pipe.hold();
+    bench.pipe.setToxics([]);
+    expect(heldBytes() - before).toBe(20_000);
+    bench.pipe.discard();
+    expect(heldBytes() - before).toBe(0);
+  });
+
+  it('holds the sender up at 4 MiB', () => {
+    const bench = new ToxicBench(planned(() => createLatency(1_000, 0)));
+    let pushed = 0;
+    while (bench.push('x'.repeat(32 * 1_024))) pushed += 1;
+    expect(pushed).toBe(128);
+    bench.pipe.discard();
   });
 });
