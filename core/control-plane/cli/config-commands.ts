@@ -5,6 +5,9 @@ import { type ConfigText, type FindingView, type HistoryEntry, toFindingView } f
 import type { ImportResult, NameMapping } from '../../contract/import-shapes.ts';
 import { describeFinding } from '../../model/finding.ts';
 import { parseResources } from '../../model/parse-resources.ts';
+import { checkTogether } from '../store/check-together.ts';
+import { locateResources } from '../store/locate-resources.ts';
+import { placeFindings } from '../store/place-findings.ts';
 import { usage } from './arguments.ts';
 import { defineCommand, type Environment, Exit, exitCodes } from './context.ts';
 import type { Output } from './output.ts';
@@ -39,18 +42,28 @@ function validateCommand(environment: Environment) {
   return defineCommand(
     environment,
     'validate',
-    'check YAML files (- for standard input); changes nothing, needs no mesh',
+    'check YAML files (- for standard input), each and together; changes nothing, needs no mesh. Without files: the project, against what runs',
   )
-    .argument('<files...>', 'files')
-    .run(async ({ output }, [files]) => {
-      const texts = await readTexts(environment, [files ?? []].flat());
-      const findings = texts.flatMap(({ file, text }) => parseResources(text, file).findings).map(toFindingView);
+    .argument('[files...]', 'files')
+    .run(async ({ call, output }, [given]) => {
+      const files = [given ?? []].flat();
+      const findings =
+        files.length === 0 ? await call('config.findings', {}) : checkTexts(await readTexts(environment, files));
       output.result(findings, () => {
         if (findings.length === 0) output.say('Nothing to object to.');
         else printFindings(output, findings);
       });
       if (findings.some(({ severity }) => severity === 'error')) throw new Exit(exitCodes.failed);
     });
+}
+
+function checkTexts(texts: readonly ConfigText[]): FindingView[] {
+  const parsed = texts.map(({ file, text }) => ({ file, text, ...parseResources(text, file) }));
+  const together = placeFindings(
+    checkTogether(parsed.flatMap(({ resources }) => resources)),
+    parsed.map(({ file, text }) => ({ path: file, text, resources: locateResources(text) })),
+  );
+  return [...parsed.flatMap(({ findings }) => findings), ...together].map(toFindingView);
 }
 
 function applyCommand(environment: Environment) {
