@@ -1,92 +1,51 @@
 /** Renewal of sidecars, with an engine of fake sidecars: what it does, step by step, and what is left when a step fails. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Progress } from '../../../core/contract/shapes.ts';
-import { Mesh } from '../../../core/control-plane/mesh/mesh.ts';
-import { silentLogger } from '../../../core/shared/logger.ts';
+
+import { describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
-import { FakeRuntime, fakeWorkload } from '../../support/fake-runtime.ts';
+import { prepareFakeMesh } from '../../support/fake-mesh.ts';
+import { fakeWorkload } from '../../support/fake-runtime.ts';
 import type { FakeSidecar } from '../../support/fake-sidecar.ts';
-import { MemoryResourceStore } from '../../support/memory-resource-store.ts';
 
 const web = fakeWorkload('web');
 const orders = fakeWorkload('orders');
-let stateDir = '';
-let runtime: FakeRuntime;
-let mesh: Mesh;
-let progress: Progress[] = [];
-let notices: string[] = [];
-
-function createMesh(): Mesh {
-  const created = new Mesh({
-    stateDir,
-    version: '0.1.0',
-    project: { dir: stateDir, name: 'test' },
-    runtimes: [runtime],
-    resources: new MemoryResourceStore(),
-    log: silentLogger,
-    leaseMs: 600,
-  });
-  progress = [];
-  notices = [];
-  created.listen({
-    onChange: () => undefined,
-    onCertificate: () => undefined,
-    onNotice: ({ message }) => notices.push(message),
-    onProgress: (step) => progress.push(step),
-  });
-  return created;
-}
-
-beforeEach(async () => {
-  stateDir = await mkdtemp(join(tmpdir(), 'mesh-'));
-  runtime = new FakeRuntime([web, orders]);
-  mesh = createMesh();
-});
-afterEach(async () => {
-  await mesh.close();
-  await runtime.close();
-  await rm(stateDir, { recursive: true, force: true });
-});
+const bench = prepareFakeMesh([web, orders]);
 
 /** Attaches both; from here on the log is empty. */
 async function attached(): Promise<FakeSidecar> {
-  await mesh.start();
-  await mesh.attach({ all: true });
-  runtime.log.length = 0;
-  progress.length = 0;
-  return runtime.sidecar('orders');
+  await bench.mesh.start();
+  await bench.mesh.attach({ all: true });
+  bench.runtime.log.length = 0;
+  bench.progress.length = 0;
+  return bench.runtime.sidecar('orders');
 }
 
 const typesOf = (sidecar: FakeSidecar) =>
   sidecar.received.map(({ type }) => type).filter((type) => type !== 'heartbeat');
-const serialShown = () => mesh.certificates.show('orders').serial.toLowerCase().replace(/^0+/, '');
+const serialShown = () => bench.mesh.certificates.show('orders').serial.toLowerCase().replace(/^0+/, '');
 const serialUsed = (sidecar: FakeSidecar) => sidecar.certificateSerial?.replace(/^0+/, '');
 const prepareSuccessor = (prepare: (sidecar: FakeSidecar) => void) => {
-  runtime.prepare = prepare;
+  bench.runtime.prepare = prepare;
 };
 
 describe('renewal', () => {
   it('lets another sidecar take over before the older one gives its ports up, without touching rules or peers', async () => {
     const older = await attached();
-    const [result] = await mesh.renew({ names: ['orders'] });
+    const [result] = await bench.mesh.renew({ names: ['orders'] });
     expect(result).toMatchObject({ name: 'orders', mesh: 'attached', reason: null });
-    expect(runtime.log).toEqual([
+    expect(bench.runtime.log).toEqual([
       'startSuccessor orders',
       'orders uses mTLS with web',
       'confirm successor of orders',
       'retire orders',
       'remove orders beside another',
     ]);
-    const newer = runtime.sidecar('orders');
+    const newer = bench.runtime.sidecar('orders');
     expect(newer).not.toBe(older);
     expect(typesOf(newer).slice(0, 4)).toEqual(['hello', 'certificate.request', 'certificate.issued', 'push']);
     expect(older.received.at(-1)).toEqual({ type: 'retire', deadlineMs: 30_000 });
     expect(serialShown()).toBe(serialUsed(newer));
-    expect(mesh.certificates.verify('orders').checks.every(({ ok }) => ok)).toBe(true);
-    expect(progress.map(({ operation, step, state }) => `${operation} ${step} ${state}`)).toEqual([
+    expect(bench.mesh.certificates.verify('orders').checks.every(({ ok }) => ok)).toBe(true);
+    expect(bench.progress.map(({ operation, step, state }) => `${operation} ${step} ${state}`)).toEqual([
       ...['sidecar', 'connect', 'configuration', 'switch', 'retire', 'remove'].map((step) => `renew ${step} running`),
       'renew remove done',
     ]);
@@ -94,24 +53,24 @@ describe('renewal', () => {
 
   it('brings later changes to the new sidecar, and its loss is the workload’s', async () => {
     await attached();
-    await mesh.renew({ names: ['orders'] });
-    const newer = runtime.sidecar('orders');
+    await bench.mesh.renew({ names: ['orders'] });
+    const newer = bench.runtime.sidecar('orders');
     const pushed = newer.configs.length;
-    runtime.change([web, orders, fakeWorkload('cart')]);
+    bench.runtime.change([web, orders, fakeWorkload('cart')]);
     await eventually('the change', () => newer.configs.length > pushed);
-    await eventually('acked by both', () => mesh.status().sidecars.acked === 2);
+    await eventually('acked by both', () => bench.mesh.status().sidecars.acked === 2);
     newer.restart();
-    await eventually('degraded', () => mesh.findWorkload('orders').mesh === 'degraded');
-    await eventually('attached again', () => mesh.findWorkload('orders').mesh === 'attached');
-    expect(runtime.log).toContain('redirect orders');
+    await eventually('degraded', () => bench.mesh.findWorkload('orders').mesh === 'degraded');
+    await eventually('attached again', () => bench.mesh.findWorkload('orders').mesh === 'attached');
+    expect(bench.runtime.log).toContain('redirect orders');
   });
 
   it('of all renews what is attached, one after the other until they have switched', async () => {
     await attached();
-    runtime.change([web, orders, fakeWorkload('cart')]);
-    const results = await mesh.renew({ all: true });
+    bench.runtime.change([web, orders, fakeWorkload('cart')]);
+    const results = await bench.mesh.renew({ all: true });
     expect(results.map(({ name }) => name).sort()).toEqual(['orders', 'web']);
-    const starts = runtime.log.filter((line) => line.startsWith('startSuccessor') || line.startsWith('confirm'));
+    const starts = bench.runtime.log.filter((line) => line.startsWith('startSuccessor') || line.startsWith('confirm'));
     expect(starts.map((line) => line.split(' ')[0])).toEqual([
       'startSuccessor',
       'confirm',
@@ -121,27 +80,27 @@ describe('renewal', () => {
   });
 
   it('of what is not attached is refused', async () => {
-    await mesh.start();
-    await expect(mesh.renew({ names: ['orders'] })).rejects.toMatchObject({
+    await bench.mesh.start();
+    await expect(bench.mesh.renew({ names: ['orders'] })).rejects.toMatchObject({
       code: 'RENEW_FAILED',
       message: expect.stringMatching(/orders is not attached/),
     });
-    expect(runtime.log).toEqual([]);
+    expect(bench.runtime.log).toEqual([]);
   });
 
   it('asked for twice is done once', async () => {
     await attached();
-    await Promise.all([mesh.renew({ names: ['orders'] }), mesh.renew({ names: ['orders'] })]);
-    expect(runtime.log.filter((line) => line === 'startSuccessor orders')).toHaveLength(1);
+    await Promise.all([bench.mesh.renew({ names: ['orders'] }), bench.mesh.renew({ names: ['orders'] })]);
+    expect(bench.runtime.log.filter((line) => line === 'startSuccessor orders')).toHaveLength(1);
   });
 });
 
 describe('a renewal that fails', () => {
   it.each([
-    ['sidecar', () => runtime.failures.set('startSuccessor orders', new Error('no space')), /no space/, []],
+    ['sidecar', () => bench.runtime.failures.set('startSuccessor orders', new Error('no space')), /no space/, []],
     [
       'connect',
-      () => runtime.failures.set('connect successor of orders', new Error('no socket')),
+      () => bench.runtime.failures.set('connect successor of orders', new Error('no socket')),
       /no socket/,
       ['remove orders beside another'],
     ],
@@ -159,7 +118,7 @@ describe('a renewal that fails', () => {
     ],
     [
       'switch',
-      () => runtime.failures.set('confirm successor of orders', new Error('engine is gone')),
+      () => bench.runtime.failures.set('confirm successor of orders', new Error('engine is gone')),
       /engine is gone/,
       ['confirm successor of orders', 'remove orders beside another'],
     ],
@@ -167,45 +126,45 @@ describe('a renewal that fails', () => {
     const older = await attached();
     const serial = serialShown();
     breakIt();
-    await expect(mesh.renew({ names: ['orders'] })).rejects.toMatchObject({
+    await expect(bench.mesh.renew({ names: ['orders'] })).rejects.toMatchObject({
       code: 'RENEW_FAILED',
       message: expect.stringMatching(new RegExp(`step ${step}\\), the older sidecar goes on: .*${why.source}`)),
     });
-    const done = runtime.log.filter((line) => !line.includes(' uses '));
+    const done = bench.runtime.log.filter((line) => !line.includes(' uses '));
     expect(done).toEqual(['startSuccessor orders', ...undone]);
-    expect(runtime.sidecar('orders')).toBe(older);
-    expect(runtime.successors.size).toBe(0);
-    expect(mesh.findWorkload('orders')).toMatchObject({ mesh: 'attached', reason: null });
+    expect(bench.runtime.sidecar('orders')).toBe(older);
+    expect(bench.runtime.successors.size).toBe(0);
+    expect(bench.mesh.findWorkload('orders')).toMatchObject({ mesh: 'attached', reason: null });
     expect(serialShown()).toBe(serial);
     expect(serialUsed(older)).toBe(serial);
     expect(typesOf(older)).not.toContain('retire');
-    expect(progress.at(-1)).toMatchObject({ operation: 'renew', step, state: 'failed' });
+    expect(bench.progress.at(-1)).toMatchObject({ operation: 'renew', step, state: 'failed' });
     const pushed = older.configs.length;
-    runtime.change([web, orders, fakeWorkload('cart')]);
+    bench.runtime.change([web, orders, fakeWorkload('cart')]);
     await eventually('the older one gets the next change', () => older.configs.length > pushed);
-    runtime.failures.clear();
+    bench.runtime.failures.clear();
     prepareSuccessor(() => undefined);
-    expect((await mesh.renew({ names: ['orders'] }))[0]).toMatchObject({ mesh: 'attached', reason: null });
+    expect((await bench.mesh.renew({ names: ['orders'] }))[0]).toMatchObject({ mesh: 'attached', reason: null });
   });
 
   it('at step remove says that the new one serves', async () => {
     await attached();
-    runtime.failures.set('remove orders beside another', new Error('busy'));
-    await expect(mesh.renew({ names: ['orders'] })).rejects.toMatchObject({
+    bench.runtime.failures.set('remove orders beside another', new Error('busy'));
+    await expect(bench.mesh.renew({ names: ['orders'] })).rejects.toMatchObject({
       message: expect.stringMatching(/step remove\), the new sidecar serves: busy/),
     });
-    expect(mesh.findWorkload('orders').mesh).toBe('attached');
+    expect(bench.mesh.findWorkload('orders').mesh).toBe('attached');
   });
 
   it('goes on when the older sidecar dies while it hands over', async () => {
     const older = await attached();
     older.drainMode = 'hold';
-    const renewing = mesh.renew({ names: ['orders'] });
-    await eventually('retire', () => runtime.log.includes('retire orders'));
+    const renewing = bench.mesh.renew({ names: ['orders'] });
+    await eventually('retire', () => bench.runtime.log.includes('retire orders'));
     older.dropConnections();
     expect((await renewing)[0]).toMatchObject({ mesh: 'attached', reason: null });
-    expect(runtime.log).toContain('remove orders beside another');
-    expect(runtime.log.filter((line) => line.startsWith('startSidecar'))).toEqual([]);
+    expect(bench.runtime.log).toContain('remove orders beside another');
+    expect(bench.runtime.log.filter((line) => line.startsWith('startSidecar'))).toEqual([]);
   });
 });
 
@@ -219,26 +178,26 @@ describe('where ports cannot be shared', () => {
       sidecar.nackCode = 'LISTEN_FAILED';
     });
     older.drainMode = 'hold';
-    const renewing = mesh.renew({ names: ['orders'] });
+    const renewing = bench.mesh.renew({ names: ['orders'] });
     await eventually('retire', () => typesOf(older).includes('retire'));
     (successor as FakeSidecar | null as FakeSidecar).ackMode = 'ack';
     await eventually('the switch', () => typesOf(older).filter((type) => type === 'retire').length === 2);
     older.finishDrain();
     expect((await renewing)[0]).toMatchObject({ mesh: 'attached', reason: expect.stringMatching(/cannot be shared/) });
-    expect(notices.join()).toMatch(/cannot be shared/);
-    expect(mesh.findWorkload('orders')).toMatchObject({ mesh: 'attached', reason: null });
+    expect(bench.notices.join()).toMatch(/cannot be shared/);
+    expect(bench.mesh.findWorkload('orders')).toMatchObject({ mesh: 'attached', reason: null });
   });
 
   it('does not give up a port that somebody else has', async () => {
     const older = await attached();
     older.ackMode = 'nack';
-    runtime.change([web, orders, fakeWorkload('cart')]);
-    await eventually('degraded', () => mesh.findWorkload('orders').mesh === 'degraded');
+    bench.runtime.change([web, orders, fakeWorkload('cart')]);
+    await eventually('degraded', () => bench.mesh.findWorkload('orders').mesh === 'degraded');
     prepareSuccessor((sidecar) => {
       sidecar.ackMode = 'nack';
       sidecar.nackCode = 'LISTEN_FAILED';
     });
-    await expect(mesh.renew({ names: ['orders'] })).rejects.toMatchObject({ code: 'RENEW_FAILED' });
+    await expect(bench.mesh.renew({ names: ['orders'] })).rejects.toMatchObject({ code: 'RENEW_FAILED' });
     expect(typesOf(older)).not.toContain('retire');
   });
 });
@@ -247,93 +206,96 @@ describe('a renewal that is overtaken', () => {
   it('by detach gives up before the switch, and nothing is left', async () => {
     await attached();
     prepareSuccessor((sidecar) => (sidecar.ackMode = 'hold'));
-    const renewing = mesh.renew({ names: ['orders'] });
+    const renewing = bench.mesh.renew({ names: ['orders'] });
     renewing.catch(() => undefined);
-    await eventually('the push', () => typesOf(runtime.successors.get('orders') as FakeSidecar).includes('push'));
-    expect((await mesh.detach({ names: ['orders'] }))[0]?.mesh).toBe('detached');
+    await eventually('the push', () => typesOf(bench.runtime.successors.get('orders') as FakeSidecar).includes('push'));
+    expect((await bench.mesh.detach({ names: ['orders'] }))[0]?.mesh).toBe('detached');
     await expect(renewing).rejects.toMatchObject({ code: 'RENEW_FAILED' });
-    expect(runtime.sidecars.has('orders')).toBe(false);
-    expect(runtime.successors.size).toBe(0);
+    expect(bench.runtime.sidecars.has('orders')).toBe(false);
+    expect(bench.runtime.successors.size).toBe(0);
   });
 
   it('by detach waits for older connections no longer than detach does', async () => {
     const older = await attached();
     older.drainMode = 'hold';
-    const renewing = mesh.renew({ names: ['orders'] }, 60_000);
-    await eventually('retire', () => runtime.log.includes('retire orders'));
-    const detaching = mesh.detach({ names: ['orders'] }, 1_000);
+    const renewing = bench.mesh.renew({ names: ['orders'] }, 60_000);
+    await eventually('retire', () => bench.runtime.log.includes('retire orders'));
+    const detaching = bench.mesh.detach({ names: ['orders'] }, 1_000);
     await eventually('a shorter one', () =>
       older.received.some((message) => message.type === 'retire' && message.deadlineMs === 1_000),
     );
     older.finishDrain();
     await renewing;
     expect((await detaching)[0]?.mesh).toBe('detached');
-    expect(runtime.sidecars.has('orders')).toBe(false);
+    expect(bench.runtime.sidecars.has('orders')).toBe(false);
   });
 
   it('by the end of the workload leaves nothing', async () => {
     await attached();
     prepareSuccessor((sidecar) => (sidecar.ackMode = 'hold'));
-    const renewing = mesh.renew({ names: ['orders'] });
+    const renewing = bench.mesh.renew({ names: ['orders'] });
     renewing.catch(() => undefined);
-    await eventually('the push', () => typesOf(runtime.successors.get('orders') as FakeSidecar).includes('push'));
-    runtime.change([web, { ...orders, state: 'exited' }]);
+    await eventually('the push', () => typesOf(bench.runtime.successors.get('orders') as FakeSidecar).includes('push'));
+    bench.runtime.change([web, { ...orders, state: 'exited' }]);
     await expect(renewing).rejects.toMatchObject({ code: 'RENEW_FAILED' });
-    await eventually('both are gone', () => !runtime.sidecars.has('orders') && runtime.successors.size === 0);
+    await eventually(
+      'both are gone',
+      () => !bench.runtime.sidecars.has('orders') && bench.runtime.successors.size === 0,
+    );
   });
 
   it('by the end of the control plane leaves the older sidecar to end by itself', async () => {
     const older = await attached();
     older.drainMode = 'hold';
-    const renewing = mesh.renew({ names: ['orders'] }, 60_000);
-    await eventually('retire', () => runtime.log.includes('retire orders'));
-    await mesh.close();
+    const renewing = bench.mesh.renew({ names: ['orders'] }, 60_000);
+    await eventually('retire', () => bench.runtime.log.includes('retire orders'));
+    await bench.mesh.close();
     await renewing;
-    expect(runtime.log).not.toContain('remove orders beside another');
+    expect(bench.runtime.log).not.toContain('remove orders beside another');
     await older.close();
   });
 });
 
 describe('a control plane that starts', () => {
   async function restarted(): Promise<void> {
-    await mesh.start();
-    await mesh.attach({ all: true });
-    await mesh.close();
-    await runtime.close();
-    runtime = new FakeRuntime([web, orders]);
-    for (const workload of [web, orders]) (await runtime.leaveSidecar(workload)).revision = 40;
-    mesh = createMesh();
+    await bench.mesh.start();
+    await bench.mesh.attach({ all: true });
+    await bench.mesh.close();
+    await bench.runtime.close();
+    bench.replaceRuntime();
+    for (const workload of [web, orders]) (await bench.runtime.leaveSidecar(workload)).revision = 40;
+    bench.startAgain();
   }
 
   it('renews sidecars of an older program, and leaves the others alone', async () => {
     await restarted();
-    const older = runtime.sidecar('orders');
-    runtime.outdated.add(orders.id);
-    await mesh.start();
-    await eventually('renewed', () => runtime.log.includes('remove orders beside another'));
-    expect(runtime.sidecar('orders')).not.toBe(older);
-    expect(runtime.log).not.toContain('startSuccessor web');
-    await eventually('attached', () => mesh.workloads().every((workload) => workload.mesh === 'attached'));
-    expect(runtime.log).not.toContain('web uses plaintext with orders');
+    const older = bench.runtime.sidecar('orders');
+    bench.runtime.outdated.add(orders.id);
+    await bench.mesh.start();
+    await eventually('renewed', () => bench.runtime.log.includes('remove orders beside another'));
+    expect(bench.runtime.sidecar('orders')).not.toBe(older);
+    expect(bench.runtime.log).not.toContain('startSuccessor web');
+    await eventually('attached', () => bench.mesh.workloads().every((workload) => workload.mesh === 'attached'));
+    expect(bench.runtime.log).not.toContain('web uses plaintext with orders');
   });
 
   it('keeps an older sidecar when its renewal fails, and says so', async () => {
     await restarted();
-    const older = runtime.sidecar('orders');
-    runtime.outdated.add(orders.id);
-    runtime.failures.set('startSuccessor orders', new Error('no image'));
-    await mesh.start();
-    await eventually('a notice', () => notices.some((notice) => /older sidecar goes on.*no image/.test(notice)));
-    expect(runtime.sidecar('orders')).toBe(older);
-    await eventually('attached', () => mesh.findWorkload('orders').mesh === 'attached');
+    const older = bench.runtime.sidecar('orders');
+    bench.runtime.outdated.add(orders.id);
+    bench.runtime.failures.set('startSuccessor orders', new Error('no image'));
+    await bench.mesh.start();
+    await eventually('a notice', () => bench.notices.some((notice) => /older sidecar goes on.*no image/.test(notice)));
+    expect(bench.runtime.sidecar('orders')).toBe(older);
+    await eventually('attached', () => bench.mesh.findWorkload('orders').mesh === 'attached');
   });
 
   it('ends a sidecar that an earlier one had replaced', async () => {
     await restarted();
-    const replaced = await runtime.leaveReplaced(orders);
-    await mesh.start();
-    await eventually('it is gone', () => runtime.log.includes('remove orders beside another'));
+    const replaced = await bench.runtime.leaveReplaced(orders);
+    await bench.mesh.start();
+    await eventually('it is gone', () => bench.runtime.log.includes('remove orders beside another'));
     expect(typesOf(replaced)).toEqual(['hello', 'retire']);
-    await eventually('attached', () => mesh.findWorkload('orders').mesh === 'attached');
+    await eventually('attached', () => bench.mesh.findWorkload('orders').mesh === 'attached');
   });
 });
