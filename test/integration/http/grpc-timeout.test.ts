@@ -1,8 +1,7 @@
 /** How long a request of gRPC may take, and what the server is told of it: what a real Envoy does with Istio's routes. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { useProxy } from './fixture.ts';
 
-const setUp = useProxy();
 const headEnd = (text: string) => text.includes('\r\n\r\n');
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
@@ -22,40 +21,44 @@ const timed = (timeoutMs: number) => ({
   },
 });
 
-test('a request of gRPC has as long as it asks for, whatever the route says not', async () => {
-  const { upstream, client, proxy } = await setUp();
-  client.send(get('grpc-timeout: 20m\r\n'));
-  const server = await upstream.connection(0);
-  expect(await server.until(headEnd)).toContain('grpc-timeout: 20m\r\n');
-  expect(await client.until((text) => text.includes('HTTP/1.1'))).toContain('504');
-  expect(proxy.telemetry.requests).toMatchObject([{ status: 504, flags: 'UT' }]);
-});
+describe('the time of a request', () => {
+  const setUp = useProxy();
 
-test('no other request is held to such a header', async () => {
-  const { upstream, client } = await setUp();
-  client.send(get('grpc-timeout: 1m\r\n', 'text/plain'));
-  const first = await upstream.connection(0);
-  await first.until(headEnd);
-  // Later than it would have been over.
-  setTimeout(() => first.send(ok), 60);
-  expect(await client.until((text) => text.endsWith('ok'))).toBe(ok);
-});
+  test('a request of gRPC has as long as it asks for, whatever the route says not', async () => {
+    const { upstream, client, proxy } = await setUp();
+    client.send(get('grpc-timeout: 20m\r\n'));
+    const server = await upstream.connection(0);
+    expect(await server.until(headEnd)).toContain('grpc-timeout: 20m\r\n');
+    expect(await client.until((text) => text.includes('HTTP/1.1'))).toContain('504');
+    expect(proxy.telemetry.requests).toMatchObject([{ status: 504, flags: 'UT' }]);
+  });
 
-test('the route has the last word, and the server hears it', async () => {
-  const { upstream, client } = await setUp(timed(60_000));
-  client.send(get('grpc-timeout: 2H\r\n'));
-  const server = await upstream.connection(0);
-  const head = await server.until(headEnd);
-  expect(head).toContain('grpc-timeout: 60000m\r\n');
-  expect(head).not.toContain('2H');
-  server.send(ok);
-  await client.until((text) => text.endsWith('ok'));
-});
+  test('no other request is held to such a header', async () => {
+    const { upstream, client } = await setUp();
+    client.send(get('grpc-timeout: 1m\r\n', 'text/plain'));
+    const first = await upstream.connection(0);
+    await first.until(headEnd);
+    // Later than it would have been over.
+    setTimeout(() => first.send(ok), 60);
+    expect(await client.until((text) => text.endsWith('ok'))).toBe(ok);
+  });
 
-test('without a time of its own a request of gRPC has the route’s, and the server hears it', async () => {
-  const { upstream, client } = await setUp(timed(30));
-  client.send(get(''));
-  const server = await upstream.connection(0);
-  expect(await server.until(headEnd)).toContain('grpc-timeout: 30m\r\n');
-  expect(await client.until((text) => text.includes('HTTP/1.1'))).toContain('504');
+  test('the route has the last word, and the server hears it', async () => {
+    const { upstream, client } = await setUp(timed(60_000));
+    client.send(get('grpc-timeout: 2H\r\n'));
+    const server = await upstream.connection(0);
+    const head = await server.until(headEnd);
+    expect(head).toContain('grpc-timeout: 60000m\r\n');
+    expect(head).not.toContain('2H');
+    server.send(ok);
+    await client.until((text) => text.endsWith('ok'));
+  });
+
+  test('without a time of its own a request of gRPC has the route’s, and the server hears it', async () => {
+    const { upstream, client } = await setUp(timed(30));
+    client.send(get(''));
+    const server = await upstream.connection(0);
+    expect(await server.until(headEnd)).toContain('grpc-timeout: 30m\r\n');
+    expect(await client.until((text) => text.includes('HTTP/1.1'))).toContain('504');
+  });
 });
