@@ -25,7 +25,9 @@ export function checkTogether(resources: readonly Resource[]): readonly Finding[
     workloads: namedServices(resources).map(toWorkload),
     faults: [],
   });
-  return findings.filter(({ code }) => independent.has(code));
+  // Without a DestinationRule among them the subsets are defined elsewhere.
+  const definesSubsets = resources.some(({ kind }) => kind === 'DestinationRule');
+  return findings.filter(({ code }) => independent.has(code) && (code !== 'UNKNOWN_SUBSET' || definesSubsets));
 }
 
 /** Keys (`name.namespace`) of the services that hosts and destinations name. */

@@ -9,6 +9,7 @@ const to = (subset: string) => `[{ route: [{ destination: { host: payments, subs
 describe('resources together, without a mesh', () => {
   it('have nothing said of what only a mesh can know', () => {
     expect(codes(versions, routes(to('v1')))).toEqual([]);
+    expect(codes(routes(to('v1')))).toEqual([]);
     expect(codes(routes('[{ route: [{ destination: { host: elsewhere.far.svc.cluster.local } }] }]'))).toEqual([]);
   });
 
