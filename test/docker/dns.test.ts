@@ -157,6 +157,24 @@ spec: { ${spec} }
     });
   });
 
+  it('can be harmed like services: requests to them, and questions for them', async () => {
+    const harm = (fault: object) =>
+      mesh.client.call('fault.set', { id: 'harm', spec: { to: 'api.example.internal', fault } as never });
+    await harm({ abort: { httpStatus: 418, percentage: { value: 100 } } });
+    await eventually('aborted', async () =>
+      (await shop.call('caller', 'http://api.example.internal/')).startsWith('418'),
+    );
+    await harm({ dns: { nxdomain: { percentage: { value: 100 } } } });
+    await eventually('unknown', async () => (await answers('api.example.internal')).udp === 'ENOTFOUND');
+    expect((await answers('db-7001.example.internal')).udp).toMatch(/^240\.240\./);
+    await harm({ dns: { servfail: {} } });
+    await eventually('failing', async () => (await answers('api.example.internal')).tcp === '2/0');
+    await mesh.client.call('fault.clear', { all: true });
+    await eventually('whole again', async () =>
+      (await shop.call('caller', 'http://api.example.internal/')).startsWith('200'),
+    );
+  });
+
   it('let only what is known through when the mesh says so, and anything again afterwards', async () => {
     expect(await run(dial(outsideIp, 7003))).toBe('tcp 7003');
     const settings = (mode: string) => `apiVersion: networking.istio.io/v1

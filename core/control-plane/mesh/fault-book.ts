@@ -171,9 +171,11 @@ export class FaultBook implements MeshFaults {
   }
 
   #define(input: MethodInput<'fault.set'>): KnownFault {
-    const { services } = this.#options.publisher().snapshot;
+    const { services, entries } = this.#options.publisher().snapshot;
     const wanted = 'spec' in input ? input.spec : toSpec(input);
-    const to = findService(services, wanted.to);
+    // Hosts of ServiceEntries are called like any service, but call nobody.
+    const called = new Map([...entries.map(({ service }) => [service.key, service] as const), ...services]);
+    const to = findService(called, wanted.to);
     const from = wanted.from === undefined ? null : findService(services, wanted.from);
     if (isHttpFault(wanted.fault)) {
       const protocols = to.ports.map(({ protocol }) => protocol);
