@@ -82,6 +82,10 @@ export function compileService(
   };
   const subsets = new Set(config.subsets.map(({ name }) => name));
   const knownHosts = new Set(config.endpoints.flatMap((endpoint) => endpoint.hosts));
+  // Names of all of them: one list, as state of a cluster belongs to its list.
+  const commonHosts = new Set(
+    [...knownHosts].filter((host) => config.endpoints.every(({ hosts }) => hosts.includes(host))),
+  );
   const endpoints = (subset: string | null, port: number) => {
     if (subset === null) return list(`*|${port}`, port, () => config.endpoints);
     if (!subsets.has(subset)) return [];
@@ -95,7 +99,7 @@ export function compileService(
     faultsOf: (route, port) => onRoute(injections, route, port),
     endpoints,
     endpointsOfHost(host, port) {
-      if (!knownHosts.has(host)) return endpoints(null, port);
+      if (!knownHosts.has(host) || commonHosts.has(host)) return endpoints(null, port);
       return list(`host ${host}|${port}`, port, () => endpointsOfHost(config, host));
     },
     toEndpoint,

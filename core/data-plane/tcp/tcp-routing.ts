@@ -71,7 +71,7 @@ export function routeConnection(
 type Routed = TcpUpstream | 'overflow' | null;
 
 /** What nobody declared: out as it is, or to the service that is there for it, or nowhere. */
-function toUnknown(asked: Address, call: Call): TcpUpstream | null {
+function toUnknown(asked: Address, call: Call): Routed {
   const { outbound, egressProxy } = call.config.source;
   if (egressProxy !== undefined) return toDestination({ ...egressProxy, weight: 1 }, call);
   return outbound === 'registry-only' ? null : toDialled(asked, toUnknownEdge(call.context));

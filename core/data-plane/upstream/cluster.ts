@@ -124,6 +124,13 @@ export class Cluster<T extends ClusterMember> {
     if (changed || this.ejected !== this.#ejectedCount) this.#refresh();
   }
 
+  /** Nobody is asked any more. */
+  forgetChecks(): void {
+    if (this.#failing.size === 0) return;
+    this.#failing.clear();
+    this.#refresh();
+  }
+
   /** Who gets the next request; `null` when no endpoint may have it (503 `UH`). */
   pick({ keyHash, tried, leaves }: PickRequest<T>, nowMs: number): T | null {
     this.#sweep(nowMs);

@@ -51,11 +51,11 @@ export class HealthChecks {
 
   /** A configuration has come into force. */
   configured(): void {
-    if (this.#options.settings() === null) {
-      this.#stop();
-      for (const { cluster } of this.#all()) for (const member of cluster.members) cluster.checked(member, true);
-    } else {
+    if (this.#options.settings() !== null) {
       this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref();
+    } else if (this.#timer !== null) {
+      this.#stop();
+      for (const { cluster } of this.#all()) cluster.forgetChecks();
     }
   }
 
