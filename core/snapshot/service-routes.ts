@@ -5,8 +5,8 @@
  */
 import { ofKind } from '../model/resource.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
+import { boundRoutes } from './bound-routes.ts';
 import { createDelegateFinder, expandDelegates } from './delegates.ts';
-import { compileGatewayRoutes, type GatewayRoutesInput } from './gateway-routes.ts';
 import { settingsOf } from './mesh-settings.ts';
 import type { MeshSnapshot, SnapshotService } from './snapshot.ts';
 import { compileTrafficSplit } from './traffic-splits.ts';
@@ -26,15 +26,10 @@ const compiledRoutes = new WeakMap<VirtualService, Map<string, Compiled>>();
 export function routesOf(snapshot: MeshSnapshot, service: SnapshotService, source: RouteSource): CompiledRoutes {
   const resource = virtualServiceFor(snapshot, service, source.namespace);
   if (resource !== undefined) return cached(snapshot, resource, service, source);
-  const { kept } = snapshot.resources;
-  const input: GatewayRoutesInput = {
-    httpRoutes: ofKind(kept, 'HTTPRoute'),
-    grpcRoutes: ofKind(kept, 'GRPCRoute'),
-    grants: ofKind(kept, 'ReferenceGrant'),
-  };
-  const routes = compileGatewayRoutes(service, input);
+  const routes = boundRoutes(snapshot.resources, service);
   if (routes.length > 0) return { routes, faults: [] };
-  const split = compileTrafficSplit(ofKind(kept, 'TrafficSplit'), service, snapshot.services);
+  const splits = ofKind(snapshot.resources.kept, 'TrafficSplit');
+  const split = splits.length === 0 ? null : compileTrafficSplit(splits, service, snapshot.services);
   return split === null ? none : { routes: [split], faults: [] };
 }
 

@@ -53,39 +53,50 @@ describe('a push as parts of a message', () => {
 
 describe('the next snapshot', () => {
   const rules = '[{ name: a, match: [{ uri: { prefix: /a } }], route: [{ destination: { host: payments } }] }]';
-  const withRoutes = (workloads: ReturnType<typeof shop>) => meshOf(workloads, `${versions}---${routes(rules)}`);
+  const gatewayRoute = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: a, namespace: shop }
+spec: { parentRefs: [{ group: "", kind: Service, name: payments }], rules: [{ backendRefs: [{ name: payments, port: 8080 }] }] }
+`;
 
-  it('of a change of endpoints has the routes of the one before, and every other service as it was', () => {
-    const before = withRoutes(shop());
-    const older = configOf(before, 'web');
-    const moved = shop().map((each) =>
-      each.discovered.id === 'payments-v2'
-        ? {
-            ...each,
-            discovered: {
-              ...each.discovered,
-              addresses: each.discovered.addresses.map((a) => ({ ...a, ip: '10.0.0.99' })),
-            },
-          }
-        : each,
-    );
-    const { resources: all, trustDomain, rootNamespace } = before;
-    const resources = [...all.virtualServices, ...all.destinationRules, ...all.kept];
-    const after = compileSnapshot({
-      ...{ trustDomain, rootNamespace },
-      revision: 2,
-      resources,
-      workloads: moved,
-      faults: [],
-    });
-    continueFrom(before, after);
-    const newer = configOf(after, 'web');
-    const serviceOf = (config: SidecarConfig, key: string) => config.services.find((each) => each.key === key);
-    expect(serviceOf(newer, 'payments.shop')?.endpoints.some(({ address }) => address === '10.0.0.99')).toBe(true);
-    expect(serviceOf(newer, 'payments.shop')?.routes).toHaveLength(1);
-    expect(serviceOf(newer, 'payments.shop')?.routes).toBe(serviceOf(older, 'payments.shop')?.routes);
-    for (const { key } of newer.services.filter((each) => each.key !== 'payments.shop'))
-      expect(serviceOf(newer, key)).toBe(serviceOf(older, key));
-    expect(toConfigChange(older, newer)?.config.services.map(({ key }) => key)).toEqual(['payments.shop']);
-  });
+  it.each([
+    ['a VirtualService', routes(rules)],
+    ['the Gateway API', gatewayRoute],
+  ])(
+    'of a change of endpoints has the routes of %s of the one before, and every other service as it was',
+    (_, yaml) => {
+      const before = meshOf(shop(), `${versions}---${yaml}`);
+      const older = configOf(before, 'web');
+      const moved = shop().map((each) =>
+        each.discovered.id === 'payments-v2'
+          ? {
+              ...each,
+              discovered: {
+                ...each.discovered,
+                addresses: each.discovered.addresses.map((a) => ({ ...a, ip: '10.0.0.99' })),
+              },
+            }
+          : each,
+      );
+      const { resources: all, trustDomain, rootNamespace } = before;
+      const resources = [...all.virtualServices, ...all.destinationRules, ...all.kept];
+      const after = compileSnapshot({
+        ...{ trustDomain, rootNamespace },
+        revision: 2,
+        resources,
+        workloads: moved,
+        faults: [],
+      });
+      continueFrom(before, after);
+      const newer = configOf(after, 'web');
+      const serviceOf = (config: SidecarConfig, key: string) => config.services.find((each) => each.key === key);
+      expect(serviceOf(newer, 'payments.shop')?.endpoints.some(({ address }) => address === '10.0.0.99')).toBe(true);
+      expect(serviceOf(newer, 'payments.shop')?.routes).toHaveLength(1);
+      expect(serviceOf(newer, 'payments.shop')?.routes).toBe(serviceOf(older, 'payments.shop')?.routes);
+      for (const { key } of newer.services.filter((each) => each.key !== 'payments.shop'))
+        expect(serviceOf(newer, key)).toBe(serviceOf(older, key));
+      expect(toConfigChange(older, newer)?.config.services.map(({ key }) => key)).toEqual(['payments.shop']);
+    },
+  );
 });
