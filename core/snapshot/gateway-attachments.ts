@@ -5,8 +5,6 @@ import { namespaceOf } from '../model/resource.ts';
 import type { ResourceMetadata } from '../model/resource-metadata.ts';
 import type { ProxyServer } from './gateway-proxies.ts';
 
-export type RouteKind = 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute' | 'TCPRoute';
-
 export interface AttachableRoute {
   readonly kind: string;
   readonly metadata: ResourceMetadata;

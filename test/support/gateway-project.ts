@@ -65,6 +65,14 @@ export class GatewayProject {
     await client.call('workload.attach', { select: { names: own.map(({ id }) => id) } });
   }
 
+  /** Ends the control plane and starts another one. */
+  async restart(): Promise<void> {
+    const { client, controlPlane } = this.mesh;
+    client.close();
+    await controlPlane.close({ detach: false });
+    this.#mesh = await startSampleMesh({ projectDir: this.dir });
+  }
+
   /** The gateway once it runs with all its ports. */
   gateway(name: string): Promise<GatewayView> {
     return eventually(`gateway ${name}`, async () => {

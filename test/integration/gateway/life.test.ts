@@ -1,6 +1,7 @@
 /** The life of a gateway: started and stopped, ports that come and go, over restarts, beside others; TCP and gRPC through it. */
 
 import { once } from 'node:events';
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
 import { connect, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runProgram } from '../../../core/control-plane/cli/program.ts';
@@ -165,5 +166,69 @@ spec:
       const { edges } = await project.mesh.client.call('topology.get', { windowSeconds: 30 });
       return edges.some(({ from, to, tcp }) => from === 'caller:host' && to === 'raw-istio.default' && tcp !== null);
     });
+  });
+
+  it('carries gRPC by GRPCRoute to a server that speaks HTTP/2 only, trailers and all', async () => {
+    const server = createHttp2Server();
+    server.on('stream', (stream, headers) => {
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0', 'grpc-message': 'well' }));
+      stream.resume();
+      stream.end(`served ${headers[':path']}`);
+    });
+    const target = await listening(server);
+    const workload = (name: string, portName: string, port: number) => `
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: ${name} }
+spec: { address: 127.0.0.1, ports: { ${portName}: ${port} }, labels: { app: ${name} } }
+`;
+    const yaml = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: rpc }
+spec: { gatewayClassName: istio, listeners: [{ name: http, port: 50051, protocol: HTTP }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: { name: carts }
+spec:
+  parentRefs: [{ name: rpc }]
+  rules: [{ matches: [{ method: { service: shop.Cart, method: Add } }], backendRefs: [{ name: carts, port: ${target} }] }]
+`;
+    const project = await start(() => yaml, { 'carts.yaml': workload('carts', 'grpc', target) }, 2);
+    const port = publishedAt(await project.gateway('rpc-istio'), 50051);
+    const session = connectHttp2(`http://127.0.0.1:${port}`);
+    keep(() => session.destroy());
+    const call = async (path: string) => {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': path,
+        'content-type': 'application/grpc',
+        te: 'trailers',
+      });
+      const answered = once(stream, 'response');
+      const trailed = once(stream, 'trailers').catch(() => [{}]);
+      stream.end();
+      const [head] = await answered;
+      let body = '';
+      for await (const chunk of stream) body += String(chunk);
+      return { head, body, trailers: head['grpc-status'] === undefined ? (await trailed)[0] : {} };
+    };
+    const answer = await call('/shop.Cart/Add');
+    expect(answer).toMatchObject({
+      body: 'served /shop.Cart/Add',
+      trailers: { 'grpc-status': '0', 'grpc-message': 'well' },
+    });
+    expect((await call('/shop.Cart/Other')).head['grpc-status']).toBe('12');
+  });
+
+  it('has its port again when Meshdesk starts anew', async () => {
+    const project = await start(({ ports }) => gatewayOn([8080]) + route(ports.get('httpbin')));
+    const port = publishedAt(await project.gateway('istio-ingressgateway'), 8080);
+    await project.restart();
+    expect(publishedAt(await project.gateway('istio-ingressgateway'), 8080)).toBe(port);
+    expect((await ask({ port })).status).toBe(200);
   });
 });

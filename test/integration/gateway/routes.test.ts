@@ -133,7 +133,7 @@ describe('routes of the Gateway API at a gateway', () => {
         httpRoute('wildcard', hosts('"*.wildcard.io", foo.wildcard.io', 'infra-backend-v2')) +
         httpRoute(
           'another',
-          '  rules: [{ backendRefs: [' + to('infra-backend-v3') + '] }]\n',
+          `  rules: [{ backendRefs: [${to('infra-backend-v3')}] }]\n`,
           'name: same-namespace, sectionName: three',
         ) +
         httpRoute('nowhere', hosts('unrelated.org', 'infra-backend-v1')),
