@@ -237,6 +237,41 @@ describe('routes of the Gateway API at a gateway', () => {
   });
 });
 
+describe('time and tries of HTTPRoutes', () => {
+  it('are what the rule says: statuses that are tried again, time for a try, time for the request', async () => {
+    let asked = 0;
+    const project = await GatewayProject.create([
+      {
+        service: 'flaky',
+        answer: (request, response) => {
+          asked += 1;
+          if (request.url === '/slow') return;
+          response.statusCode = asked < 3 ? 503 : 200;
+          response.end('done');
+        },
+      },
+    ]);
+    keep(() => project.close());
+    const backends = `backendRefs: [{ name: flaky, port: ${project.ports.get('flaky')} }]`;
+    const rules = `  rules:
+    - matches: [{ path: { value: /tries } }]
+      retry: { attempts: 3, codes: [503], backoff: 25ms }
+      ${backends}
+    - matches: [{ path: { value: /slow } }]
+      timeouts: { request: 5s, backendRequest: 100ms }
+      ${backends}
+`;
+    await project.write('routes.yaml', gatewayApi(listener('http')) + httpRoute('timed', rules));
+    await project.start();
+    const port = publishedAt(await project.gateway('same-namespace-istio'), 8080);
+    expect(await ask({ port, path: '/tries' })).toMatchObject({ status: 200, body: 'done' });
+    expect(asked).toBe(3);
+    expect((await ask({ port, path: '/slow' })).status).toBe(504);
+    const findings = await project.mesh.client.call('config.findings', {});
+    expect(findings.filter(({ code }) => code === 'NOT_APPLIED')).toEqual([]);
+  });
+});
+
 describe('VirtualServices at a gateway', () => {
   const gateway = `
 apiVersion: networking.istio.io/v1
