@@ -105,7 +105,7 @@ export class Publisher {
 
   #push(workloadId: string, link: SidecarLink): void {
     const compiled = toSidecarConfig(this.#snapshot, workloadId);
-    const config = compiled?.gateway === undefined ? compiled : (this.#options.complete?.(compiled) ?? compiled);
+    const config = compiled === null ? null : (this.#options.complete?.(compiled) ?? compiled);
     if (config === null || (link.wanted !== null && sameSidecarConfig(link.wanted, config))) return;
     link.push(config);
   }
