@@ -52,7 +52,9 @@ function checkSubsetLabels({ version, ...labels }: Readonly<Record<string, strin
 
 function checkTrafficPolicy(policy: TrafficPolicy | undefined, problems: Problems): void {
   if (policy === undefined) return;
-  if (Object.keys(policy).length === 0) problems.error('says nothing', 'Leave it out, or give one field.');
+  const { portLevelSettings = [], ...others } = policy;
+  if (Object.keys(others).length === 0 && portLevelSettings.length === 0)
+    problems.error('says nothing', 'Leave it out, or give one field.');
   if (policy.tunnel !== undefined && policy.proxyProtocol !== undefined) {
     problems.error('has tunnel and proxyProtocol', 'Give one of them.');
   }

@@ -1,7 +1,9 @@
 /** What a schema cannot say about what a rule does. Source: istio/pkg/config/validation, validation.go. */
+
 import { checkDestination } from './check-destination.ts';
 import { checkMethodNames } from './check-header-operations.ts';
 import { checkStringMatch } from './check-string-match.ts';
+import { parseDuration } from './duration.ts';
 import { grpcStatusCode } from './grpc-status.ts';
 import type { HttpRedirect, HttpRetry } from './http-actions.ts';
 import type { Problems } from './problems.ts';
@@ -167,7 +169,7 @@ function checkCors({ corsPolicy }: HttpRule, problems: Problems): void {
         problems.at(field, index).error(`"${name}" is no header name`, 'Name a header, or "*".');
     }
   }
-  if (corsPolicy.maxAge !== undefined && /\dms$|\.\d/.test(corsPolicy.maxAge))
+  if (corsPolicy.maxAge !== undefined && (parseDuration(corsPolicy.maxAge) ?? 0) % 1_000 !== 0)
     problems.at('maxAge').error('must be whole seconds', 'Write it like 24h.');
   if (corsPolicy.allowOrigin !== undefined)
     problems.at('allowOrigin').warn('is deprecated', 'Use allowOrigins: [{exact: ...}].', 'DEPRECATED');

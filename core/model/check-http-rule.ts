@@ -4,7 +4,7 @@ import { checkHeaderOperations, isAuthorityName } from './check-header-operation
 import { checkHttpActions } from './check-http-actions.ts';
 import { checkGatewayNames, checkLabels } from './check-selectors.ts';
 import { checkStringMatch } from './check-string-match.ts';
-import { isDnsLabel } from './host-syntax.ts';
+import { isHostLabel } from './host-syntax.ts';
 import type { Problems } from './problems.ts';
 import type { HttpMatchRequest, HttpRule } from './virtual-service.ts';
 
@@ -72,7 +72,7 @@ function checkMatch(match: HttpMatchRequest, problems: Problems): void {
     checkStringMatch(value, problems.at('queryParams', name));
   checkLabels(match.sourceLabels, problems.at('sourceLabels'));
   checkGatewayNames(match.gateways, problems.at('gateways'));
-  if (match.sourceNamespace !== undefined && match.sourceNamespace !== '' && !isDnsLabel(match.sourceNamespace)) {
+  if (match.sourceNamespace !== undefined && match.sourceNamespace !== '' && !isHostLabel(match.sourceNamespace)) {
     problems.at('sourceNamespace').error(`"${match.sourceNamespace}" is no namespace`, 'Name one namespace.');
   }
 }

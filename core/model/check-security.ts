@@ -52,7 +52,7 @@ export function checkAuthorizationPolicy({ spec = {}, metadata }: AuthorizationP
   const at = problems.at('spec');
   checkPolicyTarget(spec, at);
   const { action = 'ALLOW', rules, provider } = spec;
-  if (rules === undefined && (action === 'CUSTOM' || action === 'DENY')) {
+  if ((rules ?? []).length === 0 && (action === 'CUSTOM' || action === 'DENY')) {
     at.error(`${action} without rules ${meaningless}`, 'Add rules: [{}] to match every request.');
   }
   if (action === 'CUSTOM' && rules !== undefined && !provider?.name)

@@ -1,5 +1,12 @@
 /** Checks that several kinds share: labels, selectors, exportTo, gateways' names, targets of policies. */
-import { fqdnProblem, isDnsLabel, isIpOrCidr, labelsMapProblem, wildcardDomainProblem } from './host-syntax.ts';
+import {
+  fqdnProblem,
+  isDnsLabel,
+  isHostLabel,
+  isIpOrCidr,
+  labelsMapProblem,
+  wildcardDomainProblem,
+} from './host-syntax.ts';
 import type { Problems } from './problems.ts';
 
 export function checkLabels(labels: Readonly<Record<string, string>> | undefined, problems: Problems): void {
@@ -78,7 +85,7 @@ export function checkExportTo(exportTo: readonly string[] | undefined, rules: Ex
     seen.add(key);
     if (key === '~' && rules.mayBeNone !== true)
       at.error('"~" is for a ServiceEntry only', 'Use ".", "*" or a namespace.');
-    else if (key !== '*' && key !== '~' && !isDnsLabel(key))
+    else if (key !== '*' && key !== '~' && !isHostLabel(key))
       at.error(`"${entry}" is no namespace`, 'Use ".", "*" or a namespace.');
   }
   if (seen.size > 1 && seen.has('*')) problems.error('has "*" and namespaces', '"*" is every namespace already.');
@@ -104,7 +111,7 @@ export function checkGatewayNames(names: readonly string[] | undefined, problems
       return;
     }
     const [namespace, gateway] = [name.slice(0, slash), name.slice(slash + 1)];
-    if (!isDnsLabel(namespace)) at.error(`"${namespace}" is no namespace`, 'Name a gateway as namespace/name.');
+    if (!isHostLabel(namespace)) at.error(`"${namespace}" is no namespace`, 'Name a gateway as namespace/name.');
     if (!isDnsLabel(gateway)) at.error(`"${gateway}" is no name of a gateway`, 'Name a gateway as namespace/name.');
   }
 }
@@ -130,7 +137,7 @@ export function checkNamespacedHost(entry: string, isGateway: boolean, problems:
   const [namespace, host] = [entry.slice(0, slash), entry.slice(slash + 1)];
   if (namespace === '' || host === '') problems.error(`"${entry}" lacks a part`, 'Write namespace/host.');
   const bare = isGateway ? namespace : namespace.replace(/^~/, '');
-  if (bare !== '' && bare !== '*' && bare !== '.' && !isDnsLabel(bare)) {
+  if (bare !== '' && bare !== '*' && bare !== '.' && !isHostLabel(bare)) {
     problems.error(`"${namespace}" is no namespace`, 'Use ".", "*" or a namespace.');
   }
   if (host !== '') checkLongHost(host, isGateway, problems);

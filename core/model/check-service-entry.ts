@@ -128,7 +128,9 @@ export function checkEndpoint(
 ): void {
   const { address, ports = {} } = endpoint;
   const socket = address?.startsWith('unix://') ? address.slice('unix://'.length) : null;
-  if (socket !== null) {
+  if (socket !== null && names !== null && mayBeName) {
+    problems.at('address').error(`"${address}" is neither a host name nor an address`, 'Give where it is reached.');
+  } else if (socket !== null) {
     if (!isSocketPath(socket))
       problems.at('address').error(`"${address}" is no path of a socket`, 'Write unix:///path/to/socket.');
     if (Object.keys(ports).length > 0) problems.at('ports').error('have no place at a Unix socket', 'Remove them.');

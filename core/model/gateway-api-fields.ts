@@ -23,7 +23,11 @@ const KindName = z
   .max(63)
   .regex(/^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$/, 'must be a kind');
 /** Compose projects are namespaces here, so "_" and capitals are allowed. */
-const NamespaceName = z.string().min(1).max(63);
+const NamespaceName = z
+  .string()
+  .min(1)
+  .max(63)
+  .regex(/^[a-zA-Z0-9](?:[-_a-zA-Z0-9]*[a-zA-Z0-9])?$/, 'must be a namespace');
 const ObjectName = z.string().min(1).max(253);
 
 /** What a route is bound to: a Gateway (the default), or a Service (mesh). */
@@ -95,7 +99,11 @@ const NamedValue = z.strictObject({ name: HeaderName, value: HeaderValue });
 export const HeaderModifier = z.strictObject({
   set: z.array(NamedValue).max(16).optional(),
   add: z.array(NamedValue).max(16).optional(),
-  remove: z.array(z.string()).max(16).optional(),
+  remove: z
+    .array(z.string())
+    .max(16)
+    .refine((names) => new Set(names).size === names.length, 'names a header twice')
+    .optional(),
 });
 export type HeaderModifier = z.infer<typeof HeaderModifier>;
 

@@ -96,26 +96,30 @@ export type GRPCRoute = z.infer<typeof GRPCRoute>;
 const l4Rules = z
   .array(z.strictObject({ name: SectionName.optional(), backendRefs: z.array(weightedBackendRef({})).min(1).max(16) }))
   .min(1)
-  .max(16)
-  .refine(distinctNames, { error: 'has a name twice' });
+  .max(1);
 
-export const TLSRoute = z.strictObject({
-  apiVersion: z.enum([
-    'gateway.networking.k8s.io/v1',
-    'gateway.networking.k8s.io/v1alpha2',
-    'gateway.networking.k8s.io/v1alpha3',
-  ]),
-  kind: z.literal('TLSRoute'),
-  metadata: ResourceMetadata,
-  spec: z.strictObject({
-    parentRefs: ParentRefs.optional(),
-    useDefaultGateways: z.enum(['All', 'None']).optional(),
-    /** SNI. */
-    hostnames: z.array(RouteHostname).max(1024).optional(),
-    rules: l4Rules,
-  }),
-  status: Kept,
-});
+export const TLSRoute = z
+  .strictObject({
+    apiVersion: z.enum([
+      'gateway.networking.k8s.io/v1',
+      'gateway.networking.k8s.io/v1alpha2',
+      'gateway.networking.k8s.io/v1alpha3',
+    ]),
+    kind: z.literal('TLSRoute'),
+    metadata: ResourceMetadata,
+    spec: z.strictObject({
+      parentRefs: ParentRefs.optional(),
+      useDefaultGateways: z.enum(['All', 'None']).optional(),
+      /** SNI. */
+      hostnames: z.array(RouteHostname).max(1024).optional(),
+      rules: l4Rules,
+    }),
+    status: Kept,
+  })
+  .refine(({ apiVersion, spec }) => apiVersion.endsWith('/v1alpha2') || (spec.hostnames ?? []).length > 0, {
+    path: ['spec', 'hostnames'],
+    message: 'is needed: name the hosts that clients ask for by SNI',
+  });
 export type TLSRoute = z.infer<typeof TLSRoute>;
 
 export const TCPRoute = z.strictObject({

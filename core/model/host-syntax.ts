@@ -2,12 +2,18 @@
  * Which host names, addresses and labels Istio's own validation accepts (istio/pkg/config/validation/agent, labels). Names
  * of containers may have "_", so host names may here; an export makes them Kubernetes names.
  */
-const dnsLabel = /^[a-zA-Z0-9](?:[-_a-zA-Z0-9]*[a-zA-Z0-9])?$/;
+const dnsLabel = /^[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?$/;
+const hostLabel = /^[a-zA-Z0-9](?:[-_a-zA-Z0-9]*[a-zA-Z0-9])?$/;
 const wildcardLabel = /^(?:\*|(?:\*|\*-)?[a-zA-Z0-9](?:[-_a-zA-Z0-9]*[a-zA-Z0-9])?)$/;
 
 /** RFC 1123, at most 63 characters, either case. */
 export function isDnsLabel(value: string): boolean {
   return value.length <= 63 && dnsLabel.test(value);
+}
+
+/** The same with "_", which names of containers and of Compose projects (namespaces here) may have. */
+export function isHostLabel(value: string): boolean {
+  return value.length <= 63 && hostLabel.test(value);
 }
 
 /** Why it is no domain name; `null` when it is one. A trailing dot is allowed; the last label is not a number. */
@@ -21,7 +27,7 @@ function labelsProblem(domain: string): string | null {
   const parts = domain.split('.');
   const last = parts.at(-1) ?? '';
   if (/^[+-]?\d+$/.test(last)) return `"${domain}" ends in a number, which no domain name does`;
-  const bad = parts.find((label, index) => !(index === parts.length - 1 && label === '') && !isDnsLabel(label));
+  const bad = parts.find((label, index) => !(index === parts.length - 1 && label === '') && !isHostLabel(label));
   return bad === undefined ? null : `"${domain}" is not a domain name ("${bad}" is not a label of one)`;
 }
 

@@ -97,7 +97,7 @@ export const HttpFault = z
       .strictObject({
         percentage: Percent.optional(),
         /** Deprecated in Istio for `percentage`. */
-        percent: z.number().int().min(0).max(100).optional(),
+        percent: z.number().int().optional(),
         fixedDelay: PositiveDuration.optional(),
         exponentialDelay: PositiveDuration.optional(),
       })

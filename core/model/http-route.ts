@@ -35,6 +35,8 @@ const RequestRedirect = z.strictObject({
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const;
 const aloneIfAny = (values: readonly string[]) => values.length < 2 || !values.includes('*');
+const isSet = (items: readonly string[]): boolean => new Set(items).size === items.length;
+const twice = { error: 'has an entry twice' };
 const alone = { error: '"*" must stand alone' };
 
 const Cors = z.strictObject({
@@ -50,14 +52,16 @@ const Cors = z.strictObject({
     )
     .max(64)
     .refine(aloneIfAny, alone)
+    .refine(isSet, twice)
     .optional(),
   allowMethods: z
     .array(z.enum([...methods, '*']))
     .max(9)
     .refine(aloneIfAny, alone)
+    .refine(isSet, twice)
     .optional(),
-  allowHeaders: z.array(HeaderName).max(64).refine(aloneIfAny, alone).optional(),
-  exposeHeaders: z.array(HeaderName).max(64).optional(),
+  allowHeaders: z.array(HeaderName).max(64).refine(aloneIfAny, alone).refine(isSet, twice).optional(),
+  exposeHeaders: z.array(HeaderName).max(64).refine(isSet, twice).optional(),
   allowCredentials: z.boolean().optional(),
   /** Seconds, default 5. */
   maxAge: z.number().int().min(1).optional(),

@@ -31,7 +31,14 @@ const Listener = z
     hostname: RouteHostname.optional(),
     port: PortNumber,
     /** HTTP, HTTPS, TLS, TCP, UDP. */
-    protocol: z.string().min(1).max(255),
+    protocol: z
+      .string()
+      .min(1)
+      .max(255)
+      .regex(
+        /^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$|^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/[A-Za-z0-9]+$/,
+        'must be a protocol',
+      ),
     tls: z
       .strictObject({
         /** Default Terminate. */

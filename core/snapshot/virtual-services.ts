@@ -198,7 +198,7 @@ function ruleFaults(rule: HttpRule, route: string, resource: VirtualService, ser
   const { delay, abort } = rule.fault ?? {};
   if (delay?.fixedDelay !== undefined) {
     const delayMs = Math.max(1, Math.round(parseDuration(delay.fixedDelay) ?? 1));
-    add('delay', delay.percentage?.value ?? delay.percent ?? 0, { kind: 'delay', delayMs });
+    add('delay', Math.min(100, delay.percentage?.value ?? delay.percent ?? 0), { kind: 'delay', delayMs });
   }
   const grpcStatus = abort?.grpcStatus === undefined ? null : grpcStatusCode(abort.grpcStatus);
   if (abort?.httpStatus !== undefined) {

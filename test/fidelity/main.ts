@@ -5,10 +5,11 @@
  * `istio.json`, the generated ones and their answers in `generated.json`.
  */
 import { parseArgs } from 'node:util';
-import { findIstioRuntime } from '../support/istio-tools.ts';
+import { findIstioctl, findIstioRuntime } from '../support/istio-tools.ts';
 import { explain, readExplanations } from './explanations.ts';
 import { type Case, generateCases, toScenario } from './generate/generate.ts';
 import { startIstioSide } from './istio-side.ts';
+import { compareManifests, recordManifests } from './manifests/compare-manifests.ts';
 import { startMeshdeskSide } from './meshdesk-side.ts';
 import { type Recorded, record } from './record.ts';
 import { type FoundDifference, runWorld } from './run-world.ts';
@@ -30,10 +31,15 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     only: { type: 'string' },
     record: { type: 'string' },
+    manifests: { type: 'string' },
+    kinds: { type: 'string', default: '' },
   },
 });
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
+if (values.manifests !== undefined) {
+  process.exit(await judgeManifests(Number(values.manifests)));
+}
 const program = findIstioRuntime();
 if (program === null) {
   say('fidelity: MESHDESK_ISTIO_RUNTIME does not name a program that runs istiod and Envoy (it is built with Go).');
@@ -98,4 +104,23 @@ function countByKind(found: readonly FoundDifference[]): readonly (readonly [str
   const counts = new Map<string, number>();
   for (const { what } of found) counts.set(what, (counts.get(what) ?? 0) + 1);
   return [...counts].sort(([, a], [, b]) => b - a);
+}
+
+/** `--manifests N`: manifests with mistakes, which production and Meshdesk take or refuse alike. */
+async function judgeManifests(count: number): Promise<number> {
+  const [istioctl, kubeconfig] = [findIstioctl(), process.env.KUBECONFIG];
+  if (istioctl === null || kubeconfig === undefined) {
+    say('fidelity: --manifests needs MESHDESK_ISTIOCTL and a KUBECONFIG of an API server with the CRDs.');
+    return 2;
+  }
+  const kinds = values.kinds.split(',').filter((kind) => kind !== '');
+  const { judged, differences } = await compareManifests(count, Number(values.seed), kinds, istioctl, kubeconfig);
+  for (const { mutation, manifest, verdict, ours } of differences.slice(0, 60)) {
+    say(`${String(manifest.kind)}: ${mutation}\n  ${JSON.stringify(manifest.spec)}`);
+    say(`  istioctl: ${verdict.istio}\n  Kubernetes: ${verdict.kubernetes}\n  Meshdesk: ${ours}`);
+  }
+  if (values.record !== undefined) recordManifests(judged);
+  const { length } = differences;
+  process.stdout.write(`${JSON.stringify({ cases: count, requests: 0, differences: length, unexplained: length })}\n`);
+  return length > 0 ? 1 : 0;
 }

@@ -19,7 +19,7 @@ const unknown = 2;
  */
 export function toGrpcAnswer(answer: MeshAnswer): MeshAnswer {
   const { status, flag, body, headers = [] } = answer;
-  const grpcStatus = answer.grpcStatus ?? (status === 200 ? 0 : (grpcStatuses[status] ?? unknown));
+  const grpcStatus = answer.grpcStatus ?? grpcStatuses[status] ?? unknown;
   const message = encodeMessage(body.trimEnd());
   const own: (readonly [string, string])[] = [
     ['content-type', 'application/grpc'],

@@ -88,7 +88,7 @@ export class RouteWork {
     if (decision.kind === 'preflight') {
       // It never comes to the route, whose changes it does not get.
       this.#edits = null;
-      return { status: 200, flag: '', body: '', headers: decision.headers };
+      return { status: 200, flag: '', body: '', headers: decision.headers, verbatim: true };
     }
     if (decision.kind === 'allow') {
       this.#editAnswer({ remove: [], set: decision.headers.map(([name, value]) => [name, value]), add: [] });

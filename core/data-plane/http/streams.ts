@@ -64,6 +64,8 @@ export interface MeshAnswer {
   readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
   /** For gRPC clients; absent: the one that stands for `status`. */
   readonly grpcStatus?: number;
+  /** Not even a gRPC client gets it in gRPC's words. Absent: no. */
+  readonly verbatim?: boolean;
 }
 
 // --- downstream ------------------------------------------------------------------------------------------------------
