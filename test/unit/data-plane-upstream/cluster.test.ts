@@ -223,11 +223,11 @@ describe('places', () => {
     const cluster = create({}, list);
     const [near] = list;
     if (near === undefined) throw new Error('no member');
-    const after = (count: number) => {
+    const placesAfter = (count: number) => {
       const leaves = new Array<ClusterMember>(count).fill(near);
       return picksOf(() => cluster.pick({ keyHash: null, tried: [], leaves }, 0)?.key);
     };
-    expect([after(0), after(1), after(2), after(3)]).toEqual([['near'], ['near'], ['far'], ['far']]);
+    expect([placesAfter(0), placesAfter(1), placesAfter(2), placesAfter(3)]).toEqual([['near'], ['near'], ['far'], ['far']]);
   });
 
   it('place keys among the endpoints of one priority', () => {
