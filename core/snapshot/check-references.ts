@@ -17,10 +17,14 @@ export function warning(code: Finding['code'], message: string, hint: string): F
 }
 
 export function referenceFindings(resources: MeshResources, services: Services): readonly Finding[] {
+  const find = createDelegateFinder(resources.virtualServices);
+  const gateways = new Set(
+    resources.kept.filter(isIstioGateway).map((gateway) => `${namespaceOf(gateway)}/${gateway.metadata.name}`),
+  );
   return [
     ...resources.virtualServices.flatMap((resource) => [
-      ...gatewayFindings(resource, resources),
-      ...delegateFindings(resource, resources),
+      ...gatewayFindings(resource, gateways),
+      ...delegateFindings(resource, find),
       ...(resource.spec.http ?? []).flatMap((rule, index) => [
         ...timeFindings(rule, `${describeResource(resource)}: spec.http[${index}]`),
         ...portFindings(rule, resource, services, index),
@@ -33,10 +37,7 @@ export function referenceFindings(resources: MeshResources, services: Services):
 }
 
 /** `name` or `namespace/name`; the own namespace is meant without one. */
-function gatewayFindings(resource: VirtualService, resources: MeshResources): readonly Finding[] {
-  const known = new Set(
-    resources.kept.filter(isIstioGateway).map((gateway) => `${namespaceOf(gateway)}/${gateway.metadata.name}`),
-  );
+function gatewayFindings(resource: VirtualService, known: ReadonlySet<string>): readonly Finding[] {
   const named = [
     ...(resource.spec.gateways ?? []),
     ...(resource.spec.http ?? []).flatMap((rule) => (rule.match ?? []).flatMap((match) => match.gateways ?? [])),
@@ -52,8 +53,7 @@ function gatewayFindings(resource: VirtualService, resources: MeshResources): re
   });
 }
 
-function delegateFindings(resource: VirtualService, resources: MeshResources): readonly Finding[] {
-  const find = createDelegateFinder(resources.virtualServices);
+function delegateFindings(resource: VirtualService, find: ReturnType<typeof createDelegateFinder>): readonly Finding[] {
   return (resource.spec.http ?? []).flatMap(({ delegate }) => {
     if (delegate === undefined) return [];
     const namespace = delegate.namespace || namespaceOf(resource);

@@ -7,13 +7,21 @@ import { isExportedTo } from './exports.ts';
 export type FindDelegate = (namespace: string, name: string) => VirtualService | undefined;
 
 export function createDelegateFinder(all: readonly VirtualService[]): FindDelegate {
-  const delegates = new Map(
-    all
-      .filter(({ spec }) => (spec.hosts ?? []).length === 0)
-      .map((resource) => [`${namespaceOf(resource)}/${resource.metadata.name}`, resource]),
-  );
-  return (namespace, name) => delegates.get(`${namespace}/${name}`);
+  let find = finders.get(all);
+  if (find === undefined) {
+    const delegates = new Map(
+      all
+        .filter(({ spec }) => (spec.hosts ?? []).length === 0)
+        .map((resource) => [`${namespaceOf(resource)}/${resource.metadata.name}`, resource]),
+    );
+    find = (namespace, name) => delegates.get(`${namespace}/${name}`);
+    finders.set(all, find);
+  }
+  return find;
 }
+
+/** Made once per list. */
+const finders = new WeakMap<readonly VirtualService[], FindDelegate>();
 
 /** The rules of a VirtualService with those of its delegates in their place. One that is missing or not exported adds none. */
 export function expandDelegates(root: VirtualService, find: FindDelegate): readonly HttpRule[] {
