@@ -192,6 +192,19 @@ spec: { outboundTrafficPolicy: { mode: ${mode} }, egress: [{ hosts: ["*/*"] }] }
     await eventually('open again', async () => (await run(dial(outsideIp, 7003))) === 'tcp 7003');
   });
 
+  it('are hidden from workloads that a Sidecar resource does not let see them', async () => {
+    await apply(`apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: default, namespace: default }
+spec: { egress: [{ hosts: ["./api.example.internal"] }] }
+`);
+    const lookup = `require('node:dns').lookup('db-7001.example.internal', (error, address) => console.log(error?.code ?? address))`;
+    await eventually('hidden', async () => /^E/.test(await run(lookup)), 30_000);
+    expect(await shop.call('caller', 'http://api.example.internal/')).toBe('200 outside api.example.internal');
+    await mesh.client.call('config.delete', { kind: 'Sidecar', namespace: 'default', name: 'default' });
+    await eventually('seen again', async () => (await run(lookup)).startsWith('240.240.'), 30_000);
+  });
+
   it('stop resolving on detach, which leaves the rules as they were', async () => {
     expect(await shop.rulesOf('caller')).toContain('MESHDESK_DNS');
     await mesh.client.call('workload.detach', { select: { names: [shop.name('caller')] } });
