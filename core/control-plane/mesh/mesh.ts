@@ -129,6 +129,7 @@ export class Mesh implements MeshApi {
     this.#workloadFaults = new WorkloadFaults({
       ...{ registry: this.#registry, clock: this.#clock, stateDir: options.stateDir, log: options.log },
       active: () => this.#faults.injections(),
+      faultSeen: (fault, hit) => this.#telemetry.faultSeen(fault, hit),
       leaseMs: options.leaseMs ?? defaultLeaseMs,
       onNotice: this.#onNotice,
     });

@@ -18,6 +18,8 @@ export interface WorkloadFaultsOptions {
   readonly registry: Pick<WorkloadRegistry, 'all' | 'get' | 'runtimeOf'>;
   /** FaultInjections that are switched on. */
   readonly active: () => readonly ActiveInjection[];
+  /** Counts a workload that a fault was tried on. */
+  readonly faultSeen: (fault: string, hit: boolean) => void;
   readonly clock: Clock;
   readonly leaseMs: number;
   /** Folder in which what is disturbed is written down. */
@@ -27,6 +29,7 @@ export interface WorkloadFaultsOptions {
 }
 
 interface Wanted {
+  readonly fault: string;
   readonly workload: DiscoveredWorkload;
   readonly what: Disturbance;
   readonly durationMs: number | null;
@@ -123,15 +126,16 @@ export class WorkloadFaults {
         if (toServiceKey(workload.service, workload.namespace) !== service) continue;
         // What runs anew is paused again, but killed or restarted only once.
         const key = `${resource.metadata.name} ${what === 'pause' ? workload.incarnation : ''} ${workload.id}`;
-        if (workload.state === 'running' || this.#held.has(key)) wanted.set(key, { workload, what, durationMs });
+        if (workload.state === 'running' || this.#held.has(key))
+          wanted.set(key, { fault: resource.metadata.name, workload, what, durationMs });
       }
     }
     return wanted;
   }
 
   #begin(key: string, wanted: Wanted): void {
-    const { registry, leaseMs, log, onNotice } = this.#options;
-    const { workload, what, durationMs } = wanted;
+    const { registry, leaseMs, log, onNotice, faultSeen } = this.#options;
+    const { fault, workload, what, durationMs } = wanted;
     const begin = async (): Promise<WorkloadHold | null> => {
       try {
         const runtime = registry.runtimeOf(workload);
@@ -140,8 +144,10 @@ export class WorkloadFaults {
         await this.#writing;
         const hold = await runtime.disturb(workload.id, what, { leaseMs, durationMs });
         log.info(`${workload.name}: ${what}`);
+        faultSeen(fault, true);
         return hold;
       } catch (error) {
+        faultSeen(fault, false);
         const message = error instanceof Error ? error.message : String(error);
         onNotice({ level: 'error', code: null, message: `The fault does not act on ${workload.name}: ${message}` });
         return null;

@@ -107,6 +107,11 @@ export class TelemetryStore {
     this.#faults.delete(id);
   }
 
+  /** A fault that the control plane makes itself: what it was tried on, and whether it acts. */
+  faultSeen(id: string, hit: boolean): void {
+    this.#countFault(id, 1, hit ? 1 : 0);
+  }
+
   /**
    * What the chosen rings saw in the `seconds` up to `endSlot`. `seconds` of the answer is shorter when the first figure
    * is younger than that, so that a rate is right from its first second; it is 0 when there is none.

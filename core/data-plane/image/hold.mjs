@@ -1,11 +1,12 @@
 // Stops processes for as long as somebody says so, and lets them go whatever happens to that somebody:
-//   node hold.mjs process|container PID LEASE_MS DURATION_MS|0    stops PID (and all that shares its container)
-//   node hold.mjs release PID                                     only lets go what an earlier run has left stopped
+//   node hold.mjs process PID LEASE_MS DURATION_MS|0         stops PID
+//   node hold.mjs container PID LEASE_MS DURATION_MS|0 ID    stops all processes of the container ID, of which PID is one
+//   node hold.mjs release PID - - ID                         only lets go what an earlier run has left stopped in it
 // A line on standard input renews the lease. They go on when standard input ends, the lease or the duration is over, or on
 // SIGTERM. Prints `held` once they are stopped. In a container it needs the host's process ids and the right to signal.
 import { readdirSync, readFileSync } from 'node:fs';
 
-const [mode, pidText, leaseText, durationText] = process.argv.slice(2);
+const [mode, pidText, leaseText, durationText, id = ''] = process.argv.slice(2);
 const root = Number(pidText);
 const scanEveryMs = 250;
 
@@ -23,7 +24,13 @@ const groupOf = (pid) => {
   return line?.replace(/^[^/]*/, '') ?? '';
 };
 const isStopped = (pid) => /^State:\s+T/m.test(read(`/proc/${pid}/status`));
-const rootGroup = mode === 'process' ? '' : groupOf(root);
+/** Up to the part that names the container: its first process may be in a group of its own below. */
+const containerOf = (group) => {
+  const parts = group.split('/');
+  const last = id === '' ? -1 : parts.findIndex((part) => part.includes(id));
+  return last < 0 ? group : parts.slice(0, last + 1).join('/');
+};
+const rootGroup = mode === 'process' ? '' : containerOf(groupOf(root));
 
 function members() {
   if (mode === 'process') return [root];

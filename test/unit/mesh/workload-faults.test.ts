@@ -33,6 +33,7 @@ function active(name: string, spec: unknown, changes: Partial<ActiveInjection> =
 function start(workloads: DiscoveredWorkload[]) {
   const log: string[] = [];
   const notices: string[] = [];
+  const seen: string[] = [];
   const state = { workloads, faults: [] as ActiveInjection[], nowMs: 0, fails: false };
   const runtime = {
     disturb: async (id: string, what: Disturbance) => {
@@ -49,13 +50,14 @@ function start(workloads: DiscoveredWorkload[]) {
       runtimeOf: () => runtime,
     },
     active: () => state.faults,
+    faultSeen: (fault, hit) => seen.push(`${fault} ${hit}`),
     clock: { nowMs: () => state.nowMs, monotonicMs: () => state.nowMs },
     leaseMs: 6_000,
     stateDir,
     onNotice: ({ message }) => notices.push(message),
     log: silentLogger,
   });
-  return { faults, state, log, notices };
+  return { faults, state, log, notices, seen };
 }
 
 const pause = { to: 'orders', fault: { workload: { pause: {} } } };
@@ -113,13 +115,14 @@ describe('WorkloadFaults', () => {
   });
 
   it('says why a fault does not act, once', async () => {
-    const { faults, state, notices } = start([fakeWorkload('orders')]);
+    const { faults, state, notices, seen } = start([fakeWorkload('orders')]);
     state.fails = true;
     state.faults = [active('stop', pause)];
     faults.reconcile();
     await eventually('a notice', () => notices.length === 1);
     faults.reconcile();
     expect(notices).toEqual(['The fault does not act on orders: the engine says no']);
+    expect(seen).toEqual(['stop false']);
     await faults.close();
   });
 

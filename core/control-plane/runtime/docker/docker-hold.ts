@@ -29,7 +29,13 @@ export async function holdDocker(docker: Docker, options: DockerHoldOptions): Pr
   let id: string | null = null;
   try {
     const { pid } = await runningPid(docker, purpose.workloadId);
-    const command = ['container', String(pid), String(limits.leaseMs), String(limits.durationMs ?? 0)];
+    const command = [
+      'container',
+      String(pid),
+      String(limits.leaseMs),
+      String(limits.durationMs ?? 0),
+      purpose.workloadId,
+    ];
     const container = await docker.createContainer(holdContainer(image, purpose, command));
     id = container.id;
     const attached = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true } as const;
@@ -63,7 +69,9 @@ export async function releaseDocker(docker: Docker, own: OwnContainer): Promise<
   const target = await runningPid(docker, own.workloadId).catch(() => null);
   if (state.ExitCode !== 0 && target !== null) {
     const purpose: Purpose = { ...own, role: 'hold' };
-    const container = await docker.createContainer(holdContainer(own.image, purpose, ['release', String(target.pid)]));
+    const container = await docker.createContainer(
+      holdContainer(own.image, purpose, ['release', String(target.pid), '-', '-', own.workloadId]),
+    );
     await container.start();
     await container.wait();
     await removeContainer(docker, container.id);
