@@ -11,17 +11,18 @@ const internalOnly = [
   ...['upstream-rq-timeout-ms', 'upstream-rq-per-try-timeout-ms', 'upstream-rq-timeout-alt-response'],
   ...['expected-rq-timeout-ms', 'force-trace', 'ip-tags', 'original-path', 'hedge-on-per-try-timeout', 'internal'],
 ].map((name) => `x-envoy-${name}`);
-const privateAddress = /^(?:10\.|127\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|::1$|f[cd])/i;
 
 /**
  * Makes of a request from outside what Istio's gateways pass on: the client's address in `x-forwarded-for`, the scheme in
- * `x-forwarded-proto`, its certificate in `x-forwarded-client-cert`, and nothing that only the mesh may say.
+ * `x-forwarded-proto`, its certificate in `x-forwarded-client-cert`, and nothing that only the mesh may say. Asked of Envoy
+ * 1.40, to which no address is internal by itself.
  */
 export class ForwardedHead {
   readonly #codec: HttpCodec;
   readonly #remote: string;
   readonly #entrance: GatewayEntrance;
   readonly #isSidecar: boolean;
+  readonly #removed: string[];
 
   /** @param codec for heads that were changed; nobody else may be using it meanwhile */
   constructor(codec: HttpCodec, context: DownstreamContext, entrance: GatewayEntrance) {
@@ -29,22 +30,30 @@ export class ForwardedHead {
     this.#remote = context.remote.host;
     this.#entrance = entrance;
     this.#isSidecar = context.peerSpiffeId !== null;
+    // A request from outside gets an id of its own; a sidecar has given it one.
+    this.#removed = [...internalOnly, 'x-forwarded-client-cert', ...(this.#isSidecar ? [] : ['x-request-id'])];
   }
 
   apply(head: KeptHead): void {
     const given = this.#valueOf(head, 'x-forwarded-for');
     const { secure, clientCertificate } = this.#entrance;
-    const isInternal = given === '' && privateAddress.test(this.#remote);
     const set: HeaderOperations['set'] = [
       ['x-forwarded-for', given === '' ? this.#remote : `${given},${this.#remote}`],
       ['x-forwarded-proto', secure && !this.#isSidecar ? 'https' : 'http'],
-      isInternal ? ['x-envoy-internal', 'true'] : ['x-envoy-external-address', this.#remote],
+      ['x-envoy-external-address', this.#remote],
       ...(clientCertificate === null ? [] : [['x-forwarded-client-cert', clientCertificate] as [string, string]]),
     ];
-    const remove = [...(isInternal ? [] : internalOnly), 'x-forwarded-client-cert', 'x-envoy-external-address'];
-    const edited = editHead(head.bytes, head, [{ remove, set, add: [] }], (value) => value);
-    // A head that would be too large goes on as it came.
+    const edited = editHead(head.bytes, head, [{ remove: this.#removed, set, add: [] }], (value) => value);
     if (this.#codec.parseRequest(edited, 0, edited.length) === 'complete') head.keep(edited, this.#codec.request);
+    // Too large with what it would be given: then it says nothing of where it comes from, least of all in a client's words.
+    else this.#withhold(head, [...this.#removed, ...set.map(([name]) => name)]);
+  }
+
+  #withhold(head: KeptHead, names: readonly string[]): void {
+    for (let index = 0; index < head.count; index += 1) {
+      const name = head.bytes.toString('latin1', head.nameStart[index], head.nameEnd[index]).toLowerCase();
+      if (names.includes(name)) head.dropped[index] = 1;
+    }
   }
 
   #valueOf({ bytes, count, nameStart, nameEnd, valueStart, valueEnd }: KeptHead, wanted: string): string {

@@ -113,6 +113,7 @@ describe('a gateway for HTTP', () => {
       'x-forwarded-for': '203.0.113.9',
       'x-forwarded-proto': 'https',
       'x-envoy-max-retries': '9',
+      'x-request-id': 'of-the-client',
       'x-forwarded-client-cert': 'URI=spiffe://x',
     };
     const { body } = await ask({ port: portOf(80), path: '/a?b=1', headers });
@@ -122,6 +123,7 @@ describe('a gateway for HTTP', () => {
     expect(seen.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
     expect(Object.keys(seen.headers)).not.toEqual(expect.arrayContaining(['x-envoy-max-retries']));
     expect(seen.headers['x-forwarded-client-cert']).toBeUndefined();
+    expect(seen.headers['x-envoy-external-address']).toBe('127.0.0.1');
     const edges = () => proxy.control.reports.flatMap((report) => report.edges);
     const front = await eventually('the client’s edge', () =>
       edges().find(({ key, requests }) => key.direction === 'inbound' && requests['2xx'] === 1),
@@ -131,6 +133,25 @@ describe('a gateway for HTTP', () => {
       edges().find(({ key, requests }) => key.direction === 'outbound' && requests['2xx'] === 1),
     );
     expect(back.key).toMatchObject({ peerService: 'web.shop', port: 80 });
+  });
+
+  it('keeps a client’s own words about itself from the application, however large its head is', async () => {
+    const port = await listening(application('web'));
+    const { portOf } = await startGateway(
+      [{ port: 80, servers: [{ id: 'http', protocol: 'http', names: ['*'], hosts: [{ domain: '*', service: 'h' }] }] }],
+      [hostOf('h', [toRoute('web.shop')]), serviceOf('web', 80, toEndpoint(port))],
+    );
+    const forged = { 'x-forwarded-client-cert': 'URI=spiffe://forged', 'x-envoy-internal': 'true' };
+    const many = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`x-${index}`, 'x'.repeat(100)]));
+    for (const size of [6_000, 7_000, 7_500, 7_900, 8_100, 30_000, 60_000]) {
+      const answers = [{ 'x-large': 'x'.repeat(size) }, many].map((more) =>
+        ask({ port: portOf(80), headers: { ...forged, ...more } }),
+      );
+      for (const { status, body } of await Promise.all(answers)) {
+        if (status === 200) expect(body).not.toContain('forged');
+        else expect(status).toBe(431);
+      }
+    }
   });
 
   it('redirects to https, and to the published port of https when a port was asked for', async () => {
