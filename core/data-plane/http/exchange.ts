@@ -1,444 +1,116 @@
-import type { MirrorConfig } from '../../model/traffic-config.ts';
-import type { UpstreamError } from '../connection.ts';
-import { ForwardedHead } from '../gateway/forwarded-head.ts';
-import { Attempt, type AttemptedRequest, type AttemptOwner } from './attempt.ts';
-import type { HeadFields, RequestHead, ResponseHead } from './codec.ts';
-import type { DrawnFaults } from './draw-faults.ts';
-import type { EndpointState } from './endpoint-state.ts';
-import type { ExchangeOptions, ExchangeParts } from './exchange-parts.ts';
-import { ExchangeRecord } from './exchange-record.ts';
-import { type ForwardedRequest, Forwarding } from './forwarding.ts';
-import { limitTime } from './grpc-deadline.ts';
+import type { HeadFields, ResponseHead } from './codec.ts';
+import type { ExchangeOptions } from './exchange-parts.ts';
+import { ExchangeRequest } from './exchange-request.ts';
 import { isGrpcType, toGrpcAnswer } from './grpc-answer.ts';
-import { http2Protocol } from './http2-protocol.ts';
-import { KeptHead } from './kept-head.ts';
 import { maxHoldMs, smallBodyBytes } from './limits.ts';
-import { drawMirrors, NoClient } from './mirror.ts';
-import type { RequestReader } from './parsed-request.ts';
-import type { RateLimiter } from './rate-limiter.ts';
-import { ReplayBuffer } from './replay-buffer.ts';
-import { RequestFaults, type Shaping } from './request-faults.ts';
-import { isIdempotent } from './request-method.ts';
-import { RequestRouter } from './request-router.ts';
-import { RouteWork } from './route-work.ts';
-import type { Forward, Routing } from './routing.ts';
-import type {
-  BodyForm,
-  CancelReason,
-  ClientStream,
-  MeshAnswer,
-  RequestEdit,
-  RequestSink,
-  ServerLoss,
-} from './streams.ts';
-import { notSet, type WheelEntry } from './timer-wheel.ts';
-import { Tries } from './tries.ts';
+import type { Shaping } from './request-faults.ts';
+import type { BodyForm, CancelReason, MeshAnswer, ServerLoss } from './streams.ts';
 
 /**
  * One request at a time: route, faults, attempts, both directions of the relay, and the record of it. Each request ends
  * exactly once, in `#finish`; the object serves the next one of the same client. Bodies stream: whoever cannot take more
  * bytes stops the other side.
  */
-export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, ForwardedRequest, WheelEntry {
-  busy = false;
-  takesChunked = true;
-  readonly head = new KeptHead();
-  readonly replay = new ReplayBuffer();
-  form: BodyForm = 'none';
-  protocol: ClientStream['protocol'];
-  requestDone = false;
-  idempotent = false;
-  next: WheelEntry | null = null;
-  previous: WheelEntry | null = null;
-  dueAtMs = notSet;
-  readonly #parts: ExchangeParts;
-  readonly #options: ExchangeOptions;
-  readonly #client: ClientStream;
-  readonly #router: RequestRouter;
-  readonly #record: ExchangeRecord;
-  readonly #attempt: Attempt;
-  #routing: Routing | null = null;
-  /** For the whole request; `null`: none. */
-  #timeoutMs: number | null = null;
-  #trailersSent = false;
-  readonly #tries: Tries;
-  readonly #forwarding: Forwarding;
-  readonly #work: RouteWork;
-  #isTried = false;
-  /** Body of a complete request whose copies wait for its first try. */
-  #unmirrored: Buffer | null = null;
-  readonly #faults: RequestFaults;
-  /** At a gateway: what a request from outside becomes. */
-  readonly #forwarded: ForwardedHead | null;
-  #interim = false;
-  #isHeld = false;
-  /** Status of the final answer, once it is on its way; 0 before. */
-  #status = 0;
-  #admitted = false;
-  #tunnel = false;
+export class Exchange extends ExchangeRequest implements Shaping {
   #tunnelEnds = 0;
   #timer: NodeJS.Timeout | null = null;
-  #heldAnswer: (() => void) | null = null;
 
-  constructor(parts: ExchangeParts, options: ExchangeOptions) {
-    const { client, context, recorder, front = null } = options;
-    this.#parts = parts;
-    this.#options = options;
-    this.#client = client;
-    this.protocol = client.protocol;
-    this.#router = new RequestRouter(this.head, context, parts);
-    const sampled = context.direction === 'outbound' || context.peerSpiffeId === null;
-    this.#record = new ExchangeRecord(parts.telemetry, recorder, sampled, front);
-    const entrance = front === null ? undefined : context.gateway;
-    this.#forwarded = entrance === undefined ? null : new ForwardedHead(parts.codec, context, entrance);
-    this.#attempt = new Attempt(this, this, parts.upstreams, client, context);
-    this.#tries = new Tries(parts, this);
-    this.#forwarding = new Forwarding(parts, this, this.#attempt, this.#tries);
-    this.#work = new RouteWork(parts.codec, this.head, this.#router, context.remote);
-    this.#faults = new RequestFaults(parts, this.#work, client);
-  }
-
-  get edit(): RequestEdit {
-    return this.#router.edit;
-  }
-
-  get request(): RequestReader {
-    return this.#router.request;
-  }
-
-  get sentHead(): KeptHead {
-    return this.#faults.editedHead ?? this.head;
-  }
-
-  get wantsPlain(): boolean {
-    return this.#faults.response !== null;
-  }
-
-  get unanswered(): boolean {
-    return this.#status === 0 && !this.#interim && this.#heldAnswer === null;
-  }
-
-  // --- request -----------------------------------------------------------------------------------------------------
-
-  /** `forced`: where it goes, whatever the configuration says. */
-  begin(bytes: Buffer, head: RequestHead, form: BodyForm, arrivedAtMs: number, forced: Forward | null = null): void {
-    this.busy = true;
-    this.form = form;
-    this.head.keep(bytes, head);
-    this.#forwarded?.apply(this.head);
-    this.requestDone = false;
-    this.#interim = false;
-    this.#isHeld = false;
-    this.#status = 0;
-    this.#forwarding.begin();
-    this.#faults.begin();
-    this.#tunnel = false;
-    this.#isTried = false;
-    this.#unmirrored = null;
-    // Who asks for a tunnel gets it from a server of HTTP/1.1, unless the port says otherwise.
-    this.protocol = this.head.upgrade ? 'http/1.1' : this.#client.protocol;
-    const spoken = this.#client.protocol === 'http/2' ? http2Protocol(this.head) : 'http/1.1';
-    // Browsers choose HTTP/2 for the gateway's sake: servers that declare nothing get HTTP/1.1, as from Istio's.
-    if (this.#forwarded !== null) this.protocol = spoken === 'grpc' ? 'http/2' : 'http/1.1';
-    this.#record.begin(arrivedAtMs, spoken);
-    this.#routing = this.#router.route(forced);
-    this.takesChunked = true;
-    if (form === 'chunked') this.#chooseForm();
-    this.idempotent = isIdempotent(this.head);
-    const routing = this.#routing;
-    if (routing.kind === 'forward') {
-      this.#tries.begin(routing, this.#router.request, this.#options.context.remote.host);
-      this.#work.begin(routing.actions, this.#tries.setCookie);
-      this.#timeoutMs = limitTime(this.head, routing.timeoutMs, this.#tries.plan.perTryTimeoutMs, this.#parts.codec);
-    } else {
-      this.#work.begin(routing.actions ?? null, null);
-    }
-    const { looksAtAnswers, conditions } = this.#tries.plan;
-    // A server of HTTP/2 ends connections while requests are on their way, and says which of them it has not looked at.
-    const mayBeRefused = this.protocol === 'http/2';
-    this.replay.begin(
-      this.idempotent || looksAtAnswers || conditions.resets || mayBeRefused || this.#mirrors(routing).length > 0,
-    );
-  }
-
-  #mirrors(routing: Routing): readonly MirrorConfig[] {
-    return routing.kind === 'forward' && routing.actions !== null ? routing.actions.mirrors : [];
-  }
-
-  /**
-   * Sends copies of the request, which is complete and has found an endpoint, and forgets them. A body too large to be kept is
-   * not mirrored; neither are requests that a fault answers.
-   */
-  #mirror(body: Buffer): void {
-    this.#unmirrored = null;
-    if (this.#routing === null) return;
-    const { config, random, clock } = this.#parts;
-    const { context } = this.#options;
-    const client = new NoClient(this.#client.protocol);
-    for (const to of drawMirrors(this.#mirrors(this.#routing), config(), this.#router, random)) {
-      const shadow = new Exchange(this.#parts, { client, context, recorder: null, finished: () => undefined });
-      shadow.begin(this.head.bytes, this.head, this.form, clock.monotonicMs(), to);
-      shadow.start(body, 0, body.length, true);
-    }
-  }
-
-  start(bytes: Buffer, bodyStart: number, bodyEnd: number, isLast: boolean): void {
-    const routing = this.#routing;
-    if (routing === null) return;
-    if (isLast) this.#requestEnded();
-    const { admission } = this.#parts;
-    if (admission !== undefined) {
-      this.#admitted = admission.requestBegan();
-      if (!this.#admitted) {
-        this.answer({ status: 503, flag: 'OM', body: 'the sidecar is overloaded\n' });
-        return;
-      }
-    }
-    if (routing.kind === 'answer') {
-      this.answer(routing);
-      return;
-    }
-    const refusal = routing.limits === undefined ? null : this.#takeTokens(routing.limits);
-    if (refusal !== null) {
-      this.answer(refusal);
-      return;
-    }
-    if (isLast && this.#mirrors(routing).length > 0) this.#unmirrored = Buffer.from(bytes.subarray(bodyStart, bodyEnd));
-    this.#forwarding.start(routing, bytes, bodyStart, bodyEnd);
-  }
-
-  #takeTokens(limits: readonly RateLimiter[]): MeshAnswer | null {
-    const { peerSpiffeId, remote } = this.#options.context;
-    return this.#work.takeTokens(limits, peerSpiffeId ?? remote.host, this.#parts.clock.monotonicMs());
-  }
-
-  /** Not every protocol towards the server has chunks: where there are none, the body comes without them. */
-  #chooseForm(): void {
-    const routing = this.#routing;
-    if (routing?.kind !== 'forward') return;
-    const { upstreams } = this.#parts;
-    this.takesChunked = routing.candidates.every((one) => upstreams.takesChunked(one, this.protocol));
-    if (!this.takesChunked) this.form = 'plain';
-  }
-
-  body(bytes: Buffer, start: number, end: number, isLast = false): void {
-    if (!this.busy) return;
-    const { stream } = this.#attempt;
-    if (this.#tunnel) {
-      this.#record.bytes(end - start, 0);
-      if (stream !== null && !stream.sendBody(bytes, start, end, false)) this.#client.pauseRequest();
-      return;
-    }
-    this.replay.push(bytes, start, end);
-    if (stream === null) {
-      if (isLast) this.#requestEnded();
-      else if (this.replay.full) this.#client.pauseRequest();
-      return;
-    }
-    this.#record.bytes(end - start, 0);
-    const goOn = stream.sendBody(bytes, start, end, isLast);
-    if (isLast) this.#requestEnded();
-    else if (!goOn) this.#client.pauseRequest();
-  }
-
-  trailers(bytes: Buffer, trailers: HeadFields): void {
-    if (!this.busy || this.requestDone) return;
-    const { stream } = this.#attempt;
-    // Nobody to send them to yet: the request goes on without them.
-    if (stream === null) return;
-    this.replay.giveUp();
-    this.#trailersSent = true;
-    stream.sendTrailers(bytes, trailers);
-  }
-
-  end(): void {
-    if (!this.busy) return;
-    const { stream } = this.#attempt;
-    if (this.#tunnel) {
-      stream?.sendBody(noBytes, 0, 0, true);
-      this.#tunnelEnded();
-      return;
-    }
-    if (this.requestDone) return;
-    if (stream !== null && !this.#trailersSent) stream.sendBody(noBytes, 0, 0, true);
-    this.#requestEnded();
-  }
-
-  refuseBody(reason: string): void {
-    this.#fail(400, 'DPE', `the request has ${reason}\n`);
-  }
-
-  bodyStalled(): void {
-    this.#fail(408, 'SI', 'the body of the request has not come\n');
-  }
-
-  clientDrained(): void {
-    const { shaped } = this.#faults;
-    if (shaped !== null) shaped.clientDrained();
-    else this.#attempt.stream?.resumeResponse();
+  protected createShadow(options: ExchangeOptions): Exchange {
+    return new Exchange(this.parts, options);
   }
 
   clientGone(reason: CancelReason): void {
     if (!this.busy) return;
-    if (this.#tunnel) {
-      this.#attempt.cancel(reason);
+    if (this.tunnel) {
+      this.attempt.cancel(reason);
       this.#leave(false);
       return;
     }
-    this.#record.flag('DC');
-    this.#finish(this.#status, false);
-  }
-
-  /** The request has come to its end: from here the route's timeout runs, as in Envoy. */
-  #requestEnded(): void {
-    const routing = this.#routing;
-    this.requestDone = true;
-    const isMirrored = routing !== null && this.replay.bytes > 0 && this.#mirrors(routing).length > 0;
-    if (isMirrored && this.replay.replayable) {
-      const body = Buffer.concat(this.replay.chunks);
-      if (this.#isTried) this.#mirror(body);
-      else this.#unmirrored = body;
-    }
-    if (this.#heldAnswer !== null) this.#heldAnswer();
-    else if (!this.#isHeld && routing?.kind === 'forward' && this.#timeoutMs !== null)
-      this.#parts.timers.add(this, this.#timeoutMs);
-  }
-
-  /** The route's timeout does not run meanwhile (Envoy: the router has not seen the request). */
-  heldByFault(isHeld: boolean): void {
-    const { timers } = this.#parts;
-    this.#isHeld = isHeld;
-    timers.remove(this);
-    if (!isHeld && this.requestDone && this.#timeoutMs !== null) timers.add(this, this.#timeoutMs);
-  }
-
-  // --- forwarding --------------------------------------------------------------------------------------------------
-
-  tryBegins(): void {
-    this.#trailersSent = false;
-    if (!this.#isTried) this.#work.enter();
-    this.#isTried = true;
-    if (this.#unmirrored !== null) this.#mirror(this.#unmirrored);
-  }
-
-  passedFaults(): boolean {
-    const preflight = this.#work.answerPreflight(this.#routing?.actions ?? null);
-    if (preflight !== null) this.answer(preflight);
-    return preflight === null;
-  }
-
-  faultsDrawn(layer: 'request' | 'attempt', drawn: DrawnFaults | null): void {
-    this.#faults.drawn(layer, drawn);
-  }
-
-  flag(flag: string): void {
-    this.#record.flag(flag);
-  }
-
-  // --- attempt -----------------------------------------------------------------------------------------------------
-
-  attemptChosen(state: EndpointState): void {
-    this.#work.upstreamAddress = state.endpoint.endpoint.address;
-    this.#record.choose(state);
-  }
-
-  attemptBegan(sentBytes: number, goOn: boolean): void {
-    this.#record.bytes(sentBytes, 0);
-    if (this.requestDone) return;
-    if (goOn) this.#client.resumeRequest();
-    else this.#client.pauseRequest();
-  }
-
-  connectFailed(error: UpstreamError): void {
-    this.#forwarding.connectFailed(error);
+    this.record.flag('DC');
+    this.#finish(this.status, false);
   }
 
   /** The server closed before the answer was complete. */
   attemptLost(loss: ServerLoss): void {
-    if (this.#tunnel) {
-      this.#client.abort('lost');
+    if (this.tunnel) {
+      this.client.abort('lost');
       this.#leave(false);
       return;
     }
-    if (this.#status !== 0) {
-      this.#record.flag(loss.reason === 'protocol' ? 'UPE' : 'UC');
-      this.#client.abort(loss.reason);
-      this.#finish(this.#status, false);
+    if (this.status !== 0) {
+      this.record.flag(loss.reason === 'protocol' ? 'UPE' : 'UC');
+      this.client.abort(loss.reason);
+      this.#finish(this.status, false);
       return;
     }
-    this.#forwarding.lost(loss);
-  }
-
-  serverDrained(): void {
-    if (!this.requestDone || this.#tunnel) this.#client.resumeRequest();
+    this.forwarding.lost(loss);
   }
 
   // --- response ----------------------------------------------------------------------------------------------------
 
   onInterim(bytes: Buffer, head: ResponseHead): void {
-    this.#interim = true;
-    this.#record.bytes(0, head.end - head.start);
-    this.#client.sendInterim(bytes, head);
+    this.interim = true;
+    this.record.bytes(0, head.end - head.start);
+    this.client.sendInterim(bytes, head);
   }
 
   onHead(bytes: Buffer, head: ResponseHead, form: BodyForm, bodyStart: number, bodyEnd: number, isLast: boolean): void {
-    if (this.#forwarding.repeatsInsteadOf(bytes, head)) return;
-    if (this.#forwarding.exhausted) this.#record.flag('URX');
-    this.#status = head.status;
-    this.#record.bytes(0, head.end - head.start + bodyEnd - bodyStart);
-    const shaped = this.#faults.shape(bytes, head, this.#shaping);
+    if (this.forwarding.repeatsInsteadOf(bytes, head)) return;
+    if (this.forwarding.exhausted) this.record.flag('URX');
+    this.status = head.status;
+    this.record.bytes(0, head.end - head.start + bodyEnd - bodyStart);
+    const shaped = this.faults?.shape(bytes, head, this) ?? null;
     if (shaped !== null) {
-      this.#record.flag(this.#faults.flags);
-      const goOn = this.#work.sendHead(shaped, bytes, head, form, bodyStart, bodyEnd, isLast);
-      if (!goOn) this.#attempt.stream?.pauseResponse();
+      const goOn = this.work.sendHead(shaped, bytes, head, form, bodyStart, bodyEnd, isLast);
+      if (!goOn) this.attempt.stream?.pauseResponse();
       return;
     }
-    const goOn = this.#work.sendHead(this.#options.client, bytes, head, form, bodyStart, bodyEnd, isLast);
+    const goOn = this.work.sendHead(this.options.client, bytes, head, form, bodyStart, bodyEnd, isLast);
     if (isLast) this.#finish(head.status, this.requestDone);
-    else if (!goOn) this.#attempt.stream?.pauseResponse();
+    else if (!goOn) this.attempt.stream?.pauseResponse();
   }
 
   onBody(bytes: Buffer, start: number, end: number, isLast: boolean): void {
-    if (end > start) this.#record.bytes(0, end - start);
-    const { shaped } = this.#faults;
-    if (shaped !== null) {
-      if (!shaped.sendBody(bytes, start, end, isLast)) this.#attempt.stream?.pauseResponse();
+    if (end > start) this.record.bytes(0, end - start);
+    const shaped = this.faults?.shaped;
+    if (shaped != null) {
+      if (!shaped.sendBody(bytes, start, end, isLast)) this.attempt.stream?.pauseResponse();
       return;
     }
-    const goOn = this.#client.sendBody(bytes, start, end, isLast);
-    if (isLast && this.#tunnel) this.#tunnelEnded();
-    else if (isLast) this.#finish(this.#status, this.requestDone);
-    else if (!goOn) this.#attempt.stream?.pauseResponse();
+    const goOn = this.client.sendBody(bytes, start, end, isLast);
+    if (isLast && this.tunnel) this.tunnelEnded();
+    else if (isLast) this.#finish(this.status, this.requestDone);
+    else if (!goOn) this.attempt.stream?.pauseResponse();
   }
 
   onTrailers(bytes: Buffer, trailers: HeadFields): void {
-    const { shaped } = this.#faults;
-    if (shaped !== null) {
+    const shaped = this.faults?.shaped;
+    if (shaped != null) {
       shaped.sendTrailers(bytes, trailers);
       return;
     }
-    this.#client.sendTrailers(bytes, trailers);
-    this.#finish(this.#status, this.requestDone);
+    this.client.sendTrailers(bytes, trailers);
+    this.#finish(this.status, this.requestDone);
   }
 
-  /** Answers that a fault changes on their way. */
-  readonly #shaping: Shaping = {
-    drained: () => this.#attempt.stream?.resumeResponse(),
-    ended: (complete) => {
-      if (this.busy) this.#finish(this.#status, complete && this.requestDone);
-    },
-  };
+  shapedDrained(): void {
+    this.attempt.stream?.resumeResponse();
+  }
+
+  shapedEnded(complete: boolean): void {
+    if (this.busy) this.#finish(this.status, complete && this.requestDone);
+  }
 
   onTunnel(bytes: Buffer, head: ResponseHead): void {
-    this.#status = head.status;
-    this.#record.bytes(0, head.end - head.start);
-    this.#tunnel = true;
+    this.status = head.status;
+    this.record.bytes(0, head.end - head.start);
+    this.tunnel = true;
     this.#tunnelEnds = 0;
     this.#settle(head.status);
-    this.#client.openTunnel(bytes, head);
+    this.client.openTunnel(bytes, head);
   }
 
-  #tunnelEnded(): void {
+  protected tunnelEnded(): void {
     this.#tunnelEnds += 1;
     if (this.#tunnelEnds === 2) this.#leave(true);
   }
@@ -446,17 +118,16 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
   // --- endings -----------------------------------------------------------------------------------------------------
 
   onTimeout(): void {
-    this.#fail(504, 'UT', 'upstream request timeout');
+    this.fail(504, 'UT', 'upstream request timeout');
   }
 
-  /** Answers when nothing was sent yet, otherwise makes the client see that the answer is not complete. */
-  #fail(status: number, flag: string, body: string): void {
-    if (!this.busy || this.#tunnel) return;
-    this.#attempt.cancel('cancelled');
-    if (this.#status !== 0) {
-      this.#record.flag(flag);
-      this.#client.abort(flag === 'UT' ? 'timeout' : 'protocol');
-      this.#finish(this.#status, false);
+  protected fail(status: number, flag: string, body: string): void {
+    if (!this.busy || this.tunnel) return;
+    this.attempt.cancel('cancelled');
+    if (this.status !== 0) {
+      this.record.flag(flag);
+      this.client.abort(flag === 'UT' ? 'timeout' : 'protocol');
+      this.#finish(this.status, false);
     } else {
       this.answer({ status, flag, body });
     }
@@ -465,23 +136,24 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
   answer(answer: MeshAnswer): void {
     const { status, flag, body, headers, grpcStatus } = answer;
     if (this.#mayHold(flag)) {
-      this.#heldAnswer = () => this.answer(answer);
-      this.#timer = setTimeout(this.#heldAnswer, maxHoldMs);
-      this.#client.resumeRequest();
+      this.heldAnswer = () => this.answer(answer);
+      this.#timer = setTimeout(this.heldAnswer, maxHoldMs);
+      this.client.resumeRequest();
       return;
     }
-    if (flag !== '') this.#record.flag(flag);
-    if (this.#forwarding.exhausted) this.#record.flag('URX');
-    const plain = { status, flag, body, headers: this.#work.answerHeaders(body, headers) };
+    if (flag !== '') this.record.flag(flag);
+    if (this.forwarding.exhausted) this.record.flag('URX');
+    const plain = { status, flag, body, headers: this.work.answerHeaders(body, headers) };
     const told = grpcStatus === undefined ? plain : { ...plain, grpcStatus };
-    const isGrpc = this.#client.protocol === 'http/1.1' && isGrpcType(this.request.header('content-type'));
-    this.#client.answer(isGrpc ? toGrpcAnswer(told) : told);
+    const isPlain = this.client.protocol !== 'http/1.1' || answer.verbatim === true;
+    const isGrpc = !isPlain && isGrpcType(this.request.header('content-type'));
+    this.client.answer(isGrpc ? toGrpcAnswer(told) : told);
     this.#finish(status, this.requestDone && flag !== 'DPE');
   }
 
   /** A short body that the client sends unasked is awaited, so that its connection survives the answer. */
   #mayHold(flag: string): boolean {
-    if (this.requestDone || this.#heldAnswer !== null || flag === 'DPE' || flag === 'SI') return false;
+    if (this.requestDone || this.heldAnswer !== null || flag === 'DPE' || flag === 'SI') return false;
     return this.form === 'length' && this.head.contentLength <= smallBodyBytes && !this.head.expectContinue;
   }
 
@@ -495,25 +167,23 @@ export class Exchange implements RequestSink, AttemptOwner, AttemptedRequest, Fo
   #settle(status: number): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#heldAnswer = null;
-    const { timers, clock, admission } = this.#parts;
+    this.heldAnswer = null;
+    const { timers, clock, admission } = this.parts;
     timers.remove(this);
-    this.#forwarding.close();
-    this.#faults.close();
-    if (this.#admitted) admission?.requestEnded();
-    this.#admitted = false;
-    if (this.#routing !== null) this.#record.close(status, clock.monotonicMs(), this.#routing, this.#router.request);
+    this.forwarding.close();
+    this.faults?.close();
+    if (this.admitted) admission?.requestEnded();
+    this.admitted = false;
+    if (this.routing !== null) this.record.close(status, clock.monotonicMs(), this.routing, this.request);
   }
 
   /** The exchange is over; the next request may come at once. */
   #leave(complete: boolean): void {
-    this.#attempt.end();
+    this.attempt.end();
     this.replay.clear();
     this.head.shrink();
-    this.#tunnel = false;
+    this.tunnel = false;
     this.busy = false;
-    this.#options.finished(complete);
+    this.options.finished(complete);
   }
 }
-
-const noBytes = Buffer.alloc(0);

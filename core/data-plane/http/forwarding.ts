@@ -44,19 +44,16 @@ const lookMs = 250;
  * Sends a request on, until an answer begins or nothing can be done any more: faults before the router, admission to the
  * cluster, tries with their faults and limits, repetitions. Reused from request to request.
  */
-export class Forwarding {
+export class Forwarding implements WheelEntry {
+  next: WheelEntry | null = null;
+  previous: WheelEntry | null = null;
+  dueAtMs = notSet;
   /** It would have been tried again, had there been tries left. */
   exhausted = false;
   readonly #parts: ExchangeParts;
   readonly #owner: ForwardedRequest;
   readonly #attempt: Attempt;
   readonly #tries: Tries;
-  readonly #tryTimer: WheelEntry = {
-    next: null,
-    previous: null,
-    dueAtMs: notSet,
-    onTimeout: () => this.#tryTimedOut(),
-  };
   #routing: Forward | null = null;
   #cancelWait: (() => void) | null = null;
   #repeats = 0;
@@ -114,14 +111,14 @@ export class Forwarding {
     this.#tries.note({ kind: 'status', status: head.status });
     const { plan } = this.#tries;
     if (plan.looksAtAnswers && this.#repeatsAfter(toAnswerOutcome(bytes, head, plan))) return true;
-    if (plan.perTryTimeoutMs !== null) this.#parts.timers.remove(this.#tryTimer);
+    if (plan.perTryTimeoutMs !== null) this.#parts.timers.remove(this);
     return false;
   }
 
   /** The request is over: stops everything that waits. */
   close(): void {
     this.#stopWaiting();
-    this.#parts.timers.remove(this.#tryTimer);
+    this.#parts.timers.remove(this);
     this.#cancelWait?.();
     this.#cancelWait = null;
     this.#tries.close();
@@ -210,8 +207,8 @@ export class Forwarding {
   #begin(routing: Forward, body: Buffer, bodyStart: number, bodyEnd: number): void {
     const { perTryTimeoutMs } = this.#tries.plan;
     if (perTryTimeoutMs !== null) {
-      this.#parts.timers.remove(this.#tryTimer);
-      this.#parts.timers.add(this.#tryTimer, perTryTimeoutMs);
+      this.#parts.timers.remove(this);
+      this.#parts.timers.add(this, perTryTimeoutMs);
     }
     if (!this.#isFaulty(routing)) {
       this.#connect(routing, body, bodyStart, bodyEnd);
@@ -236,7 +233,8 @@ export class Forwarding {
     this.#attempt.begin(endpoint, fresh, body, bodyStart, bodyEnd);
   }
 
-  #tryTimedOut(): void {
+  /** The time of a try is up. */
+  onTimeout(): void {
     const owner = this.#owner;
     if (!owner.busy || !owner.unanswered) return;
     this.#tries.note(localOrigin);
@@ -255,7 +253,7 @@ export class Forwarding {
       return false;
     }
     this.#attempt.cancel('cancelled');
-    this.#parts.timers.remove(this.#tryTimer);
+    this.#parts.timers.remove(this);
     this.#stopWaiting();
     this.#timer = setTimeout(() => {
       this.#timer = null;

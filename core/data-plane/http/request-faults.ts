@@ -11,9 +11,11 @@ import type { ClientStream } from './streams.ts';
 
 export interface Shaping {
   /** There is room for more of the answer. */
-  drained(): void;
+  shapedDrained(): void;
   /** The answer has gone to the client as a whole, or (false) has been cut off. Never inside a call. */
-  ended(complete: boolean): void;
+  shapedEnded(complete: boolean): void;
+  /** What is done to the answer's body, for the record. */
+  flag(flag: string): void;
 }
 
 type Layer = HttpInjection['layer'];
@@ -21,15 +23,13 @@ type Layer = HttpInjection['layer'];
 /** Says which faults have hit a request, in its answer. */
 const faultHeader = 'x-mesh-fault';
 
-/** What faults do to the request under way, and to its answer. Reused; costs nothing while nothing has hit. */
+/** What faults do to the request under way, and to its answer. Reused from request to request. */
 export class RequestFaults {
   /** The request's head as this try sends it; `null`: as it is. */
   editedHead: KeptHead | null = null;
   /** `null`: the answer's body goes on as it comes. */
   response: ResponseFaults | null = null;
   shaped: ShapedResponse | null = null;
-  /** Response flag of what is done to the answer's body. */
-  flags = '';
   readonly #parts: ExchangeParts;
   readonly #work: RouteWork;
   readonly #client: ClientStream;
@@ -58,7 +58,6 @@ export class RequestFaults {
     const requestHeaders = all.flatMap((one) => one.requestHeaders);
     this.editedHead = requestHeaders.length === 0 ? null : this.#work.editedHead(requestHeaders);
     this.response = all.reduce<ResponseFaults | null>((sum, { response }) => joinResponseFaults(sum, response), null);
-    this.flags = this.response !== null && this.response.bytesPerSecond === null ? 'FI' : 'DI';
     this.#work.faultEdits = all.length === 0 ? null : toEdits(all);
   }
 
@@ -80,11 +79,12 @@ export class RequestFaults {
       faults,
       monotonicMs: () => clock.monotonicMs(),
       holds: () => faultsAllowed() && all.some(isOn),
-      drained: shaping.drained,
+      drained: () => shaping.shapedDrained(),
       // The server's carrier may be in the middle of handing the answer over.
-      ended: (complete) => queueMicrotask(() => this.shaped === shaped && shaping.ended(complete)),
+      ended: (complete) => queueMicrotask(() => this.shaped === shaped && shaping.shapedEnded(complete)),
     });
     this.shaped = shaped;
+    shaping.flag(faults.bytesPerSecond === null ? 'FI' : 'DI');
     return shaped;
   }
 

@@ -213,7 +213,16 @@ function planService(
   // Istio: a VirtualService without a catch-all answers 404 for what it does not match.
   const body = isHost ? '' : `no route of ${key} matches this request\n`;
   const { reads } = service;
-  const unmatched: Routing = { kind: 'answer', status: 404, flag: 'NR', body, edge, service: isHost ? null : key, route: null, reads };
+  const unmatched: Routing = {
+    kind: 'answer',
+    status: 404,
+    flag: 'NR',
+    body,
+    edge,
+    service: isHost ? null : key,
+    route: null,
+    reads,
+  };
   const known = new Map<RouteMatch, Map<RouteDestination, Routing>>();
   const answers = new Map<RouteMatch, (request: RequestView) => LocalAnswer>();
   const toDestination = (match: RouteMatch, destination: RouteDestination): Routing => {
@@ -266,13 +275,18 @@ function planService(
 }
 
 /** What a redirect or a direct response is, for each request. */
-function compileAnswer(match: RouteMatch, service: string | null, edge: EdgeKey): (request: RequestView) => LocalAnswer {
+function compileAnswer(
+  match: RouteMatch,
+  service: string | null,
+  edge: EdgeKey,
+): (request: RequestView) => LocalAnswer {
   const { redirect, directResponse, name } = match.route;
   const actions = compileActions(match);
   // The request goes nowhere: it stays as it is.
   const own = actions === null ? null : { ...actions, request: [] };
   const common = { kind: 'answer', flag: '', edge, service, route: name, actions: own } as const;
-  const { status, body = '' } = redirect === undefined ? { status: 200, ...directResponse } : { status: redirect.status };
+  const { status, body = '' } =
+    redirect === undefined ? { status: 200, ...directResponse } : { status: redirect.status };
   const answer = { ...common, status, body: Buffer.from(body, 'base64').toString('latin1') };
   // Of a direct response, Envoy says so too: where the request was meant for.
   const hasLocation = redirect !== undefined || status === 201 || (status >= 300 && status < 400);

@@ -205,13 +205,17 @@ describe('faults', () => {
     expect(proxy.telemetry.requests).toMatchObject([{ status: 418, flags: 'DI,FI' }]);
   });
 
-  test('a delay can run into the timeout of the route', async () => {
+  test('a delay of a rule does not run into its timeout, which begins when the router has the request', async () => {
     const proxy = await start(
-      [route('timed', [to('v1', 1)], { timeoutMs: 50 })],
-      [fault({ kind: 'delay', delayMs: 5_000 })],
+      [route('r', [to(null, 1)], { timeoutMs: 200 })],
+      [fault({ kind: 'delay', delayMs: 400 })],
     );
-    expect((await ask(proxy)).status).toBe(504);
-    expect(proxy.telemetry.requests).toMatchObject([{ status: 504, flags: 'DI,UT' }]);
+    expect((await ask(proxy)).status).toBe(200);
+    expect((await ask(proxy, { path: '/slow' })).status).toBe(504);
+    expect(proxy.telemetry.requests).toMatchObject([
+      { status: 200, flags: 'DI' },
+      { status: 504, flags: 'DI,UT' },
+    ]);
   });
 
   test('of a route leave other routes alone', async () => {
