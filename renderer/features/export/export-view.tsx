@@ -9,7 +9,7 @@ import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { useQuery } from '../../state/use-query.ts';
 import { Button } from '../../ui/button.tsx';
 import { CopyButton, PlainView, YamlView } from '../../ui/code-view.tsx';
-import { Field } from '../../ui/controls.tsx';
+import { Field, Segmented } from '../../ui/controls.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { plural } from '../../ui/format.ts';
 import { EmptyState, ErrorState, Loading, View } from '../../ui/panels.tsx';
@@ -18,6 +18,11 @@ import './export.css';
 /** The mesh that the files are for. */
 const target = 'istio';
 
+type Names = 'production' | 'local';
+
+/** The control plane says of each mapped name what it becomes. */
+const hasMappedNames = ({ findings }: ExportResult) => findings.some(({ what }) => / (?:becomes|stays) /.test(what));
+
 export function ExportView() {
   const { client } = useAccess();
   const splits = useMesh((data) => data.splitsChange);
@@ -25,8 +30,9 @@ export function ExportView() {
   const shape = useMesh((data) =>
     data.workloads.map(({ service, version, mesh }) => `${service}${version}${mesh}`).join(),
   );
-  const preview = useQuery(`preview#${splits}${faults}${shape}`, () =>
-    client.call('export.preview', { targets: [target] }),
+  const [names, setNames] = useState<Names>('production');
+  const preview = useQuery(`preview#${splits}${faults}${shape}${names}`, () =>
+    client.call('export.preview', { targets: [target], names }),
   );
   const result = preview.data?.find((one) => one.target === target) ?? null;
   // Without anything to map there are still a kustomization and a report, which say nothing.
@@ -38,7 +44,22 @@ export function ExportView() {
         <>
           <span className="hint">Istio: VirtualService, DestinationRule, PeerAuthentication</span>
           <span className="push" />
-          <WriteButton disabled={!result || nothing} />
+          {result && (names === 'local' || hasMappedNames(result)) && (
+            <Segmented
+              label="Names"
+              value={names}
+              options={[
+                {
+                  value: 'production',
+                  label: 'Names of production',
+                  title: 'as they were before an import mapped them',
+                },
+                { value: 'local', label: 'Names as here' },
+              ]}
+              onChange={setNames}
+            />
+          )}
+          <WriteButton names={names} disabled={!result || nothing} />
         </>
       }
     >
@@ -144,7 +165,7 @@ function Report({ findings, onOpen }: { findings: readonly ExportFinding[]; onOp
   );
 }
 
-function WriteButton({ disabled }: { disabled: boolean }) {
+function WriteButton({ names, disabled }: { names: Names; disabled: boolean }) {
   const { client, platform } = useAccess();
   const [asking, setAsking] = useState(false);
   const [busy, setBusy] = useState(false);
@@ -152,7 +173,7 @@ function WriteButton({ disabled }: { disabled: boolean }) {
   const write = async (outDir: string) => {
     setBusy(true);
     const results = await attempt('The export failed', () =>
-      client.call('export.write', { targets: [target], outDir }),
+      client.call('export.write', { targets: [target], names, outDir }),
     );
     setBusy(false);
     const first = results?.[0];
