@@ -174,6 +174,16 @@ it('goes back to its own certificate with the end of the fault, and keeps it thr
   await eventually('after a restart as well', async () => (await ask(pair.outboundPort)).status === 200);
 });
 
+it('goes back to its own certificate when the control plane is silent for longer than the lease', async () => {
+  const pair = await startPair();
+  await pair.orders.reconnect(1_000);
+  pair.orders.control.startHeartbeats(200);
+  await begin(pair, { kind: 'identity-unknown-ca' });
+  await eventually('a request fails', async () => (await ask(pair.outboundPort)).status === 503);
+  pair.orders.control.stopHeartbeats();
+  await eventually('requests go through', async () => (await ask(pair.outboundPort)).status === 200);
+});
+
 it('refuses a certificate for a key that was not asked for', async () => {
   const pair = await startPair();
   const stranger = await TestCa.create();

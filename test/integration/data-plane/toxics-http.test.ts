@@ -1,6 +1,7 @@
 /** Faults of connections on edges whose protocol is HTTP: what a request meets, and which connections it uses. */
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { connect, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
+import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SidecarPair } from '../../support/sidecar-pair.ts';
 import { emptyConfig, serviceOf } from '../../support/test-sidecar.ts';
@@ -144,6 +145,28 @@ describe('between sidecars', () => {
     }
     await push(3);
     expect((await ask(pair.outboundPort)).body).toBe('hello');
+  });
+
+  it('resets connections of mutual TLS', async () => {
+    const server = helloServer();
+    closers.push(() => server.close());
+    const { pair, push } = await startPair(await listening(server));
+    await push(2, tcpFault({ kind: 'tcp-reset', stream: 'downstream', afterMs: 0 }));
+    expect((await ask(pair.outboundPort)).status).toBe(503);
+    await push(3);
+    expect((await ask(pair.outboundPort)).status).toBe(200);
+  });
+
+  it('acts on connections that are not HTTP, with their ends', async () => {
+    const server = createTcpServer((socket) => socket.on('error', () => undefined).end('hello from the server'));
+    closers.push(() => server.close());
+    const { pair, push } = await startPair(await listening(server));
+    await push(2, tcpFault({ kind: 'tcp-limit-data', stream: 'downstream', bytes: 5 }));
+    const client = connectTcp({ host: '127.0.0.1', port: pair.outboundPort });
+    client.on('error', () => undefined);
+    let text = '';
+    for await (const chunk of client.setEncoding('utf8')) text += chunk;
+    expect(text).toBe('hello');
   });
 
   it('acts on HTTP/2 as well', async () => {
