@@ -26,6 +26,8 @@ export interface ClusterMember {
   readonly key: string;
   /** By locality; absent: like all others. */
   readonly share?: EndpointShare;
+  /** What it is spoken to in; absent: what the client speaks. */
+  readonly speaks?: 'http/1.1' | 'http/2';
 }
 
 export interface PickRequest<T> {
@@ -60,6 +62,8 @@ export class Cluster<T extends ClusterMember> {
   #members: readonly T[] = [];
   #usable: readonly T[] = [];
   #ejectedCount = 0;
+  /** One connection takes many requests: limits of connections and of waiting for one do not limit requests. */
+  #isMultiplexed = false;
   #sweptAtMs: number;
   #nowMs: number;
   #requests = 0;
@@ -105,6 +109,7 @@ export class Cluster<T extends ClusterMember> {
     for (const key of keys) if (!this.#seenSinceMs.has(key)) this.#seenSinceMs.set(key, since);
     this.#outliers?.retain(keys);
     for (const key of this.#failing) if (!keys.has(key)) this.#failing.delete(key);
+    this.#isMultiplexed = members.every(({ speaks }) => speaks === 'http/2');
     const isShared = members.some(({ share }) => share !== undefined);
     if (!isShared) this.#levels = null;
     else this.#levels ??= new LocalityLevels<T>(this.policy.outlier?.minHealthPercent ?? 0);
@@ -142,6 +147,7 @@ export class Cluster<T extends ClusterMember> {
 
   /** Whether one more request may go out; see policy/connection-limits.ts. */
   admit(hasIdle: boolean): 'send' | 'wait' | 'overflow' {
+    if (this.#isMultiplexed) return this.#requests < this.#limits.maxRequests ? 'send' : 'overflow';
     // With HTTP/1.1 a request has a connection for itself, so as many are taken as there are requests.
     const load = { connections: this.#requests, pending: this.#waiting.length, requests: this.#requests };
     return admitRequest(this.#limits, load, hasIdle);

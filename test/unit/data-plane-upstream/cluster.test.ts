@@ -117,6 +117,17 @@ describe('limits', () => {
     cluster.ended(a, null, 0);
     expect([cluster.admit(true), cluster.requests]).toEqual(['send', 0]);
   });
+
+  it('of connections do not limit requests that share one', () => {
+    const a = { key: 'a', speaks: 'http/2' as const };
+    const cluster = create({ maxConnections: 1, maxPendingRequests: 1, maxRequests: 3 }, [a]);
+    const decisions = Array.from({ length: 4 }, () => {
+      const decision = cluster.admit(false);
+      if (decision === 'send') cluster.began(a);
+      return decision;
+    });
+    expect(decisions).toEqual(['send', 'send', 'send', 'overflow']);
+  });
 });
 
 describe('a new endpoint', () => {
@@ -227,7 +238,12 @@ describe('places', () => {
       const leaves = new Array<ClusterMember>(count).fill(near);
       return picksOf(() => cluster.pick({ keyHash: null, tried: [], leaves }, 0)?.key);
     };
-    expect([placesAfter(0), placesAfter(1), placesAfter(2), placesAfter(3)]).toEqual([['near'], ['near'], ['far'], ['far']]);
+    expect([placesAfter(0), placesAfter(1), placesAfter(2), placesAfter(3)]).toEqual([
+      ['near'],
+      ['near'],
+      ['far'],
+      ['far'],
+    ]);
   });
 
   it('place keys among the endpoints of one priority', () => {
