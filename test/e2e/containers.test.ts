@@ -10,10 +10,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dockerProblem } from '../support/docker-mesh.ts';
 import { DockerShop } from '../support/docker-shop.ts';
 import { eventually } from '../support/eventually.ts';
-import { findPart, root } from './support/parts.ts';
+import { artefacts, createControls, expectAnswers } from './support/containers-page.ts';
+import { findPart } from './support/parts.ts';
 import { call, type Product, startOnContainers } from './support/product.ts';
 
-const artefacts = join(root, 'test', 'e2e', 'artefacts');
 const engineProblem = await dockerProblem();
 const chromium = findPart('browser');
 const views = ['Workloads', 'Topology', 'Traffic', 'Faults', 'Security', 'Export'];
@@ -25,51 +25,12 @@ describe.skipIf(engineProblem !== null || chromium === null)('running containers
   let load: Awaited<ReturnType<DockerShop['startLoad']>>;
 
   const page = () => product.page;
-  const open = (view: string) =>
-    page().getByRole('navigation', { name: 'Views' }).getByRole('link', { name: view }).click();
-  const button = (label: string) => page().getByRole('button', { name: label, exact: true });
-  const dialogButton = (label: string) => page().getByRole('dialog').getByRole('button', { name: label, exact: true });
-  const group = (title: string) => page().getByRole('region', { name: title, exact: true });
-  const row = (short: string) =>
-    page()
-      .getByRole('row')
-      .filter({ hasText: shop.name(short) });
-  const memberSwitch = (short: string) =>
-    page().getByRole('switch', { name: `${shop.name(short)} in the mesh`, exact: true });
-  const groupSwitch = () => page().getByRole('switch', { name: `${shop.project}: all in the mesh`, exact: true });
-  const terminalText = async () => (await page().locator('.xterm-rows').innerText()).replaceAll('\u00a0', ' ');
-  const shoot = (name: string) => page().screenshot({ path: join(artefacts, `containers-${name}.png`) });
-  const edgeBetween = async (from: string, to: string) => {
-    const { nodes, edges } = await call(page(), 'topology.get', { windowSeconds: 5 });
-    // Other containers on this machine may have the same service names in projects of their own.
-    const named = (service: string) => (node: { service: string; namespace: string | null }) =>
-      (node.service === service && node.namespace === shop.project) || node.service === shop.name(service);
-    const ids = [nodes.find(named(from))?.id, nodes.find(named(to))?.id];
-    return edges.find((edge) => edge.from === ids[0] && edge.to === ids[1]) ?? null;
-  };
-  const label = (edge: { from: string; to: string }) => page().getByTestId(`edge-${edge.from}-${edge.to}`);
-  /** Services of which the text runs into their version chips. */
-  const crowdedNodes = () =>
-    page().evaluate(() =>
-      [...document.querySelectorAll('.service')].flatMap((node) => {
-        const chips = node.querySelector('.service-versions')?.getBoundingClientRect();
-        const text = document.createRange();
-        text.selectNodeContents(node.querySelector('small') ?? node);
-        const { right, bottom } = text.getBoundingClientRect();
-        return chips && right > chips.left && bottom > chips.top ? [node.textContent] : [];
-      }),
-    );
+  const controls = createControls(page, shop);
+  const { open, button, dialogButton, group, row, memberSwitch, groupSwitch } = controls;
+  const { terminalText, shoot, edgeBetween, label, crowdedNodes } = controls;
   /** Answers that a fault was told to give. */
   let refused = 0;
-  /** Every request that was sent so far was answered, with 200 unless refused on purpose, and `more` further ones are too. */
-  const expectNothingLost = async (more = 100) => {
-    const { ok } = await load.read();
-    const { failed, errors } = await eventually(`${more} more answers`, async () => {
-      const now = await load.read();
-      return now.ok >= ok + more && now;
-    });
-    expect({ failed, errors: refused === 0 ? errors : {} }).toEqual({ failed: refused, errors: {} });
-  };
+  const expectNothingLost = (more = 100) => expectAnswers(load, refused, more);
 
   beforeAll(async () => {
     mkdirSync(artefacts, { recursive: true });
