@@ -232,7 +232,7 @@ describe('Export', () => {
     fireEvent.change(await screen.findByLabelText('Folder'), { target: { value: '/tmp/mesh' } });
     fireEvent.click(screen.getByRole('button', { name: 'Write files' }));
     expect(await screen.findByText('3 files written')).toBeTruthy();
-    expect(callsOf(mesh, 'export.write')).toEqual([{ targets: ['istio'], outDir: '/tmp/mesh' }]);
+    expect(callsOf(mesh, 'export.write')).toEqual([{ targets: ['istio'], names: 'production', outDir: '/tmp/mesh' }]);
   });
 });
 
