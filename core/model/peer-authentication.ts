@@ -23,7 +23,9 @@ export const PeerAuthentication = z.strictObject({
     .refine((spec) => spec.portLevelMtls === undefined || hasSelector(spec.selector), {
       path: ['portLevelMtls'],
       error: 'needs a selector: ports belong to workloads',
-    }),
+    })
+    // Without one, the policy says nothing and is taken (istioctl, Kubernetes).
+    .default({}),
   status: Kept,
 });
 export type PeerAuthentication = z.infer<typeof PeerAuthentication>;

@@ -30,7 +30,8 @@ export const RequestAuthentication = z.strictObject({
   apiVersion: securityApiVersion,
   kind: z.literal('RequestAuthentication'),
   metadata: ResourceMetadata,
-  spec: z.strictObject({ ...policyTarget, jwtRules: z.array(JwtRule).optional() }),
+  /** Absent: nothing is asked for. */
+  spec: z.strictObject({ ...policyTarget, jwtRules: z.array(JwtRule).optional() }).default({}),
   status: Kept,
 });
 export type RequestAuthentication = z.infer<typeof RequestAuthentication>;
