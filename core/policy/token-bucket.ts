@@ -32,7 +32,7 @@ export class TokenBucket {
     }
     const allowed = this.#tokens >= 1;
     if (allowed) this.#tokens -= 1;
-    const resetSeconds = Math.ceil((this.#filledAtMs + fillIntervalMs - nowMs) / 1_000);
+    const resetSeconds = Math.ceil(Math.round(this.#filledAtMs + fillIntervalMs - nowMs) / 1_000);
     return { allowed, remaining: Math.floor(this.#tokens), resetSeconds };
   }
 }

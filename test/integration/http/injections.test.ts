@@ -307,3 +307,15 @@ describe.each(protocols)('a fault before the router (%s)', (protocol) => {
     expect([reply.status, reply.ms >= 399]).toEqual([200, true]);
   });
 });
+
+describe('without a control plane', () => {
+  it('faults end with their lease, and requests that they hold go on', async () => {
+    await shop.pair.web.reconnect(1_000);
+    await shop.inject([httpFault(fixedDelay(3_600_000))]);
+    const held = shop.ask('HTTP/1.1');
+    await eventually('it is held', async () => (await counted('delay')).hits === 1);
+    shop.pair.web.control.close();
+    expect(await held).toMatchObject({ status: 200, body: 'hello world' });
+    expect((await shop.ask('HTTP/2')).headers).not.toHaveProperty('x-mesh-fault');
+  });
+});
