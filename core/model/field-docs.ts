@@ -222,7 +222,8 @@ const byKind: Readonly<Record<string, Docs>> = {
   MeshSettings: {
     'spec.trustDomain': 'Trust domain of identities. Default cluster.local.',
     'spec.rootNamespace': 'Namespace whose policies hold for the whole mesh. Default istio-system.',
-    'spec.faultOrder': 'retry-first (the default): faults act behind retries. istio: they switch retries off.',
+    'spec.faultOrder':
+      'retry-first (the default): faults act inside every try. istio: once, before retries and timeouts.',
     'spec.outboundTrafficPolicy': 'What happens to traffic that no service is declared for. Default ALLOW_ANY.',
     'spec.defaultHttpRetryPolicy': 'Retries of routes that say nothing of them.',
     'spec.retryBodyBytes': 'Bytes of a request’s body that are kept for a retry. Default 65536.',

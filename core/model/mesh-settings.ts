@@ -16,7 +16,7 @@ export const MeshSettings = z.strictObject({
     rootNamespace: z.string().min(1).optional(),
     /** Traffic to hosts that nobody declared. Default ALLOW_ANY. */
     outboundTrafficPolicy: z.strictObject({ mode: z.enum(['ALLOW_ANY', 'REGISTRY_ONLY']) }).optional(),
-    /** `retry-first`: a fault acts after retries and timeouts; `istio`: it switches them off. Default retry-first. */
+    /** Of FaultInjections. `retry-first` (default): inside every try; `istio`: once, before retries and timeouts. */
     faultOrder: z.enum(['retry-first', 'istio']).optional(),
     /** For routes without retries of their own; default as in Istio, two attempts. */
     defaultHttpRetryPolicy: HttpRetry.optional(),

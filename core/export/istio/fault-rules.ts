@@ -88,6 +88,6 @@ function reportFault(fault: ActiveFault, rules: readonly HttpRule[], report: Rep
   report(
     'approximated',
     what,
-    'Istio applies a fault before retries and timeouts and switches both off on that rule; here they still work',
+    'Istio applies a fault once, before retries and timeouts; here it acts inside every try, unless faultOrder says istio',
   );
 }

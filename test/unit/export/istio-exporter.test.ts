@@ -258,8 +258,8 @@ describe('faults in an export to Istio', () => {
     });
     expect(found('approximated')).toEqual([
       'fault a: delay 400ms for 30 % of every caller -> payments.shop: Istio faults do not expire: take it out of the VirtualService yourself',
-      'fault a: delay 400ms for 30 % of every caller -> payments.shop: Istio applies a fault before retries and timeouts and switches both off on that rule; here they still work',
-      'fault b: delay 400ms for 30 % of every caller -> payments.shop: Istio applies a fault before retries and timeouts and switches both off on that rule; here they still work',
+      'fault a: delay 400ms for 30 % of every caller -> payments.shop: Istio applies a fault once, before retries and timeouts; here it acts inside every try, unless faultOrder says istio',
+      'fault b: delay 400ms for 30 % of every caller -> payments.shop: Istio applies a fault once, before retries and timeouts; here it acts inside every try, unless faultOrder says istio',
     ]);
     expect(found('dropped')).toEqual([
       'fault c: delay 400ms for 30 % of every caller -> payments.shop: the service has no route "nope"',
