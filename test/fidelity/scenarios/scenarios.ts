@@ -3,6 +3,13 @@ import { envoyDetails } from './envoy-details.ts';
 import { forwarding } from './forwarding.ts';
 import { matching } from './matching.ts';
 import { resilience } from './resilience.ts';
+import { upstreams } from './upstreams.ts';
 
 /** Every hand-written scenario. */
-export const scenarios: readonly Scenario[] = [...matching, ...forwarding, ...envoyDetails, ...resilience];
+export const scenarios: readonly Scenario[] = [
+  ...matching,
+  ...forwarding,
+  ...envoyDetails,
+  ...resilience,
+  ...upstreams,
+];
