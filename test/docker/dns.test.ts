@@ -237,6 +237,24 @@ spec: { egress: [{ hosts: ["./api.example.internal"] }] }
     expect((await totals()).failed).toEqual({});
   });
 
+  it('are known at once to whoever asked before, and Docker’s at once afterwards, at the first try', async () => {
+    await shop.add({ name: 'busy', command: ['sleep', '600'], labels: { 'dev.meshdesk.namespace': 'default' } });
+    const select = { names: [shop.name('busy')] };
+    const failures = async (name: string, count: number) => {
+      const script = `const { Resolver } = require('node:dns').promises; (async () => { const failed = {}; for (let left = ${count}; left > 0; left -= 1) await new Resolver({ tries: 1, timeout: 2000 }).resolve4('${name}').catch((e) => { failed[e.code] = (failed[e.code] ?? 0) + 1; }); console.log(JSON.stringify(failed)); })()`;
+      return JSON.parse(await shop.exec('busy', ['node', '-e', script])) as object;
+    };
+    await eventually('known', async () =>
+      (await mesh.client.call('workload.list', {})).some(({ name }) => name === select.names[0]),
+    );
+    // Ports of these are remembered by the kernel, and come again.
+    expect(await failures('outside', 4_000)).toEqual({});
+    await mesh.client.call('workload.attach', { select });
+    expect(await failures('api.example.internal', 3_000)).toEqual({});
+    await mesh.client.call('workload.detach', { select, deadlineMs: 0 });
+    expect(await failures('outside', 3_000)).toEqual({});
+  });
+
   it('give containers of a network without DNS the names of the mesh', async () => {
     for (const name of ['left', 'right']) {
       await shop.add({ name, command: ['node', '-e', outside], networkMode: 'bridge', port: 8080 });

@@ -11,8 +11,10 @@
 #   connections that are already open for new ones. Without `--syn` those would be redirected in mid-stream and break.
 # - The sidecar's own uid and gid are exempt, or its connections would come back to it.
 # - All of 127.0.0.0/8 is exempt: Docker's DNS is at 127.0.0.11. Our jumps are appended, so its rules stay ahead.
-# - The jump for DNS alone stands first: Docker's rules send what is for 127.0.0.11 elsewhere. Only new questions come to
-#   it; datagrams of a socket that asked before go where they went. Other servers than the file names are not touched.
+# - The jump for DNS alone stands first: Docker's rules send what is for 127.0.0.11 elsewhere. Other servers than the file
+#   names are not touched.
+# - Questions over UDP and our answers to them are tracked in a zone of their own (table raw): the kernel remembers for
+#   minutes where datagrams of a port went, and would send the next ones there, after the rules have come or gone.
 # - `-o lo` is exempt: an application that calls its own address goes straight to itself.
 # - Removal deletes rules and chains only, never the table: connection tracking goes on, and connections that were
 #   redirected before live until they end.
@@ -22,11 +24,14 @@ gid=${MESHDESK_GID:-1337}
 outbound=${MESHDESK_OUTBOUND_PORT:-15001}
 inbound=${MESHDESK_INBOUND_PORT:-15006}
 dns=${MESHDESK_DNS_PORT:-15053}
+zone=${MESHDESK_DNS_ZONE:-1337}
 resolv_conf=${MESHDESK_RESOLV_CONF:-/etc/resolv.conf}
 chains='MESHDESK_INBOUND MESHDESK_IN_REDIRECT MESHDESK_OUTPUT MESHDESK_REDIRECT MESHDESK_DNS'
 inbound_jump='PREROUTING -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j MESHDESK_INBOUND'
 outbound_jump='OUTPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j MESHDESK_OUTPUT'
 dns_udp_jump='OUTPUT -p udp -m udp --dport 53 -j MESHDESK_DNS'
+zone_jumps="OUTPUT -p udp -m udp --dport 53 -j MESHDESK_DNS
+OUTPUT -p udp -m udp --sport $dns -j MESHDESK_DNS"
 dns_tcp_jump='OUTPUT -p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j MESHDESK_DNS'
 
 say() { printf 'rules: %s\n' "$*" >&2; }
@@ -101,6 +106,48 @@ RULES
 RULES
 }
 
+# Tracks questions and answers apart from everything else. Without, most of it works: a name of the mesh may stay unknown to
+# a socket that has asked before.
+install_zones() {
+  resolvers=$(resolvers_of "$1")
+  [ -n "$resolvers" ] || return 0
+  {
+    printf '*raw\n:MESHDESK_DNS - [0:0]\n'
+    delete_zone_jumps
+    cat <<RULES
+-A MESHDESK_DNS -p udp -m udp --sport $dns -m owner --uid-owner $uid -j CT --zone $zone
+-A MESHDESK_DNS -m owner --uid-owner $uid -j RETURN
+-A MESHDESK_DNS -m owner --gid-owner $gid -j RETURN
+RULES
+    for resolver in $resolvers; do
+      printf '%s\n' "-A MESHDESK_DNS -d $resolver -p udp -m udp --dport 53 -j CT --zone $zone"
+    done
+    printf '%s\n' "$zone_jumps" | while read -r jump; do printf '%s\n' "-A $jump"; done
+    printf 'COMMIT\n'
+  } | "$backend-restore" --noflush 2>/dev/null || say "no tracking zones here ($backend)"
+}
+
+# One `-D` per jump of ours in table raw.
+delete_zone_jumps() {
+  "$backend-save" -t raw 2>/dev/null | while read -r line; do
+    case $line in '-A OUTPUT '*'-j MESHDESK_DNS') printf '%s\n' "-D ${line#-A }" ;; esac
+  done
+}
+
+remove_zones() {
+  case $("$backend-save" -t raw 2>/dev/null) in *:MESHDESK_DNS\ *) ;; *) return 0 ;; esac
+  { printf '*raw\n'; delete_zone_jumps; printf '%s\n' '-F MESHDESK_DNS' '-X MESHDESK_DNS' COMMIT; } | "$backend-restore" --noflush
+}
+
+# True when the legacy tools have a raw table here; see legacy_nat_exists.
+legacy_raw_exists() {
+  names=/proc/net/ip_tables_names
+  [ "$1" = ip6tables ] && names=/proc/net/ip6_tables_names
+  [ -r "$names" ] || return 1
+  while read -r table; do [ "$table" = raw ] && return 0; done <"$names"
+  return 1
+}
+
 # Rules for the family whose loopback addresses are $1; with them those for DNS, unless $2 is `without-dns`.
 install_rules() {
   loopback=$1
@@ -148,11 +195,13 @@ case ${1:-} in
       say "no usable iptables: the kernel has no nat table, or this container lacks NET_ADMIN"
       exit 1
     }
+    install_zones 127.0.0.0/8
     install_rules 127.0.0.0/8 || {
       say "rules with DNS were refused ($backend): trying without, so names of the mesh alone do not resolve"
       install_rules 127.0.0.0/8 without-dns || { say "IPv4 rules were refused ($backend)"; exit 1; }
     }
     if [ -e /proc/net/if_inet6 ] && choose_backend ip6tables; then
+      install_zones ::1/128
       install_rules ::1/128 || install_rules ::1/128 without-dns || say "IPv6 rules were refused ($backend): IPv6 traffic passes by the sidecar"
     else
       say "no IPv6 nat here: IPv6 traffic, if any, passes by the sidecar"
@@ -165,6 +214,8 @@ case ${1:-} in
         command -v "$backend-restore" >/dev/null 2>&1 || continue
         case $backend in *-legacy) legacy_nat_exists "$family" || continue ;; esac
         remove_rules || { say "rules were not removed ($backend)"; status=1; }
+        case $backend in *-legacy) legacy_raw_exists "$family" || continue ;; esac
+        remove_zones || { say "tracking zones were not removed ($backend)"; status=1; }
       done
     done
     exit $status

@@ -10,7 +10,11 @@ const canRun =
 
 /** Runs a script in a fresh namespace and gives its output by the marks `== name` in it. */
 function inNamespace(script: string): Record<string, string> {
-  const output = execFileSync('unshare', ['-n', 'sh', '-ec', `rules=${rules}\nexport MESHDESK_RESOLV_CONF=/dev/null\n${script}`], { encoding: 'utf8' });
+  const output = execFileSync(
+    'unshare',
+    ['-n', 'sh', '-ec', `rules=${rules}\nexport MESHDESK_RESOLV_CONF=/dev/null\n${script}`],
+    { encoding: 'utf8' },
+  );
   const parts = output.split(/^== (.*)\n/m);
   const sections: Record<string, string> = {};
   for (let at = 1; at < parts.length; at += 2) {
@@ -54,11 +58,11 @@ describe.skipIf(!canRun)('rules.sh', () => {
       printf 'search example.com\nnameserver 127.0.0.11\nnameserver fd00::53\nnameserver fe80::1%%eth0\nnameserver dns.example\nnameserver 10.0.0.2' > $file
       export MESHDESK_RESOLV_CONF=$file
       echo "== before"; ${save}
-      sh $rules install; sh $rules install; echo "== rules"; ${save}
+      sh $rules install; sh $rules install; echo "== rules"; ${save}; echo "== raw"; ${tool}-save -t raw
       echo "== v6"; ip6tables-save -t nat
       printf 'nameserver 999.0.0.1' > $file
       sh $rules install 2>/dev/null; echo "== odd"; ${save}
-      sh $rules remove; echo "== after"; ${save}
+      sh $rules remove; echo "== after"; ${save}; echo "== raw after"; ${tool}-save -t raw
       rm $file`);
       const output = (seen.rules ?? '').split('\n').filter((line) => line.startsWith('-A OUTPUT'));
       const targets = output.map((line) => line.split(' -j ')[1]);
@@ -77,6 +81,18 @@ describe.skipIf(!canRun)('rules.sh', () => {
       expect(seen.odd).not.toContain('MESHDESK_DNS -d');
       expect(seen.odd).toContain('-j MESHDESK_OUTPUT');
       expect(seen.after).toBe(seen.before);
+      const tracked = (seen.raw ?? '').split('\n').filter((line) => line.startsWith('-A'));
+      expect(tracked).toEqual([
+        '-A OUTPUT -p udp -m udp --dport 53 -j MESHDESK_DNS',
+        '-A OUTPUT -p udp -m udp --sport 15053 -j MESHDESK_DNS',
+        '-A MESHDESK_DNS -p udp -m udp --sport 15053 -m owner --uid-owner 1337 -j CT --zone 1337',
+        '-A MESHDESK_DNS -m owner --uid-owner 1337 -j RETURN',
+        '-A MESHDESK_DNS -m owner --gid-owner 1337 -j RETURN',
+        ...['127.0.0.11', '10.0.0.2'].map(
+          (server) => `-A MESHDESK_DNS -d ${server}/32 -p udp -m udp --dport 53 -j CT --zone 1337`,
+        ),
+      ]);
+      expect(seen['raw after']).not.toContain('MESHDESK');
     },
   );
 
