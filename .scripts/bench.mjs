@@ -7,7 +7,7 @@ import { bootstrap, root, run, SetupError } from './bootstrap.mjs';
 const say = (line) => console.error(`meshdesk: ${line}`);
 const entry = 'test/bench/main.ts';
 /** Those that need more of the product than its sidecar. */
-const productCases = ['start-up', 'attach', 'toggle', 'added-latency', 'many-workloads'];
+const productCases = ['start-up', 'attach', 'toggle', 'added-latency', 'many-workloads', 'push'];
 
 const separatePrograms = [
   'load-worker',
