@@ -1,7 +1,7 @@
 import { BadgeCheck, ScrollText, Split, Waypoints } from 'lucide-react';
 import type { Topology, TopologyEdge, TopologyNode } from '../../../core/contract/shapes.ts';
 import { useMesh } from '../../state/mesh-context.tsx';
-import { openCertificate, openTerminal, openTraffic, selectInTopology } from '../../state/navigation.ts';
+import { openCertificate, openDialog, openTerminal, openTraffic, selectInTopology } from '../../state/navigation.ts';
 import { findNode, serviceKeyOf } from '../../state/topology-names.ts';
 import { Button, IconButton } from '../../ui/button.tsx';
 import { Chip, VersionChip } from '../../ui/chip.tsx';
@@ -37,10 +37,19 @@ export function NodeDrawer({ id }: { id: string }) {
           <LatencyPane from={null} to={node.id} tcp={node.tcp !== null && node.requestsPerSecond === null} />
         </section>
       )}
+      {node.kind === 'gateway' && node.workloads[0] && <Reached workload={node.workloads[0].id} />}
       {node.workloads.length > 0 && <WorkloadsPane node={node} />}
       <Edges title="In" topology={topology} edges={topology.edges.filter(({ to }) => to === id)} end="from" />
       <Edges title="Out" topology={topology} edges={topology.edges.filter(({ from }) => from === id)} end="to" />
     </Drawer>
+  );
+}
+
+function Reached({ workload }: { workload: string }) {
+  return (
+    <section className="pane">
+      <Button onClick={() => openDialog({ kind: 'gateway', workload })}>Where it is reached</Button>
+    </section>
   );
 }
 
