@@ -48,7 +48,8 @@ const configOf = (name: string) => {
   if (config === undefined) throw new Error(`${name} has no configuration`);
   return config;
 };
-const faultsOf = (name: string) => configOf(name).faults.map(({ id, service, percent }) => ({ id, service, percent }));
+const faultsOf = (name: string) =>
+  (configOf(name).injections ?? []).map(({ id, service, percent }) => ({ id, service, percent }));
 /** Has a sidecar report and waits until the mesh has it. */
 async function report(
   name: string,
@@ -98,7 +99,7 @@ describe('a fault', () => {
   it('ends by itself after its duration', async () => {
     const fault = await mesh.faults.set({ from: 'web', to: 'orders', action: delay, percent: 50, durationMs: 300 });
     expect(fault.expiresInMs).toBeGreaterThan(0);
-    expect(configOf('web').faults[0]?.expiresAtMs).toBeGreaterThan(Date.now() - 1_000);
+    expect(configOf('web').injections?.[0]?.expiresAtMs).toBeGreaterThan(Date.now() - 1_000);
     await eventually('the end', () => faultsOf('web').length === 0);
     expect(mesh.faults.list()).toMatchObject([{ id: fault.id, enabled: false, expiresInMs: null }]);
   });
