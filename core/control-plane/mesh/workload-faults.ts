@@ -104,7 +104,9 @@ export class WorkloadFaults {
       const workload = registry.get(id);
       if (workload === null) continue;
       try {
-        await registry.runtimeOf(workload).undisturb?.(id, what);
+        const runtime = registry.runtimeOf(workload);
+        if (runtime.undisturb === undefined) continue;
+        await runtime.undisturb(id, what);
         log.info(`${workload.name}: an earlier ${what} has been undone`);
       } catch (error) {
         log.warn(`${workload.name}: an earlier ${what} could not be undone: ${String(error)}`);

@@ -93,7 +93,7 @@ export interface Runtime {
   doctor(): Promise<readonly DoctorCheck[]>;
   /** Resolves when it is done. Rejects where this runtime cannot do it to this workload. Absent: to none. */
   disturb?(workloadId: string, what: Disturbance, limits: HoldLimits): Promise<WorkloadHold>;
-  /** Undoes what an earlier control plane has left. Idempotent. */
+  /** Undoes what an earlier control plane has left. Idempotent. Absent: `start` does, or there is nothing to undo. */
   undisturb?(workloadId: string, what: Disturbance): Promise<void>;
   /** Removes everything of ours that this runtime can find, attached or left over. */
   cleanup(): Promise<CleanupResult>;

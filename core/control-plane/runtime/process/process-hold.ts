@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { MeshError } from '../../../contract/errors.ts';
 import { nodeProgram } from '../node-program.ts';
 import type { Disturbance, HoldLimits, WorkloadHold } from '../runtime.ts';
+import type { HeldProcesses } from './held-processes.ts';
 import type { ProcessEntry } from './registration.ts';
 
 const readyTimeoutMs = 10_000;
@@ -16,7 +17,7 @@ export async function disturbProcess(
   entry: ProcessEntry,
   what: Disturbance,
   limits: HoldLimits,
-  sidecarProgram: string,
+  { sidecarProgram, held }: { readonly sidecarProgram: string; readonly held: HeldProcesses },
 ): Promise<WorkloadHold> {
   const { name, output } = entry.registration;
   const { pid } = entry;
@@ -24,7 +25,11 @@ export async function disturbProcess(
     throw new MeshError('BAD_REQUEST', `${name} was not started by Meshdesk, which does not know its process.`);
   }
   if (!entry.running) throw new MeshError('NOT_RUNNING', `${name} is not running.`);
-  if (what === 'pause') return await holdProcess(pid, name, limits, join(dirname(sidecarProgram), 'hold.mjs'));
+  if (what === 'pause') {
+    await held.add(pid);
+    const hold = await holdProcess(pid, name, limits, join(dirname(sidecarProgram), 'hold.mjs'));
+    return { end: () => hold.end().then(() => held.remove(pid)) };
+  }
   // Who started it starts it again.
   process.kill(pid, what === 'kill' ? 'SIGKILL' : 'SIGTERM');
   return { end: async () => undefined };

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { MeshError } from '../../../contract/errors.ts';
 import type { CleanupResult, DoctorCheck, EngineStatus } from '../../../contract/shapes.ts';
 import type { DiscoveredWorkload } from '../../../model/workload.ts';
@@ -22,6 +22,7 @@ import type {
   WorkloadHold,
 } from '../runtime.ts';
 import { followOutput } from './follow-output.ts';
+import { HeldProcesses } from './held-processes.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import { portAnswers } from './port-answers.ts';
 import { PortPlan } from './port-plan.ts';
@@ -72,6 +73,7 @@ export class ProcessRuntime implements Runtime {
   readonly #options: ProcessRuntimeOptions;
   readonly #log: Logger;
   readonly #ports: PortPlan;
+  readonly #held: HeldProcesses;
   readonly #entries = new Map<string, ProcessEntry>();
   readonly #listeners: ProcessListeners;
   /** The one in charge of each workload. */
@@ -89,12 +91,15 @@ export class ProcessRuntime implements Runtime {
     this.#options = options;
     this.#log = options.log ?? silentLogger;
     this.#ports = new PortPlan(options.portFile);
+    const heldFile = options.portFile === null ? null : join(dirname(options.portFile), 'held.json');
+    this.#held = new HeldProcesses(heldFile, this.#log);
     this.#listeners = new ProcessListeners(this.#ports, this.#entries);
   }
 
   async start(events: RuntimeEvents): Promise<void> {
     this.#events = events;
     await this.#ports.load();
+    await this.#held.release();
     this.#probeTimer = setInterval(() => void this.#probeAll(), probeEveryMs);
     this.#probeTimer.unref();
   }
@@ -159,7 +164,8 @@ export class ProcessRuntime implements Runtime {
   async disturb(workloadId: string, what: Disturbance, limits: HoldLimits): Promise<WorkloadHold> {
     const entry = this.#entries.get(workloadId);
     if (entry === undefined) throw new MeshError('NOT_FOUND', `There is no host process '${workloadId}'.`);
-    return await disturbProcess(entry, what, limits, this.#options.sidecarProgram);
+    const { sidecarProgram } = this.#options;
+    return await disturbProcess(entry, what, limits, { sidecarProgram, held: this.#held });
   }
 
   async openTerminal(request: Parameters<Runtime['openTerminal']>[0]): Promise<TerminalSession> {
