@@ -176,7 +176,7 @@ function printDestination(
     const text = `${endpoint.id === chosen ? '→' : ' '} ${endpoint.name} ${endpoint.address}:${endpoint.port}, ${mtls}${priority}`;
     line(index === 0 ? 'endpoints' : '', endpoint.id === chosen ? output.paint('green', text) : text);
   }
-  line('chosen by', chosenBy);
+  line('chosen', chosenBy);
 }
 
 export const requestCommands = [requestsCommand, explainCommand];

@@ -4,6 +4,7 @@
 import { Search } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
 import type { Explanation } from '../../../core/contract/explain-shapes.ts';
+import type { Topology } from '../../../core/contract/shapes.ts';
 import { messageOf, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { useQuery } from '../../state/use-query.ts';
 import { Button } from '../../ui/button.tsx';
@@ -49,10 +50,18 @@ function Recorded({ id }: { id: string }) {
   return <Loading label="Asking the control plane" />;
 }
 
+/** A workload that calls the service now, for a start; `null`: nobody does. */
+function callerOf(topology: Topology | null, service: string | null): string | null {
+  const key = service?.split('.').slice(0, 2).join('.');
+  const from = topology?.edges.find(({ to }) => to === key)?.from;
+  return topology?.nodes.find(({ id }) => id === from)?.workloads[0]?.name ?? null;
+}
+
 function TryForm({ service }: { service: string | null }) {
   const { client } = useAccess();
   const workloads = useMesh((data) => data.workloads);
   const callers = workloads.filter(({ state }) => state === 'running').map(({ name }) => name);
+  const usual = useMesh(({ topology }) => callerOf(topology, service));
   const [from, setFrom] = useState<string | null>(null);
   const [method, setMethod] = useState('GET');
   const [url, setUrl] = useState(service === null ? '' : `http://${service}/`);
@@ -60,7 +69,7 @@ function TryForm({ service }: { service: string | null }) {
   const [result, setResult] = useState<Explanation | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const caller = from ?? callers.find((name) => name !== service?.split('.')[0]) ?? callers[0] ?? '';
+  const caller = from ?? callers.find((name) => name === usual) ?? callers[0] ?? '';
   const parsed = parseHeaderLines(headers);
   const handleSubmit = (event: FormEvent) => {
     event.preventDefault();

@@ -144,7 +144,7 @@ function Destination({ destination }: { destination: ExplainedDestination }) {
         {service}:{port}
         {subset && ` · ${subset}`}
       </strong>{' '}
-      gets {formatPercent(share)} of this route. Chosen by {chosenBy}:
+      gets {formatPercent(share)} of this route. Endpoint: {chosenBy}
       <ul className="explain-endpoints">
         {endpoints.map((endpoint) => (
           <li key={endpoint.id} data-chosen={endpoint.id === chosen || undefined}>
