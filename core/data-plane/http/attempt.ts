@@ -1,9 +1,11 @@
+import { isIP } from 'node:net';
 import type { DownstreamContext, UpstreamError } from '../connection.ts';
 import { onBehalfOf } from '../upstream/connection-policy.ts';
 import type { HeadFields, ResponseHead } from './codec.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import type { EndpointState, SessionWaiter } from './endpoint-state.ts';
 import type { KeptHead } from './kept-head.ts';
+import type { RequestReader } from './parsed-request.ts';
 import type { ReplayBuffer } from './replay-buffer.ts';
 import type {
   BodyForm,
@@ -41,6 +43,8 @@ export interface AttemptedRequest {
   /** The response must not come in form `chunked`, whatever the client takes. */
   readonly wantsPlain: boolean;
   readonly edit: RequestEdit;
+  /** As it came. */
+  readonly request: Pick<RequestReader, 'authority'>;
   readonly form: BodyForm;
   /** What a server is spoken to in that may be spoken to in either. */
   readonly protocol: ClientStream['protocol'];
@@ -82,8 +86,8 @@ export class Attempt implements ResponseSink, SessionWaiter {
 
   /** `body[bodyStart, bodyEnd)` follows what the replay buffer holds. It is kept there when it cannot be sent now. */
   begin(endpoint: HttpEndpoint, fresh: boolean, body: Buffer, bodyStart: number, bodyEnd: number): void {
-    const isAnnounced = endpoint.target.dial?.proxyProtocol !== undefined;
-    const own = isAnnounced ? forClient(endpoint, this.#context) : endpoint;
+    const { dial } = endpoint.target;
+    const own = dial?.proxyProtocol === undefined && dial?.originate === undefined ? endpoint : this.#ownOf(endpoint);
     const state = this.#upstreams.stateOf(own, this.#request.protocol);
     this.#choose(state);
     this.#owner.attemptChosen(state);
@@ -117,6 +121,12 @@ export class Attempt implements ResponseSink, SessionWaiter {
   end(): void {
     this.cancel('cancelled');
     this.#choose(null);
+  }
+
+  /** For connections that not every request may use. */
+  #ownOf(endpoint: HttpEndpoint): HttpEndpoint {
+    const { edit, request } = this.#request;
+    return forClient(forHost(endpoint, edit.host ?? request.authority), this.#context);
   }
 
   // --- waiting for a session ---------------------------------------------------------------------------------------
@@ -223,6 +233,20 @@ export class Attempt implements ResponseSink, SessionWaiter {
 }
 
 const noBytes = Buffer.alloc(0);
+
+/**
+ * TLS asks for the host of the request, and that is the name that the certificate must have, unless the rule says otherwise
+ * (asked of istiod: `auto_sni`, `auto_san_validation`).
+ */
+function forHost(endpoint: HttpEndpoint, authority: string): HttpEndpoint {
+  const { originate } = endpoint.target.dial ?? {};
+  const host = authority.replace(/:\d+$/, '').toLowerCase();
+  if (originate === undefined || originate.config.sni !== undefined) return endpoint;
+  // Explicit listeners are asked by address; that is no name of the server's.
+  if (host === '' || host === originate.host || isIP(host) !== 0 || host.startsWith('[')) return endpoint;
+  const target = { ...endpoint.target, dial: { ...endpoint.target.dial, originate: { ...originate, host } } };
+  return { ...endpoint, target, poolKey: `${endpoint.poolKey ?? endpoint.key} as ${host}` };
+}
 
 /** Connections that say whom they are made for carry nobody else's requests. */
 function forClient(endpoint: HttpEndpoint, { remote, originalDestination }: DownstreamContext): HttpEndpoint {

@@ -63,6 +63,14 @@ describe('TLS of a caller, mode SIMPLE', () => {
     expect(await ask(await startHttps(['orders']), trusting())).toMatchObject({ status: 200, sni: 'orders' });
   });
 
+  it('asks for the host of the request where it is another, on connections of its own', async () => {
+    const port = await startHttps(['orders', 'shop.example.com']);
+    await ask(port, trusting());
+    const answer = await mesh.get('/', { host: 'shop.example.com' });
+    expect([answer.status, answer.body]).toEqual([200, expect.stringContaining('"sni":"shop.example.com"')]);
+    expect((await mesh.get('/', { host: 'other.example.com' })).status).toBe(503);
+  });
+
   it('asks for the server name of the rule; then the chain alone decides', async () => {
     const port = await startHttps(['somebody.example.com']);
     expect(await ask(port, trusting({ sni: 'api.example.com', names: 'any' }))).toMatchObject({
