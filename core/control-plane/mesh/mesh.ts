@@ -242,7 +242,9 @@ export class Mesh implements MeshApi {
   async renew(select: Selection, deadlineMs = 30_000): Promise<WorkloadResult[]> {
     const { renewal } = this.#run();
     const chosen = this.#registry.select(select);
-    const isAttached = ({ id }: DiscoveredWorkload) => this.#attachments.get(id)?.phase === 'attached';
+    // A gateway is not renewed: it is stopped and started.
+    const isAttached = ({ id, runtime }: DiscoveredWorkload) =>
+      runtime !== 'gateway' && this.#attachments.get(id)?.phase === 'attached';
     const workloads = select.names === undefined ? chosen.filter(isAttached) : chosen;
     // They take turns by themselves; only older connections end side by side.
     return this.#forEach(workloads, (workload) => renewal.renew(workload.id, deadlineMs), workloads.length);
@@ -296,6 +298,8 @@ export class Mesh implements MeshApi {
     const started = this.#started;
     if (started === null || this.#isClosed) return;
     started.reconciler.close();
+    // Who stands still cannot be left politely.
+    await this.#workloadFaults.close();
     if (options.detach === true) {
       await this.detach({ all: true }, 5_000).catch((error: unknown) =>
         this.#options.log.error('not everything was detached', error),
@@ -309,7 +313,6 @@ export class Mesh implements MeshApi {
     started.stopWatching();
     this.#faults.close();
     started.identityFaults.close();
-    await this.#workloadFaults.close();
     this.#publisher.close();
     this.#ruleFiles.close();
     for (const attachment of this.#attachments.values()) attachment.close();

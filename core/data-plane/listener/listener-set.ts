@@ -196,7 +196,7 @@ export class ListenerSet {
       await listen(server, toOptions(address, sharing));
     } catch (error) {
       const hasNoIpv6 = isCode(error, 'EAFNOSUPPORT') || isCode(error, 'EADDRNOTAVAIL');
-      if ((purpose.kind !== 'transparent' && purpose.kind !== 'dns') || !hasNoIpv6) {
+      if (address.host !== '::' || !hasNoIpv6) {
         throw new Error(`cannot listen on ${address.host}:${address.port}: ${toMessage(error)}`, { cause: error });
       }
       await listen(server, toOptions({ ...address, host: '0.0.0.0' }, sharing));

@@ -98,10 +98,12 @@ describe('a gateway', () => {
     expect((await cli(project, 'gateway', 'stop', 'default/edge')).code).toBe(0);
     await expect(ask({ port })).rejects.toThrow();
     const { client } = project.mesh;
-    await client.call('workload.renew', { select: { names: ['httpbin'] } });
+    await client.call('workload.renew', { select: { all: true } });
     expect((await client.call('gateway.list', {}))[0]).toMatchObject({ mesh: 'detached', place: null });
     expect((await cli(project, 'gateway', 'start', 'istio-ingressgateway')).code).toBe(0);
     expect((await ask({ port })).status).toBe(200);
+    const renewed = await client.call('workload.renew', { select: { all: true } });
+    expect(renewed.map(({ name }) => name)).toEqual(['httpbin']);
     expect((await cli(project, 'gateway', 'stop', 'nobody')).code).toBe(1);
   });
 
