@@ -47,7 +47,10 @@ describe.skipIf(process.platform !== 'linux')('a process of the sample shop', ()
     await begin({ to: 'inventory', fault: { workload: { pause: {} } } });
     await eventually('it is stopped', async () => (await stateOf(pid)) === 'T');
     const written = async () => await readFile(join(mesh.projectDir, '.meshdesk', 'disturbed.json'), 'utf8');
-    expect((await mesh.client.call('fault.list', {}))[0]).toMatchObject({ enabled: true, seen: 1, hits: 1 });
+    await eventually('it is counted', async () => {
+      const [fault] = await mesh.client.call('fault.list', {});
+      return fault?.enabled === true && fault.seen === 1 && fault.hits === 1;
+    });
     expect(JSON.parse(await written())).toMatchObject({
       disturbed: [{ workload: 'process:inventory', what: 'pause' }],
     });
