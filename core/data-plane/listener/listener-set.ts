@@ -87,10 +87,10 @@ export class ListenerSet {
       for (const id of wanted.keys()) for (const socket of this.#takeEarly(id)) socket.destroy();
     };
     try {
-      for (const [id, { address, purpose }] of wanted) {
+      for (const [id, { address }] of wanted) {
         if (this.#servers.has(id) || opened.has(id)) continue;
         this.#early.set(id, []);
-        opened.set(id, await this.#open(id, address, purpose, sharing));
+        opened.set(id, await this.#open(id, address, sharing));
       }
     } catch (error) {
       rollback();
@@ -181,7 +181,7 @@ export class ListenerSet {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  async #open(id: string, address: Address, purpose: Purpose, sharing: PortSharing | null): Promise<Server> {
+  async #open(id: string, address: Address, sharing: PortSharing | null): Promise<Server> {
     const server = createServer(
       {
         allowHalfOpen: true,
