@@ -71,7 +71,10 @@ try {
     total.cases += cases;
     total.requests += requests;
     total.differences += differences.length;
-    unexplained.push(...differences.filter(isUnexplained));
+    const open = differences.filter(isUnexplained);
+    unexplained.push(...open);
+    for (const { scenario, what, istio: theirs, meshdesk: ours } of open.slice(0, 10))
+      say(`  ${scenario}: ${what}: Istio ${theirs}, Meshdesk ${ours}`);
     say(`${total.cases} of ${all.length} cases, ${total.differences} differences, ${unexplained.length} unexplained`);
   }
   const shown = new Map<string, FoundDifference>();

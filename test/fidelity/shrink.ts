@@ -4,7 +4,7 @@ import type { Ask } from './scenario.ts';
 /** Fields without which a resource is none, or the endpoint is drawn at random. */
 const kept = new Set([
   ...['apiVersion', 'kind', 'metadata', 'spec', 'hosts', 'host', 'http'],
-  ...['route', 'destination', 'subset', 'subsets', 'labels', 'version'],
+  ...['route', 'destination', 'subset', 'subsets', 'labels', 'version', 'delegate'],
 ]);
 
 /** Every case that is one step smaller: an item or a field less in the resources or in its only request. */
@@ -31,7 +31,7 @@ function without(value: unknown): readonly unknown[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([name, item]) => {
     const { [name]: _gone, ...rest } = value as Record<string, unknown>;
-    if (name === 'metadata') return [];
+    if (name === 'metadata' || name === 'delegate') return [];
     // Which of several destinations is drawn must not be seen: they stay alike.
     if (name === 'route' && Array.isArray(item) && item.length > 1) {
       return item.map((_, index) => ({ ...value, route: item.toSpliced(index, 1) }));

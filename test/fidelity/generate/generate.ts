@@ -64,7 +64,10 @@ function generate(draw: Draw, name: string): Case {
     const delegate = { name: '{host}-delegate', namespace: 'shop' };
     rules.splice(draw.below(rules.length + 1), 0, { ...drawConditions(draw, 0.8), delegate });
   }
-  if (draw.chance(0.8)) rules.push(drawAction(draw));
+  // Whether anything is left of a delegate depends on both; something else has to be there then.
+  const isLast =
+    draw.chance(0.8) || (delegated.length > 0 && !rules.some((rule) => !('delegate' in rule) && isForCaller(rule)));
+  if (isLast) rules.push(drawAction(draw));
   const all = [...rules, ...delegated];
   const matches = all.flatMap(({ match }) => (match ?? []) as readonly Json[]);
   return {
