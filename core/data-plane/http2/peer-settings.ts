@@ -5,6 +5,9 @@ export interface SettingsRefusal {
   readonly rule: string;
 }
 
+/** Requests at a time until the server has said how many it takes: what RFC 9113 (6.5.2) asks it to take at least. */
+const streamsBeforeSettings = 100;
+
 /** What the peer has announced, RFC 9113 section 6.5.2. Settings that are not known are ignored. */
 export class PeerSettings {
   /** False until the first SETTINGS have come. */
@@ -15,6 +18,11 @@ export class PeerSettings {
   /** A server's: CONNECT may name a protocol. */
   takesConnectProtocol = false;
   readonly #waiting: (() => void)[] = [];
+
+  /** How many requests it takes at a time. */
+  get maxOpen(): number {
+    return this.seen ? this.maxConcurrentStreams : streamsBeforeSettings;
+  }
 
   /** Calls back when they have come, which they have not yet. */
   onceSeen(tell: () => void): void {

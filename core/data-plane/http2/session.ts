@@ -33,8 +33,6 @@ import { StreamTable } from './stream-table.ts';
 
 /** What a peer that does not read may make us queue. */
 const maxQueuedBytes = 4 * highWaterBytes;
-/** Requests at a time until the server has said how many it takes: what RFC 9113 (6.5.2) asks it to take at least. */
-const streamsBeforeSettings = 100;
 const pingPayload = Buffer.from('meshdesk');
 
 export class Http2Session implements WireOwner, StreamHost, FrameHost {
@@ -93,7 +91,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
       !this.goneAway &&
       this.#drain === 'no' &&
       this.#wire.writable &&
-      this.streams.size < this.maxOpen &&
+      this.streams.size < this.peer.maxOpen &&
       this.streams.nextId < maxWindow
     );
   }
@@ -101,11 +99,6 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
   /** False when no request will ever be opened again. */
   get usable(): boolean {
     return !this.stopped && !this.goneAway && this.#wire.writable && this.streams.nextId < maxWindow;
-  }
-
-  /** How many requests the server takes at a time (client). */
-  get maxOpen(): number {
-    return this.peer.seen ? this.peer.maxConcurrentStreams : streamsBeforeSettings;
   }
 
   // --- client ------------------------------------------------------------------------------------------------------
@@ -167,6 +160,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
     if (this.#closed) return;
     if (this.#deadlines.closeOverdue(nowMs)) this.#wire.destroy();
     if (this.stopped) return;
+    if (this.#peerEnded) this.#endStuck();
     if (this.isServer && this.#idle.isOver(nowMs, this.streams.size > 0, this.streams.lastOpened)) this.drain();
     const { block } = this.#handler;
     if (block.stream !== 0 && nowMs - block.sinceMs > answerTimeoutMs) {
@@ -205,10 +199,12 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
 
   onEnd(): void {
     this.#peerEnded = true;
-    for (const stream of this.streams.all()) {
-      if (!stream.remoteEnded) this.streams.lose(stream, errorCode.cancel, 'connection', false);
-    }
-    if (this.streams.size === 0) this.#finish();
+    this.#endStuck();
+  }
+
+  #endStuck(): void {
+    this.streams.loseStuck(errorCode.cancel, this.writer.flowing);
+    this.#endIfDone();
   }
 
   onDrain(): void {
@@ -374,7 +370,7 @@ export class Http2Session implements WireOwner, StreamHost, FrameHost {
 
   #remove(stream: Http2Stream): void {
     stream.closed = true;
-    this.#wasFull ||= this.streams.size >= this.maxOpen;
+    this.#wasFull ||= this.streams.size >= this.peer.maxOpen;
     this.streams.delete(stream.id);
     this.#tellRoom();
     this.#endIfDone();

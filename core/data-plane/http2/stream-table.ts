@@ -50,6 +50,16 @@ export class StreamTable {
     owner?.onReset(stream, code, origin, unprocessed);
   }
 
+  /**
+   * The peer has ended its side: requests in the middle are lost, and so is, while the wire takes what it is given, whatever
+   * waits for a window that nobody opens any more.
+   */
+  loseStuck(code: number, isFlowing: boolean): void {
+    for (const stream of this.all()) {
+      if (!stream.remoteEnded || (isFlowing && stream.queuedBytes > 0)) this.lose(stream, code, 'connection', false);
+    }
+  }
+
   /** The connection is gone or going. */
   loseAll(code: number): void {
     for (const stream of this.all()) this.lose(stream, code, 'connection', false);

@@ -82,7 +82,7 @@ class Http2UpstreamSession implements UpstreamSession {
     const { active } = this;
     return (
       this.session.canOpen &&
-      active < this.session.maxOpen &&
+      active < this.session.peer.maxOpen &&
       active < this.#life.maxStreams &&
       this.#life.requestsLeft > 0
     );

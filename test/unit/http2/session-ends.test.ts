@@ -82,6 +82,24 @@ describe('ends', () => {
     expect(closed).toEqual(['']);
   });
 
+  it('answers a client that has ended its side, and gives up what waits for windows that nobody opens any more', () => {
+    const { wire, session, recorder, closed, advance } = createSession('server');
+    wire.receive(Buffer.concat([greeting, settingsAck, headers(1, get), headers(3, get), headers(5, get)]));
+    const { bytes, head } = responseOf(ok);
+    for (const id of [1, 3]) session.respond(recorder.stream(id), bytes, head, false);
+    recorder.stream(1).sendContent(Buffer.alloc(100_000), 0, 100_000, true);
+    wire.owner.onEnd();
+    expect(recorder.events.slice(3)).toEqual(['1 reset 8 by connection']);
+    recorder.stream(3).sendContent(Buffer.alloc(100_000), 0, 100_000, true);
+    session.respond(recorder.stream(5), bytes, head, true);
+    expect(wire.ended).toBe(false);
+    advance(1_000);
+    expect(recorder.events.slice(4)).toEqual(['3 reset 8 by connection']);
+    expect(wire.ended).toBe(true);
+    advance(1_001);
+    expect([wire.closed, closed]).toEqual([true, []]);
+  });
+
   it('gives up a peer that does not acknowledge SETTINGS or finish a header block', () => {
     const silent = createSession('server');
     silent.wire.receive(greeting);
