@@ -24,6 +24,8 @@ export const errorCatalogue = {
   SIDECAR_UNREACHABLE: 'The sidecar did not answer; it is restarted by itself. See its log in Workloads.',
   CONFIG_REJECTED: 'A sidecar refused its configuration and keeps the last good one; the message says why.',
   IDENTITY_FAILED: 'The certificate could not be issued; the message says why. `cert rotate` tries again.',
+  NOT_EXPLAINED:
+    'Rules are applied by the sidecar of the caller: attach the caller, then explain a request that it made.',
   UNKNOWN_SUBSET: 'Use a version that the service has; `meshdesk split show SERVICE` lists them.',
   INVALID_RESOURCE: 'Fix the file at the line that the issues name; the last good configuration stays in force.',
   UNSUPPORTED_PROTOCOL: 'HTTP faults and header routes need HTTP; this edge speaks TCP.',

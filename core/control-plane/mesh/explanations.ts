@@ -37,7 +37,7 @@ export class Explanations {
     return this.#parts.telemetry.recent(query).map((request) => this.#withNames(request));
   }
 
-  /** Throws NOT_FOUND, AMBIGUOUS_NAME, BAD_REQUEST (an address that is none), NOT_ATTACHED for a caller outside the mesh. */
+  /** Throws NOT_FOUND, AMBIGUOUS_NAME, BAD_REQUEST (an address that is none), NOT_EXPLAINED (a caller outside the mesh). */
   explain(input: MethodParsed<'request.explain'>): Explanation {
     if (!('id' in input)) {
       const caller = this.#parts.registry.find(input.from);
@@ -52,10 +52,7 @@ export class Explanations {
       );
     const caller = recorded.caller === null ? null : this.#parts.registry.get(recorded.caller);
     if (caller === null)
-      throw new MeshError(
-        'NOT_RUNNING',
-        `Request ${input.id} came from ${recorded.from}, which has no sidecar: rules are applied by the caller's sidecar.`,
-      );
+      throw new MeshError('NOT_EXPLAINED', `Request ${input.id} came from ${recorded.from}, which has no sidecar.`);
     const service = recorded.to?.startsWith('outside:') === true ? null : recorded.to;
     return this.#explain(
       caller,

@@ -212,6 +212,27 @@ test('export writes files into a folder, relative to where it is run', async () 
   expect((await run('export', '--target', 'nothing', '--out', 'x', '--project', project)).code).toBe(1);
 });
 
+test('requests and explain: what happened, and why a request goes where it goes', async () => {
+  const to = ['--to', 'payments.shop', '--limit', '3'];
+  const recent = await eventually('requests are told', async () => {
+    const told = await json(contract['request.recent'].output, 'requests', ...to);
+    return told.length > 0 ? told : null;
+  });
+  const happened = await json(contract['request.explain'].output, 'explain', '--id', recent[0]?.id ?? '');
+  expect(happened).toMatchObject({ service: 'payments.shop', recorded: { id: recent[0]?.id } });
+  const asked = ['explain', '--from', 'orders', 'POST', 'http://payments:8080/charge', '-H', 'x-a: 1', '-H', 'x-b:2'];
+  expect(await json(contract['request.explain'].output, ...asked)).toMatchObject({
+    caller: { name: 'orders' },
+    request: { method: 'POST', port: 8080, headers: [{ name: 'x-a' }, { name: 'x-b', value: '2' }] },
+    outcome: { kind: 'forward' },
+    callee: { mtls: 'PERMISSIVE' },
+  });
+  const { stdout } = await run(...asked, '--project', project);
+  expect(stdout).toMatch(/^service +payments\.shop$/m);
+  expect(stdout).toMatch(/^endpoints +.*payments-v\d .*mTLS with spiffe:/m);
+  expect(await run('explain', '--id', 'r0', '--project', project)).toMatchObject({ code: 1, stdout: '' });
+});
+
 test('detach and attach', async () => {
   const detached = await json(contract['workload.detach'].output, 'detach', 'shoppers', '--deadline', '2s');
   expect(detached).toMatchObject([{ name: 'shoppers', mesh: 'detached', durationMs: expect.any(Number) }]);
