@@ -26,6 +26,7 @@ import { meshMtlsMode, peerAuthenticationFindings, workloadMtls } from './peer-m
 import { entryHosts, needsAddress } from './service-entries.ts';
 import type { MeshSnapshot, SnapshotInput, SnapshotService, SnapshotWorkload } from './snapshot.ts';
 import { allocateAddresses } from './virtual-addresses.ts';
+import { virtualHosts } from './virtual-hosts.ts';
 import { virtualServicesOf } from './virtual-services.ts';
 import { serviceKeyOf } from './workload-identity.ts';
 
@@ -38,7 +39,8 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
   const entries = entryHosts(ofKind(resources.kept, 'ServiceEntry')).filter(
     ({ service }) => !services.has(service.key),
   );
-  const named = [...services.values(), ...entries.map(({ service }) => service)];
+  const hosts = virtualHosts(resources.virtualServices, services, entries);
+  const named = [...services.values(), ...entries.map(({ service }) => service), ...hosts];
   const selection = selectVirtualServices(resources.virtualServices, named, services);
   const { revision, trustDomain, rootNamespace } = input;
   return {
@@ -49,6 +51,7 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
     workloads,
     services,
     entries,
+    virtualHosts: hosts,
     virtualAddresses: allocateAddresses([
       ...services.keys(),
       ...entries.filter(needsAddress).map(({ service }) => service.key),

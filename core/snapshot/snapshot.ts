@@ -96,6 +96,8 @@ export interface MeshSnapshot {
   readonly services: ReadonlyMap<string, SnapshotService>;
   /** Hosts of ServiceEntries, in order of the resources; those that a workload's service has already are left out. */
   readonly entries: readonly EntryHost[];
+  /** Hosts that only VirtualServices name. */
+  readonly virtualHosts: readonly SnapshotService[];
   /** 240.240.0.0/16: by service key, for services and for hosts of ServiceEntries that nobody gave an address. */
   readonly virtualAddresses: ReadonlyMap<string, string>;
   /** The VirtualService in force for a service, by service key; services without one are not in it. */

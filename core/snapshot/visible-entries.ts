@@ -13,6 +13,7 @@ import { type EntryMember, entryMembers, toEntryService } from './service-entrie
 import { routesOf } from './service-routes.ts';
 import type { EntryHost, MeshSnapshot, SnapshotWorkload } from './snapshot.ts';
 import type { SourceGroup } from './source-group.ts';
+import { toHostService } from './virtual-hosts.ts';
 import { labelsOf, matchesLabels, spiffeIdOf } from './workload-identity.ts';
 
 export interface VisibleEntries {
@@ -29,7 +30,7 @@ export function compileVisibleEntries(
   group: SourceGroup,
   known: readonly ServiceConfig[],
 ): VisibleEntries {
-  if (snapshot.entries.length === 0) return { services: [], faults: [] };
+  if (snapshot.entries.length === 0 && snapshot.virtualHosts.length === 0) return { services: [], faults: [] };
   const taken = new Set(known.flatMap(({ hosts }) => hosts));
   const services = new Map<string, ServiceConfig>();
   const faults: FaultConfig[] = [];
@@ -51,6 +52,13 @@ export function compileVisibleEntries(
       routes: withRateLimits(settingsOf(snapshot.resources), service, compiled.routes) as HttpRoute[],
       ...(l4Routes.length === 0 ? {} : { l4Routes: [...l4Routes] }),
     });
+  }
+  for (const host of snapshot.virtualHosts) {
+    if (services.has(host.key) || taken.has(host.key) || !group.scope.seesHost(host.key, host.namespace)) continue;
+    const compiled = routesOf(snapshot, host, group);
+    if (compiled.routes.length === 0) continue;
+    faults.push(...compiled.faults);
+    services.set(host.key, toHostService(host, compiled.routes));
   }
   return { services: [...services.values()], faults };
 }

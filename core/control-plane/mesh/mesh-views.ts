@@ -107,7 +107,9 @@ export function toTopology(parts: MeshParts, windowSeconds: number, atMs: number
     atMs,
     revision: snapshot.revision,
     services,
-    hosts: [...new Set(snapshot.entries.map(({ service }) => service.key))],
+    hosts: [
+      ...new Set([...snapshot.entries.map(({ service }) => service), ...snapshot.virtualHosts].map(({ key }) => key)),
+    ],
     badges: (from, to) => [
       ...faults
         .filter((fault) => fault.to === to && (fault.from === null || fault.from === from))

@@ -43,8 +43,14 @@ function ask(port: number, path: string, host = 'x'): Promise<{ status: number; 
   });
 }
 
-const explicit = (changes: Partial<Extract<SidecarConfig['listeners'], { kind: 'explicit' }>>) =>
-  ({ kind: 'explicit', inbound: [], outbound: [], httpProxy: null, ...changes }) as const;
+type Explicit = Extract<SidecarConfig['listeners'], { kind: 'explicit' }>;
+const explicit = (changes: Partial<Explicit>): Explicit => ({
+  kind: 'explicit',
+  inbound: [],
+  outbound: [],
+  httpProxy: null,
+  ...changes,
+});
 const listen = (port: number) => ({ host: '127.0.0.1', port });
 
 describe('hosts that nobody declared', () => {
@@ -77,6 +83,27 @@ describe('names with wildcards and without endpoints', () => {
       status: 200,
       body: `itself localhost:${target}`,
     });
+  });
+});
+
+describe('a host that only a VirtualService names', () => {
+  it('has its routes on port 80', async () => {
+    const port = await freePort();
+    const target = await startHttp('api');
+    const match = [{ port: 80, uri: { prefix: '/api' } }];
+    const destinations = [{ service: 'api.shop', subset: null, port: 80, weight: 1 }];
+    const host = {
+      ...serviceOf('virtual', 80, [], 'http'),
+      ...{ key: 'shop.example.com', name: 'shop.example.com', hosts: ['shop.example.com'], originalDestination: true },
+      routes: [{ name: 'r', match, destinations, timeoutMs: null }],
+    };
+    const api = serviceOf('api', 80, [{ ports: [{ port: 80, targetPort: target }] }], 'http');
+    await start({ listeners: explicit({ httpProxy: listen(port) }), services: [api, host] });
+    expect(await ask(port, 'http://shop.example.com/api/x')).toMatchObject({
+      status: 200,
+      body: 'api shop.example.com',
+    });
+    expect((await ask(port, 'http://shop.example.com/other')).status).toBe(404);
   });
 });
 

@@ -87,7 +87,7 @@ describe('names of endpoints', () => {
     closers.push(() => sidecar.close());
     const api = serviceOf('api', 80, [{ address: 'localhost', ports: [{ port: 80, targetPort: target }] }], 'http');
     const outbound = [{ listen: { host: '127.0.0.1', port }, service: 'api.shop', port: 80 }];
-    const listeners = { kind: 'explicit', inbound: [], outbound, httpProxy: null } as const;
+    const listeners = { kind: 'explicit' as const, inbound: [], outbound, httpProxy: null };
     await sidecar.control.push(emptyConfig('web', 1, { listeners, services: [api] }));
     for (let turn = 0; turn < 5; turn += 1) {
       const answer = await fetch(`http://127.0.0.1:${port}/`);

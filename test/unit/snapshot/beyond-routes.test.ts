@@ -111,6 +111,34 @@ describe('a ServiceEntry', () => {
   });
 });
 
+describe('a host that only a VirtualService names', () => {
+  const virtual = (spec: string) => resource('VirtualService', `hosts: [shop.example.com], ${spec}`);
+  const route = 'route: [{ destination: { host: payments } }]';
+
+  it('has its routes on port 80, and no endpoints, address or name', () => {
+    const config = web(
+      virtual(
+        `http: [{ match: [{ uri: { prefix: /x } }], ${route} }, { match: [{ port: 8080 }], ${route} }, { ${route} }]`,
+      ),
+    );
+    const host = serviceIn(config, 'shop.example.com');
+    expect(host).toMatchObject({ hosts: ['shop.example.com'], endpoints: [], originalDestination: true });
+    expect(host.routes.map(({ match }) => match)).toEqual([[{ port: 80, uri: { prefix: '/x' } }], [{ port: 80 }]]);
+    expect([host.addresses, host.dns]).toEqual([undefined, undefined]);
+  });
+
+  it.each([
+    ['for gateways only', virtual(`gateways: [edge], http: [{ ${route} }]`)],
+    ['without HTTP rules', virtual(`tcp: [{ ${route} }]`)],
+    [
+      'hidden by a Sidecar',
+      `${virtual(`http: [{ ${route} }]`)}---${resource('Sidecar', 'egress: [{ hosts: ["./payments.shop.svc.cluster.local"] }]')}`,
+    ],
+  ])('is nothing when it is %s', (_what, yaml) => {
+    expect(web(yaml).services.map(({ key }) => key)).not.toContain('shop.example.com');
+  });
+});
+
 describe('names that no DNS of the network knows', () => {
   it('lead to the only endpoint of a service, or to its virtual address', () => {
     const config = web('', [...shop(), workload({ name: 'orders' })]);
