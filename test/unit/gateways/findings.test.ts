@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { meshOf, shop } from '../snapshot/mesh-of.ts';
+
+const about = (yaml: string, has: readonly string[] = []) =>
+  meshOf(shop(), yaml, { hasCredential: (name) => has.includes(name) })
+    .findings.filter(({ code }) =>
+      [
+        'ROUTE_NOT_BOUND',
+        'NO_CREDENTIAL',
+        'NOT_SERVED',
+        'PORT_PROTOCOL',
+        'REFERENCE_NOT_GRANTED',
+        'UNKNOWN_GATEWAY',
+      ].includes(code),
+    )
+    .map(({ code, message }) => `${code} ${message}`);
+
+const istio = (name: string, server: string) => `
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: ${name}, namespace: shop }
+spec: { selector: { istio: ingressgateway }, servers: [${server}] }
+`;
+const api = (listener: string) => `
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: shop }
+spec: { gatewayClassName: istio, listeners: [${listener}] }
+`;
+const route = (spec: string, namespace = 'shop', kind = 'HTTPRoute') => `
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ${kind}
+metadata: { name: payments, namespace: ${namespace} }
+spec: { ${spec}, rules: [{ backendRefs: [{ name: payments, namespace: shop, port: 8080 }] }] }
+`;
+const http = (more = '') => `{ name: http, port: 80, protocol: HTTP${more} }`;
+const tls = (mode: string, name = 'https', number = 443) =>
+  `{ port: { number: ${number}, name: ${name}, protocol: HTTPS }, hosts: ["*.example.com"], tls: { mode: ${mode} } }`;
+
+describe('what is said about gateways', () => {
+  it.each([
+    [
+      'a host of another route',
+      route('parentRefs: [{ name: edge }], hostnames: [b.example.com]'),
+      http(', hostname: a.example.com'),
+      'NoMatchingListenerHostname',
+    ],
+    [
+      'another namespace',
+      route('parentRefs: [{ name: edge, namespace: shop }]', 'other'),
+      http(),
+      'NotAllowedByListeners',
+    ],
+    [
+      'another kind',
+      route('parentRefs: [{ name: edge }]', 'shop', 'GRPCRoute'),
+      http(', allowedRoutes: { kinds: [{ kind: HTTPRoute }] }'),
+      'NotAllowedByListeners',
+    ],
+    ['another section', route('parentRefs: [{ name: edge, sectionName: https }]'), http(), 'NoMatchingParent'],
+  ])('names the condition: %s', (_, yaml, listener, reason) => {
+    expect(about(api(listener) + yaml)).toContainEqual(
+      expect.stringMatching(
+        new RegExp(`^ROUTE_NOT_BOUND \\w+Route \\w+/payments: Gateway "edge" does not accept it \\(${reason}\\)`),
+      ),
+    );
+  });
+
+  it('is nothing where routes are taken: namespaces that are let in, any section', () => {
+    const all = http(', allowedRoutes: { namespaces: { from: All } }');
+    expect(about(api(all) + route('parentRefs: [{ name: edge }]'))).toEqual([]);
+    expect(about(api(all) + route('parentRefs: [{ name: nobody }]'))).toEqual([
+      'UNKNOWN_GATEWAY HTTPRoute shop/payments: there is no Gateway shop/nobody of the Gateway API',
+    ]);
+  });
+
+  it('tells which credential is missing, and what happens without', () => {
+    const yaml =
+      istio('a', tls('SIMPLE, credentialName: one')) + istio('b', tls('MUTUAL, credentialName: two', 'mutual', 8443));
+    expect(about(yaml)).toEqual([
+      expect.stringContaining('no credential "one", so a certificate of the mesh is shown'),
+      expect.stringContaining('no credential "two", so no client can come in'),
+    ]);
+    expect(about(yaml, ['shop/one', 'shop/two'])).toEqual([]);
+  });
+
+  it('tells what is not served, and which of two servers has a port', () => {
+    expect(about(istio('a', tls('AUTO_PASSTHROUGH')))).toEqual([
+      expect.stringMatching(/^NOT_SERVED .*AUTO_PASSTHROUGH/),
+    ]);
+    const plain = (protocol: string) => `{ port: { number: 80, name: any, protocol: ${protocol} }, hosts: ["*"] }`;
+    expect(about(istio('a', plain('HTTP')) + istio('b', plain('TCP')))).toEqual([
+      'PORT_PROTOCOL Gateway shop/b: port 80 is not served as tcp, Gateway shop/a has it as http',
+    ]);
+  });
+
+  it('asks for a grant where a secret is another namespace’s', () => {
+    const listener =
+      '{ name: https, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: c, namespace: vault }] } }';
+    expect(about(api(listener))).toEqual([
+      'REFERENCE_NOT_GRANTED Gateway shop/edge: Secret vault/c is in another namespace that does not allow it',
+    ]);
+    const grant = `
+---
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: ReferenceGrant
+metadata: { name: edge, namespace: vault }
+spec:
+  from: [{ group: gateway.networking.k8s.io, kind: Gateway, namespace: shop }]
+  to: [{ group: "", kind: Secret }]
+`;
+    expect(about(api(listener) + grant, ['vault/c'])).toEqual([]);
+  });
+});
