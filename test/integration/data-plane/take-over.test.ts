@@ -1,36 +1,18 @@
 /** A newer sidecar takes the ports of an older one over while traffic goes on: nothing is refused, nothing is lost. */
 import { once } from 'node:events';
 import { Agent, createServer as createHttpServer, request } from 'node:http';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { connect, createServer } from 'node:net';
+import { describe, expect, it } from 'vitest';
 import { loadPortSharing, nodeSharesPorts } from '../../../core/data-plane/listener/shared-port.ts';
+import { prepareClosers } from '../../support/closers.ts';
 import { eventually } from '../../support/eventually.ts';
 import { emptyConfig, freePort, TestSidecar } from '../../support/test-sidecar.ts';
 
-let closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.reverse()) await close();
-  closers = [];
-});
-
-async function listening(server: Server): Promise<number> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  return (server.address() as AddressInfo).port;
-}
+const closers = prepareClosers();
 
 async function startSidecar(sharePorts = true): Promise<TestSidecar> {
   const sidecar = await TestSidecar.start({ sharePorts });
-  closers.push(() => sidecar.close());
+  closers.add(() => sidecar.close());
   return sidecar;
 }
 
@@ -98,7 +80,7 @@ class Load {
 
 describe('taking over from an older sidecar', () => {
   it('loses no request of 250 new connections per second and of kept ones, three times in a row', async () => {
-    const application = await listening(createHttpServer((_incoming, response) => response.end('ok')));
+    const application = await closers.listening(createHttpServer((_incoming, response) => response.end('ok')));
     const port = await freePort();
     let current = await startSidecar();
     expect((await current.control.push(configOf(port, application))).type).toBe('ack');
@@ -126,12 +108,12 @@ describe('taking over from an older sidecar', () => {
   });
 
   it('leaves open TCP connections to the older one until they end, and refuses it a new configuration', async () => {
-    const echo = await listening(createServer((socket) => socket.pipe(socket)));
+    const echo = await closers.listening(createServer((socket) => socket.pipe(socket)));
     const port = await freePort();
     const [older, newer] = [await startSidecar(), await startSidecar()];
     await older.control.push(configOf(port, echo));
     const client = connect({ host: '127.0.0.1', port });
-    closers.push(() => client.destroy());
+    closers.add(() => client.destroy());
     client.write('\x00one');
     expect(((await once(client, 'data'))[0] as Buffer).toString()).toBe('\x00one');
     await newer.control.push(configOf(port, echo));
@@ -146,7 +128,7 @@ describe('taking over from an older sidecar', () => {
 
   it('waits until the older one shares ports that it opened for itself alone', async () => {
     const named = (name: string) => createHttpServer((_incoming, response) => response.end(name));
-    const [first, second] = [await listening(named('first')), await listening(named('second'))];
+    const [first, second] = [await closers.listening(named('first')), await closers.listening(named('second'))];
     const port = await freePort();
     const answer = async () => await (await fetch(`http://127.0.0.1:${port}/`)).text();
     const [older, newer] = [await startSidecar(false), await startSidecar()];
@@ -165,7 +147,7 @@ describe('taking over from an older sidecar', () => {
   });
 
   it('does not share a port with somebody else', async () => {
-    const other = await listening(createServer());
+    const other = await closers.listening(createServer());
     const sidecar = await startSidecar();
     expect(await sidecar.control.push(configOf(other, 1))).toMatchObject({ type: 'nack', code: 'LISTEN_FAILED' });
   });

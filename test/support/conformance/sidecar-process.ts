@@ -26,7 +26,7 @@ export class SidecarProcess {
     const socket = join(dir, 'sidecar.sock');
     const env = { ...process.env, MESHDESK_SOCKET: socket, MESHDESK_STATE: 'off', MESHDESK_EXIT_WITH_PARENT: '1' };
     // The flags of the image's guard.
-    const flags = ['--max-semi-space-size=1', '--max-old-space-size=128'];
+    const flags = ['--max-semi-space-size=1', '--max-old-space-size=128', '--single-threaded', '--optimize-for-size'];
     const child = spawn(process.execPath, [...flags, builtProgram('sidecar')], {
       env,
       stdio: ['pipe', 'ignore', 'pipe'],
