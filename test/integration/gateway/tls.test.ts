@@ -1,6 +1,7 @@
 /** TLS at an ingress gateway: certificates of the project and of the mesh, what a Gateway’s modes let in. */
 
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
@@ -173,5 +174,61 @@ spec:
       headers: { host: 'shop.example.com' },
     });
     expect([redirected.status, redirected.headers['location']]).toEqual([301, 'https://shop.example.com/a']);
+  });
+
+  it('passes TLS on by TLSRoute, the exact name before the wildcard, and ends it for TCPRoutes where it says so', async () => {
+    const pair = await createServingPair('*.example.com');
+    const targets: number[] = [];
+    for (const name of ['exact', 'wide']) {
+      const server = createTlsServer({ key: pair.server.keyPem, cert: pair.server.chainPem }, (socket) => {
+        socket.on('error', () => undefined);
+        socket.end(name);
+      });
+      targets.push(await listening(server));
+    }
+    const plain = await listening(createServer((socket) => socket.end('bytes')));
+    const workload = (name: string, port: number | undefined) => `---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: ${name} }
+spec: { address: 127.0.0.1, ports: { tcp: ${port} }, labels: { app: ${name} } }
+`;
+    const tlsRoute = (name: string, host: string, port: number | undefined) => `---
+apiVersion: gateway.networking.k8s.io/v1alpha2
+kind: TLSRoute
+metadata: { name: ${name} }
+spec: { parentRefs: [{ name: entrance, sectionName: pass }], hostnames: ["${host}"], rules: [{ backendRefs: [{ name: ${name}, port: ${port} }] }] }
+`;
+    const project = await startProject('httpbin');
+    await project.write(
+      'w.yaml',
+      workload('wide', targets[1]) + workload('exact', targets[0]) + workload('plain', plain),
+    );
+    await project.write('secrets/own.crt', pair.server.chainPem);
+    await project.write('secrets/own.key', pair.server.keyPem);
+    await project.write(
+      'gateway.yaml',
+      `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: entrance }
+spec:
+  gatewayClassName: istio
+  listeners:
+    - { name: pass, port: 8443, protocol: TLS, hostname: "*.example.com", tls: { mode: Passthrough } }
+    - { name: end, port: 9443, protocol: TLS, tls: { mode: Terminate, certificateRefs: [{ name: own }] } }
+${tlsRoute('wide', '*.example.com', targets[1])}${tlsRoute('exact', 'a.example.com', targets[0])}---
+apiVersion: gateway.networking.k8s.io/v1alpha2
+kind: TCPRoute
+metadata: { name: plain }
+spec: { parentRefs: [{ name: entrance, sectionName: end }], rules: [{ backendRefs: [{ name: plain, port: ${plain} }] }] }
+`,
+    );
+    await project.start(4);
+    const gateway = await project.gateway('entrance-istio');
+    const said = async (port: number, servername: string) =>
+      (await readAll(dialTls(publishedAt(gateway, port), { servername, ca: pair.caPem }))).toString();
+    expect(await said(8443, 'a.example.com')).toBe('exact');
+    expect(await said(8443, 'b.example.com')).toBe('wide');
+    expect(await eventually('bytes', () => said(9443, 'c.example.com'))).toBe('bytes');
   });
 });
