@@ -1,3 +1,5 @@
+import { allowance, holdBytes } from '../wire/held-bytes.ts';
+
 /** Bytes are handed out so often. Source: Envoy's stream rate limiter, 50 ms. */
 const stepMs = 50;
 /** Whoever hands in bytes is to wait while so many are held, until half of them are gone. */
@@ -38,10 +40,10 @@ export class PacedBody {
   push(bytes: Buffer, start: number, end: number): boolean {
     if (end > start) {
       this.#queue.push(Buffer.from(bytes.subarray(start, end)));
-      this.#held += end - start;
+      this.#count(end - start);
       this.#run();
     }
-    this.#isFull = this.#held >= maxHeldBytes;
+    this.#isFull = this.#held >= allowance(maxHeldBytes);
     return !this.#isFull;
   }
 
@@ -61,7 +63,12 @@ export class PacedBody {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#queue = [];
-    this.#held = 0;
+    this.#count(-this.#held);
+  }
+
+  #count(bytes: number): void {
+    this.#held += bytes;
+    holdBytes(bytes);
   }
 
   get #mostAtOnce(): number {
@@ -72,7 +79,7 @@ export class PacedBody {
     if (this.#timer !== null || this.#waits) return;
     this.#earn();
     while (this.#queue.length > 0 && this.#allowance >= 1 && !this.#waits) this.#sendSome();
-    if (this.#isFull && this.#held <= maxHeldBytes / 2) {
+    if (this.#isFull && this.#held <= allowance(maxHeldBytes) / 2) {
       this.#isFull = false;
       this.#options.drained();
     }
@@ -96,7 +103,7 @@ export class PacedBody {
     const size = Math.min(first.length, Math.floor(this.#allowance));
     if (size === first.length) this.#queue.shift();
     else this.#queue[0] = first.subarray(size);
-    this.#held -= size;
+    this.#count(-size);
     this.#allowance -= size;
     this.#waits = !this.#options.send(first.subarray(0, size));
   }

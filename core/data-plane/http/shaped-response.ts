@@ -1,3 +1,4 @@
+import { allowance, holdBytes } from '../wire/held-bytes.ts';
 import type { HeadFields, HttpCodec, ResponseHead } from './codec.ts';
 import type { ResponseFaults } from './draw-faults.ts';
 import { PacedBody } from './paced-body.ts';
@@ -99,8 +100,7 @@ export class ShapedResponse {
   close(): void {
     this.#over = true;
     this.#paced?.close();
-    this.#collected = [];
-    this.#head = null;
+    this.#forget();
   }
 
   // --- another body ------------------------------------------------------------------------------------------------
@@ -123,7 +123,8 @@ export class ShapedResponse {
   #collect(bytes: Buffer, start: number, end: number, isLast: boolean): boolean {
     this.#collected.push(Buffer.from(bytes.subarray(start, end)));
     this.#size += end - start;
-    if (this.#size > maxRewrittenBytes) return this.#giveUp(isLast);
+    holdBytes(end - start);
+    if (this.#size > allowance(maxRewrittenBytes)) return this.#giveUp(isLast);
     if (isLast) this.#rewrite();
     return true;
   }
@@ -150,7 +151,7 @@ export class ShapedResponse {
     const { client, codec } = this.#options;
     const head = this.#head;
     if (head === null || codec.parseResponse(head, 0, head.length) !== 'complete') return true;
-    const note = `${skippedHeader}: body: larger than ${maxRewrittenBytes} bytes`;
+    const note = `${skippedHeader}: body: larger than ${allowance(maxRewrittenBytes)} bytes`;
     const told = reframe(head, codec.response, null, [note]) ?? head;
     if (codec.parseResponse(told, 0, told.length) !== 'complete') codec.parseResponse(head, 0, head.length);
     const { end } = codec.response;
@@ -163,6 +164,7 @@ export class ShapedResponse {
   #forget(): void {
     this.#head = null;
     this.#collected = [];
+    holdBytes(-this.#size);
     this.#size = 0;
   }
 
