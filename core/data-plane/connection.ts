@@ -14,8 +14,8 @@
  */
 import type { Socket } from 'node:net';
 import type { Endpoint } from '../model/sidecar-config.ts';
-import type { TcpKeepAliveConfig, TunnelConfig, UpstreamTlsConfig } from '../model/traffic-config.ts';
 import type { EdgeKey, RequestSample } from '../model/telemetry-report.ts';
+import type { TcpKeepAliveConfig, TunnelConfig, UpstreamTlsConfig } from '../model/traffic-config.ts';
 
 export interface Address {
   readonly host: string;
