@@ -207,8 +207,8 @@ describe('faults', () => {
 
   test('a delay of a rule does not run into its timeout, which begins when the router has the request', async () => {
     const proxy = await start(
-      [route('r', [to(null, 1)], { timeoutMs: 200 })],
-      [fault({ kind: 'delay', delayMs: 400 })],
+      [route('r', [to(null, 1)], { timeoutMs: 1_000 })],
+      [fault({ kind: 'delay', delayMs: 1_200 })],
     );
     expect((await ask(proxy)).status).toBe(200);
     expect((await ask(proxy, { path: '/slow' })).status).toBe(504);
