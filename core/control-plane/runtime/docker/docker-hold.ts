@@ -40,11 +40,13 @@ export async function holdDocker(docker: Docker, options: DockerHoldOptions): Pr
     id = container.id;
     const attached = { stream: true, hijack: true, stdin: true, stdout: true, stderr: true } as const;
     const stream = (await container.attach(attached)) as unknown as Duplex;
+    // Whatever happens to it, its end says so.
+    stream.on('error', () => stream.destroy());
     await container.start();
     await untilHeld(stream);
     const beats = setInterval(() => stream.write('\n'), limits.leaseMs / 3);
     beats.unref();
-    stream.on('error', () => clearInterval(beats)).on('close', () => clearInterval(beats));
+    stream.on('close', () => clearInterval(beats));
     return {
       end: async () => {
         clearInterval(beats);
@@ -97,6 +99,7 @@ function untilHeld(stream: Duplex): Promise<void> {
       clearTimeout(timer);
       stream.removeListener('data', onData);
       stream.removeListener('end', onEnd);
+      stream.removeListener('close', onEnd);
       // Read on, or its end would never be heard of.
       stream.resume();
       if (error === null) resolve();
@@ -108,6 +111,6 @@ function untilHeld(stream: Duplex): Promise<void> {
     };
     const onEnd = () => finish(new Error(deframe(printed).trim() || 'it ended at once'));
     const timer = setTimeout(() => finish(new Error('no answer within 10 s')), readyTimeoutMs);
-    stream.on('data', onData).on('end', onEnd);
+    stream.on('data', onData).on('end', onEnd).on('close', onEnd);
   });
 }

@@ -27,8 +27,13 @@ export async function disturbProcess(
   if (!entry.running) throw new MeshError('NOT_RUNNING', `${name} is not running.`);
   if (what === 'pause') {
     await held.add(pid);
-    const hold = await holdProcess(pid, name, limits, join(dirname(sidecarProgram), 'hold.mjs'));
-    return { end: () => hold.end().then(() => held.remove(pid)) };
+    try {
+      const hold = await holdProcess(pid, name, limits, join(dirname(sidecarProgram), 'hold.mjs'));
+      return { end: () => hold.end().then(() => held.remove(pid)) };
+    } catch (error) {
+      await held.remove(pid);
+      throw error;
+    }
   }
   // Who started it starts it again.
   process.kill(pid, what === 'kill' ? 'SIGKILL' : 'SIGTERM');
