@@ -43,15 +43,31 @@ function headerCondition(name: string, match: HeaderMatch): Condition {
     return { text: `header ${name} is present`, test: (request) => request.header(name) !== undefined, actual };
   }
   const matches = compileStringMatch(match);
+  const has = headerReader(name);
   return {
     text: `header ${name} ${describeStringMatch(match)}`,
-    test: (request) => {
-      const value = request.header(name);
-      return value !== undefined && matches(value);
-    },
+    test: (request) => has(request, matches),
     actual,
   };
 }
+
+/** Whether a value passes: Envoy asks each line of a header on its own, and knows what is no line by names with a colon. */
+function headerReader(name: string): (request: RequestView, test: StringTest) => boolean {
+  const pseudo = pseudoHeaders[name];
+  if (pseudo !== undefined) return (request, test) => test(pseudo(request));
+  return (request, test) => {
+    if (request.someHeader !== undefined) return request.someHeader(name, test);
+    const value = request.header(name);
+    return value !== undefined && test(value);
+  };
+}
+
+const pseudoHeaders: Readonly<Record<string, (request: RequestView) => string>> = {
+  ':method': (request) => request.method,
+  ':scheme': (request) => request.scheme,
+  ':authority': (request) => request.header('host') ?? request.host,
+  ':path': ({ path, query }) => (query === '' ? path : `${path}?${query}`),
+};
 
 /** `withoutHeaders`: an absent header counts as empty, as Istio configures Envoy. */
 function withoutHeaderCondition(name: string, match: HeaderMatch): Condition {
@@ -60,9 +76,11 @@ function withoutHeaderCondition(name: string, match: HeaderMatch): Condition {
     return { text: `header ${name} is absent`, test: (request) => request.header(name) === undefined, actual };
   }
   const matches: StringTest = compileStringMatch(match);
+  const has = headerReader(name);
+  const isAbsent = (request: RequestView) => pseudoHeaders[name] === undefined && request.header(name) === undefined;
   return {
     text: `not (header ${name} ${describeStringMatch(match)})`,
-    test: (request) => !matches(request.header(name) ?? ''),
+    test: (request) => !(isAbsent(request) ? matches('') : has(request, matches)),
     actual,
   };
 }

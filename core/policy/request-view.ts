@@ -14,4 +14,6 @@ export interface RequestView {
   readonly scheme: 'http' | 'https';
   /** Value of a header by lower-case name; several are joined with `, `; `undefined` when absent. */
   header(name: string): string | undefined;
+  /** Whether a value of a header passes, each line on its own. Absent: there is one line at most, that of `header`. */
+  someHeader?(name: string, test: (value: string) => boolean): boolean;
 }

@@ -38,7 +38,10 @@ export function createRouteIndex(
     add(found, exact.get(path));
     for (const [name, values] of headers) {
       const value = request.header(name);
-      if (value !== undefined) add(found, values.get(value));
+      if (value === undefined) continue;
+      add(found, values.get(value));
+      // Several lines, each of which counts on its own.
+      if (value.includes(', ')) for (const part of new Set(value.split(', '))) add(found, values.get(part));
     }
     for (const length of lengths) {
       if (length > path.length) break;
@@ -51,7 +54,7 @@ export function createRouteIndex(
 
 function exactHeader(block: HttpMatch | null): { readonly name: string; readonly value: string } | null {
   for (const [name, match] of Object.entries(block?.headers ?? {})) {
-    if ('exact' in match) return { name: name.toLowerCase(), value: match.exact };
+    if ('exact' in match && !name.startsWith(':')) return { name: name.toLowerCase(), value: match.exact };
   }
   return null;
 }

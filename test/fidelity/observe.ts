@@ -74,9 +74,10 @@ export async function observe(
 function send(side: Side, host: string, ask: Ask, id: string): Promise<Omit<Observation, 'attempts'>> {
   const { method = 'GET', path = '/', headers = {}, body, order } = ask;
   const authority = (ask.authority ?? '{host}.shop.svc.cluster.local').replaceAll('{host}', host);
-  const sent = {
+  const lines = Object.entries(headers).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]);
+  const sent: Record<string, string | string[]> = {
     host: authority,
-    ...headers,
+    ...(Object.fromEntries(lines) as Record<string, string | string[]>),
     [askHeader]: id,
     ...(order === undefined ? {} : { [orderHeader]: printOrder(order) }),
     ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),

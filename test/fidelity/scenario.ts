@@ -26,7 +26,8 @@ export interface Ask {
   readonly path?: string;
   /** Host to ask for, with `{host}`; default the service's full name. */
   readonly authority?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** A list: one line for each value. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string;
   readonly order?: UpstreamOrder;
   /** More than once: shares of outcomes are compared statistically instead of answer by answer. */

@@ -109,6 +109,18 @@ export class RequestReader implements ParsedRequest {
     return found;
   }
 
+  /** Whether a value of a header passes, each line on its own. */
+  someHeader(name: string, test: (value: string) => boolean): boolean {
+    const { bytes, count, nameStart, nameEnd } = this.#head;
+    const word = toWord(name);
+    for (let index = 0; index < count; index += 1) {
+      const start = nameStart[index] ?? 0;
+      const isMeant = (nameEnd[index] ?? 0) - start === word.length && equalsIgnoringCase(bytes, start, word);
+      if (isMeant && test(this.#valueOf(index))) return true;
+    }
+    return false;
+  }
+
   /** The first value of a header by lower-case name. */
   firstValue(name: string): string | undefined {
     const { bytes, count, nameStart, nameEnd } = this.#head;

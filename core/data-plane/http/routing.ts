@@ -400,8 +400,10 @@ function planForwardProxy(request: ParsedRequest, config: CompiledConfig): Route
 function withRequest(plan: RoutePlan, request: ParsedRequest, changes: Partial<RequestView>): RoutePlan {
   const { method, path, query, emptyQuery = false, host, port, scheme } = request;
   const header = (name: string) => request.header(name);
+  const someHeader: NonNullable<RequestView['someHeader']> = (name, test) =>
+    request.someHeader?.(name, test) ?? test(request.header(name) ?? '');
   const authority = changes.host ?? request.authority;
-  const view = { method, path, query, emptyQuery, host, authority, port, scheme, header, ...changes };
+  const view = { method, path, query, emptyQuery, host, authority, port, scheme, header, someHeader, ...changes };
   return { always: plan.always, choose: (_request, random) => plan.choose(view, random) };
 }
 

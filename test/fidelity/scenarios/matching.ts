@@ -2,7 +2,7 @@ import type { Ask, Scenario } from '../scenario.ts';
 import { destinationRule, matchOrElse, to, virtualService } from './resources.ts';
 
 const paths = (...all: string[]): Ask[] => all.map((path) => ({ path }));
-const withHeaders = (...all: Record<string, string>[]): Ask[] => all.map((headers) => ({ headers }));
+const withHeaders = (...all: Record<string, string | string[]>[]): Ask[] => all.map((headers) => ({ headers }));
 
 const uri: readonly [name: string, match: string, asks: readonly Ask[]][] = [
   ['exact', '{ uri: { exact: /a } }', paths('/a', '/a/', '/A', '/a?x=1', '/ab', '/', '/%61')],
@@ -75,6 +75,44 @@ const conditions: readonly [name: string, match: string, asks: readonly Ask[]][]
     withHeaders({ 'x-a': '1' }, { 'x-a': '1', 'x-b': '2' }),
   ],
   ['header several values', '{ headers: { x-a: { exact: "1,2" } } }', withHeaders({ 'x-a': '1,2' }, { 'x-a': '1, 2' })],
+  [
+    'header sent twice, exact',
+    '{ headers: { x-a: { exact: "1,2" } } }',
+    withHeaders({ 'x-a': ['1', '2'] }, { 'x-a': ['2', '1'] }, { 'x-a': ['1'] }),
+  ],
+  ['header sent twice, first', '{ headers: { x-a: { exact: "1" } } }', withHeaders({ 'x-a': ['1', '2'] })],
+  ['header sent twice, second', '{ headers: { x-a: { exact: "2" } } }', withHeaders({ 'x-a': ['1', '2'] })],
+  ['header sent twice, list', '{ headers: { x-a: { exact: "1, 2" } } }', withHeaders({ 'x-a': ['1', '2'] })],
+  [
+    'header sent twice, without',
+    '{ withoutHeaders: { x-a: { exact: "1" } } }',
+    withHeaders({ 'x-a': ['1', '2'] }, { 'x-a': ['2', '1'] }, { 'x-a': ['2', '3'] }),
+  ],
+  ['header sent twice, prefix', '{ headers: { x-a: { prefix: "1," } } }', withHeaders({ 'x-a': ['1', '2'] })],
+  ['header sent twice, regex', '{ headers: { x-a: { regex: "1,2" } } }', withHeaders({ 'x-a': ['1', '2'] })],
+  ['header with blanks', '{ headers: { x-a: { exact: "1" } } }', withHeaders({ 'x-a': ' 1 ' }, { 'x-a': '1\t' })],
+  ['header empty, prefix', '{ headers: { x-a: { regex: ".*" } } }', withHeaders({ 'x-a': '' }, {})],
+  ['header named uri', '{ headers: { uri: { prefix: /a } } }', withHeaders({ uri: '/a' }, {})],
+  ['header in capitals', '{ headers: { X-A: { exact: "1" } } }', withHeaders({ 'x-a': '1' }, { 'X-A': '1' })],
+  ['header of the connection', '{ headers: { host: { prefix: "{host}" } } }', [{}]],
+  ['header of the protocol', '{ headers: { ":method": { exact: POST } } }', [{ method: 'POST', body: 'x' }, {}]],
+  ['method that is unknown', '{ method: { exact: PURGE } }', [{ method: 'PURGE' }, {}]],
+  ['method HEAD', '{ method: { exact: GET } }', [{ method: 'HEAD' }]],
+  ['query repeated', '{ queryParams: { q: { exact: "2" } } }', paths('/?q=1&q=2', '/?q=2&q=1')],
+  ['query escaped', '{ queryParams: { q: { exact: "a b" } } }', paths('/?q=a%20b', '/?q=a+b')],
+  ['query name escaped', '{ queryParams: { "a b": { exact: "1" } } }', paths('/?a%20b=1', '/?a+b=1')],
+  ['query with equals', '{ queryParams: { q: { exact: "a=b" } } }', paths('/?q=a=b', '/?q=a')],
+  ['query with semicolons', '{ queryParams: { q: { exact: "1" } } }', paths('/?a=2;q=1', '/?q=1;a=2', '/?&&q=1&')],
+  [
+    'authority with a port',
+    '{ authority: { exact: "{host}.shop:80" } }',
+    [{ authority: '{host}.shop:80' }, { authority: '{host}.shop' }],
+  ],
+  [
+    'authority in capitals',
+    '{ authority: { prefix: "{host}.SHOP" } }',
+    [{ authority: '{host}.SHOP' }, { authority: '{host}.shop' }],
+  ],
   [
     'user agent',
     '{ headers: { user-agent: { regex: ".*Mobile.*" } } }',

@@ -22,6 +22,35 @@ describe('matching one block', () => {
   });
 });
 
+describe('headers', () => {
+  const twice = {
+    ...request({ headers: { 'x-a': '1, 2' } }),
+    someHeader: (name: string, test: (value: string) => boolean) => name === 'x-a' && ['1', '2'].some(test),
+  };
+  it.each([
+    ['the first line', { headers: { 'x-a': { exact: '1' } } }, true],
+    ['the second line', { headers: { 'x-a': { exact: '2' } } }, true],
+    ['both together', { headers: { 'x-a': { exact: '1, 2' } } }, false],
+    ['the first line, unwanted', { withoutHeaders: { 'x-a': { exact: '1' } } }, false],
+    ['another, unwanted', { withoutHeaders: { 'x-a': { exact: '3' } } }, true],
+  ])('of several lines are asked one by one (asked of Envoy 1.40): %s', (_name, match, expected) => {
+    expect(compileRoutes([route('only', match as HttpMatch)])(twice) !== null).toBe(expected);
+  });
+
+  it.each([
+    [':method', { exact: 'POST' }, true],
+    [':path', { exact: '/a?q=1' }, true],
+    [':authority', { prefix: 'pay' }, true],
+    [':scheme', { exact: 'https' }, false],
+  ])('%s is one to Envoy', (name, wanted, expected) => {
+    const asked = request({ method: 'POST', path: '/a', query: 'q=1' });
+    expect(compileRoutes([route('only', { headers: { [name]: wanted } } as HttpMatch)])(asked) !== null).toBe(expected);
+    expect(compileRoutes([route('only', { withoutHeaders: { [name]: wanted } } as HttpMatch)])(asked) !== null).toBe(
+      !expected,
+    );
+  });
+});
+
 describe('routes', () => {
   it('take the first that matches, in their order', () => {
     const find = compileRoutes([
