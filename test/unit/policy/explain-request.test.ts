@@ -213,6 +213,7 @@ describe('the explanation of a request', () => {
         const explained = explainRequest(made, request({ path: path === '' ? '/' : path }), createSeededRandom(seed));
         expect(explained.routes.some(({ outcome }) => outcome === 'matched')).toBe(explained.route !== null);
       }),
+      { numRuns: 40 },
     );
   });
 });
