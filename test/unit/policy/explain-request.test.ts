@@ -209,11 +209,14 @@ describe('the explanation of a request', () => {
       `[{ name: a, match: [{ uri: { prefix: /a } }], ${to} }, { name: b, match: [{ uri: { regex: "/b.*" } }], redirect: { uri: /c } }]`,
     );
     fc.assert(
-      fc.property(fc.webPath(), fc.integer(), (path, seed) => {
-        const explained = explainRequest(made, request({ path: path === '' ? '/' : path }), createSeededRandom(seed));
-        expect(explained.routes.some(({ outcome }) => outcome === 'matched')).toBe(explained.route !== null);
-      }),
-      { numRuns: 40 },
+      fc.property(
+        fc.array(fc.constantFrom('a', 'b', '/', '%2e', '.', '?'), { maxLength: 8 }),
+        fc.integer(),
+        (parts, seed) => {
+          const explained = explainRequest(made, request({ path: `/${parts.join('')}` }), createSeededRandom(seed));
+          expect(explained.routes.some(({ outcome }) => outcome === 'matched')).toBe(explained.route !== null);
+        },
+      ),
     );
   });
 });
