@@ -172,6 +172,25 @@ test('fault set, list and clear', async () => {
   expect(await json(z.array(FaultView), 'fault', 'clear', '--all')).toEqual([]);
 });
 
+test('fault set of another kind, with a trigger; off and on', async () => {
+  const faults = z.array(FaultView);
+  const set = ['--id', 'harm', '--from', 'orders', '--to', 'payments', '--response-header', 'x-harm=1', '--first', '3'];
+  const [fault] = await json(faults, 'fault', 'set', ...set);
+  expect(fault).toMatchObject({
+    ...{ id: 'harm', kind: 'headers', strength: 'response +x-harm', action: null, percent: 100, enabled: true },
+    spec: { trigger: { first: 3 }, fault: { headers: { response: { set: { 'x-harm': '1' } } } } },
+  });
+  const one = async () => (await json(faults, 'fault', 'list'))[0];
+  await eventually('the first three are hit, and no more', async () => {
+    const { seen = 0, hits = 0 } = (await one()) ?? {};
+    return seen > 5 && hits === 3;
+  });
+  expect(await json(faults, 'fault', 'off', 'harm')).toMatchObject([{ enabled: false }]);
+  expect(await json(faults, 'fault', 'on', 'harm')).toMatchObject([{ enabled: true }]);
+  await eventually('they are hit anew', async () => ((await one())?.hits ?? 0) > 0);
+  expect(await json(faults, 'fault', 'clear', '--all')).toEqual([]);
+});
+
 test('split set, show and clear', async () => {
   const split = await json(SplitView, 'split', 'set', 'payments', 'v1=90', 'v2=10', '--header', 'x-beta=1:v2');
   expect(split).toMatchObject({
