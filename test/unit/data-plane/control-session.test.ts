@@ -31,6 +31,7 @@ function createSession() {
     push: () => Promise.resolve(),
     createCertificateRequest: () => Promise.reject(new Error('no randomness left')),
     installCertificate: () => '01',
+    installFaultyCertificate: () => '01',
     trust: () => undefined,
     drain: () => undefined,
     share: () => true,
