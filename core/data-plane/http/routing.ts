@@ -180,6 +180,27 @@ function passing({ config, toEndpoint }: CompiledService, { host, port, dialled 
   return [toEndpoint(dialledEndpoint(address, config.key), address.port)];
 }
 
+/** A service that no rule is about. */
+function planUnruled(service: CompiledService, asked: Asked, rewrite: Rewrite, edge: EdgeKey): RoutePlan {
+  const { key, originalDestination } = service.config;
+  const isPassing = originalDestination === true;
+  const candidates = isPassing ? passing(service, asked) : service.endpointsOfHost(asked.host, asked.port);
+  if (candidates.length === 0) return always(noHealthyUpstream(key, edge));
+  return always({
+    kind: 'forward',
+    candidates,
+    service: key,
+    route: null,
+    timeoutMs: null,
+    faults: service.faultsOf(null, asked.port),
+    ...rewrite,
+    edge,
+    retry: defaultRetryPlan,
+    actions: null,
+    cluster: clusterOf(service, null, asked.port),
+  });
+}
+
 /** @param isHost a gateway's virtual host, which only stands for the services that its routes lead to */
 function planService(
   service: CompiledService,
@@ -192,23 +213,7 @@ function planService(
   const edge = outboundEdge(isHost ? null : key, null, null, asked.port, false);
   const { matchRoute } = service;
   if (matchRoute === null || (!isHost && !hasRoutesOn(service.config.routes, asked.port))) {
-    const isPassing = service.config.originalDestination === true;
-    const candidates = isPassing ? passing(service, asked) : service.endpointsOfHost(asked.host, asked.port);
-    if (candidates.length === 0) return always(noHealthyUpstream(key, edge));
-    const faults = service.faultsOf(null, asked.port);
-    return always({
-      kind: 'forward',
-      candidates,
-      service: key,
-      route: null,
-      timeoutMs: null,
-      faults,
-      ...rewrite,
-      edge,
-      retry: defaultRetryPlan,
-      actions: null,
-      cluster: clusterOf(service, null, asked.port),
-    });
+    return planUnruled(service, asked, rewrite, edge);
   }
   // Istio: a VirtualService without a catch-all answers 404 for what it does not match.
   const body = isHost ? '' : `no route of ${key} matches this request\n`;
