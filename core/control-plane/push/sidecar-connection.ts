@@ -62,7 +62,6 @@ interface Waiter {
 
 export class SidecarConnection {
   readonly #socket: WebSocket;
-  readonly #stream: Duplex;
   readonly #events: ConnectionEvents;
   readonly #options: ConnectionOptions;
   readonly #answerTimeoutMs: number;
@@ -80,7 +79,6 @@ export class SidecarConnection {
   #hello: SidecarHello | null = null;
 
   private constructor(stream: Duplex, events: ConnectionEvents, options: ConnectionOptions) {
-    this.#stream = stream;
     this.#events = events;
     this.#options = options;
     this.#answerTimeoutMs = options.answerTimeoutMs ?? 10_000;
@@ -384,8 +382,6 @@ export class SidecarConnection {
       waiter.reject(new MeshError('SIDECAR_UNREACHABLE', `The connection to the sidecar ended: ${reason}.`));
     }
     this.#socket.terminate();
-    // Before the WebSocket has been opened it does not end what it runs over.
-    this.#stream.destroy();
     this.#events.onClose(reason);
   }
 }

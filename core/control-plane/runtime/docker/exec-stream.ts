@@ -8,6 +8,8 @@ import type Docker from 'dockerode';
 import { MeshError } from '../../../contract/errors.ts';
 import { engineMessage } from './engine-error.ts';
 
+const startTimeoutMs = 10_000;
+
 export interface ExecStreamOptions {
   readonly command: readonly string[];
   readonly user: string;
@@ -26,7 +28,12 @@ export async function openExecStream(docker: Docker, containerId: string, option
       AttachStderr: true,
       Tty: false,
     });
-    const raw = await exec.start({ hijack: true, stdin: true, Tty: false });
+    // An engine that removes the container meanwhile may never answer.
+    const giveUp = new AbortController();
+    const timer = setTimeout(() => giveUp.abort(), startTimeoutMs);
+    timer.unref();
+    const way = { hijack: true, stdin: true, Tty: false, abortSignal: giveUp.signal };
+    const raw = await exec.start(way).finally(() => clearTimeout(timer));
     return joinStreams(docker, raw);
   } catch (error) {
     throw new MeshError(
