@@ -44,9 +44,12 @@ interface Rule {
 
 /** What has to be so of a difference besides its name, for explanations that hold for some requests only. */
 const conditions: Readonly<Record<string, Condition>> = {
-  /** An upstream answers 503 and a rule leaves the conditions of retries to the default. */
-  'default-retries-of-503': ({ ask, yaml }) =>
-    statusOf(ask) === 503 && rulesOf(yaml).some(({ retries }) => retries?.attempts !== 0 && !retries?.retryOn),
+  /** An upstream answers 503, and a rule leaves the conditions of retries to the default; or no rule may be for the caller. */
+  'default-retries-of-503': ({ ask, yaml }) => {
+    if (statusOf(ask) !== 503) return false;
+    const rules = rulesOf(yaml);
+    return rules.every(isSelective) || rules.some(({ retries }) => retries?.attempts !== 0 && !retries?.retryOn);
+  },
   /** Not the body of an upstream or of a direct response. */
   'words-of-the-mesh': ({ istio }) =>
     istio === 'null' ||
@@ -67,6 +70,12 @@ const conditions: Readonly<Record<string, Condition>> = {
     );
   },
 };
+
+/** All its blocks are for some callers or ports only. */
+function isSelective({ match = [] }: Rule): boolean {
+  const selectors = ['port', 'sourceLabels', 'sourceNamespace', 'gateways'];
+  return match.length > 0 && match.every((block) => selectors.some((field) => field in block));
+}
 
 function statusOf({ order }: Ask): number {
   return order?.status ?? 200;
