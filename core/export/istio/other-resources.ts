@@ -66,10 +66,11 @@ function reasonFor(resource: Resource): string {
 /** One that lost its host to another one is dropped: production allows one per host as well. */
 function keepVirtualService(snapshot: MeshSnapshot, resource: VirtualService, found: Found): void {
   const { services, virtualServices } = snapshot;
-  if ([...virtualServices.values()].includes(resource)) return;
+  const hasManifest = [...virtualServices].some(([key, rule]) => rule === resource && services.has(key));
+  if (hasManifest) return;
   const owner = (resource.spec.hosts ?? [])
     .map((host) => virtualServices.get(resolveHost(host, namespaceOf(resource), services).key))
-    .find((candidate) => candidate !== undefined);
+    .find((candidate) => candidate !== undefined && candidate !== resource);
   const { gateways } = resource.spec;
   if (owner === undefined || (gateways !== undefined && !gateways.includes('mesh'))) {
     keep(found, resource, gateways === undefined ? 'as it is; no workload here serves its hosts' : 'as it is');
