@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Transport } from '../contract/contract.ts';
 import { createDispatcher, type Dispatch } from '../contract/dispatch.ts';
 import type { Logger } from '../shared/logger.ts';
-import { createApiServer } from './api/api-server.ts';
+import { type ApiServerOptions, createApiServer } from './api/api-server.ts';
 import { EventHub } from './api/event-hub.ts';
 import { createGatekeeper, type Gatekeeper } from './api/gatekeeper.ts';
 import { createHandlers } from './api/handlers.ts';
@@ -95,13 +95,9 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
   });
   shutdown.add('gateways', () => gateways.close());
   const mesh: Mesh = new Mesh({
-    stateDir: project.stateDir,
-    version,
+    ...{ stateDir: project.stateDir, version, resources, credentials: gateways.credentials, log },
     project: { dir: project.dir, name: project.name },
     runtimes: [...runtimes, gateways.runtime],
-    resources,
-    credentials: gateways.credentials,
-    log,
     keyProtector: options.keyProtector ?? null,
     sampleState: () => shop.state,
   });
@@ -116,16 +112,10 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
   const terminals = createTerminals(mesh, hub, shutdown);
   let gatekeeper: Gatekeeper | null = null;
   const newAddress = () => gatekeeper?.newAddress() ?? null;
-  const sample = createMeshedSample(shop, mesh);
   const parts = {
-    mesh,
-    resources,
-    desk,
-    terminals,
-    projectDir: project.dir,
-    newAddress,
+    ...{ mesh, resources, desk, terminals, projectDir: project.dir, newAddress },
     gateways: () => gateways.list(),
-    sample,
+    sample: createMeshedSample(shop, mesh),
   };
   const call = createDispatcher(createHandlers(parts), { log });
 
@@ -135,27 +125,37 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
   gateways.begin();
   await declared.start();
 
-  const api = { call, hub, log };
-  const control = createApiServer({ ...api, gatekeeper: null, staticDir: null });
-  await listenOnSocket(control.server, project.controlSocket);
-  shutdown.add('control socket', () => control.close());
-  if (options.http !== null) {
-    const http = createApiServer({ ...api, gatekeeper: () => gatekeeper, staticDir: join(distDir, 'renderer') });
-    gatekeeper = createGatekeeper(await listenOnLoopback(http.server, options.http.port));
-    shutdown.add('HTTP server', () => http.close());
-  }
+  gatekeeper = await openDoors(options, { call, hub, log }, project.controlSocket, shutdown);
   if (options.sample) void startSample(call, hub, log);
   return {
     call,
     transport: createInProcessTransport(call, hub),
     address: newAddress,
-    token: (gatekeeper as Gatekeeper | null)?.bearerToken ?? null,
+    token: gatekeeper?.bearerToken ?? null,
     projectDir: project.dir,
     close: ({ detach }) => {
       detachAtEnd = detach;
       return shutdown.run();
     },
   };
+}
+
+/** The control socket, and HTTP on loopback where it is wanted; resolves with who guards that, `null` without. */
+async function openDoors(
+  { distDir, http: wanted }: ControlPlaneOptions,
+  api: Pick<ApiServerOptions, 'call' | 'hub' | 'log'>,
+  socket: string,
+  shutdown: Shutdown,
+): Promise<Gatekeeper | null> {
+  const control = createApiServer({ ...api, gatekeeper: null, staticDir: null });
+  await listenOnSocket(control.server, socket);
+  shutdown.add('control socket', () => control.close());
+  if (wanted === null) return null;
+  let gatekeeper: Gatekeeper | null = null;
+  const http = createApiServer({ ...api, gatekeeper: () => gatekeeper, staticDir: join(distDir, 'renderer') });
+  gatekeeper = createGatekeeper(await listenOnLoopback(http.server, wanted.port));
+  shutdown.add('HTTP server', () => http.close());
+  return gatekeeper;
 }
 
 /** The sample shop as the user means it: started is attached, stopped is detached. */

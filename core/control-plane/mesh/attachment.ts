@@ -82,3 +82,11 @@ export function toSnapshotWorkload(
     endpointPorts: sidecar?.endpointPorts ?? [],
   };
 }
+
+/** The way to every sidecar, by workload id; a workload whose sidecar is being renewed has two. */
+export function* linksOf(attachments: Iterable<Attachment>): Iterable<readonly [string, SidecarLink]> {
+  for (const { workloadId, link, successor } of attachments) {
+    if (link !== null) yield [workloadId, link];
+    if (successor !== null) yield [workloadId, successor.link];
+  }
+}

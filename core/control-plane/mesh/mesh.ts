@@ -6,7 +6,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { MethodParsed, Selection } from '../../contract/contract.ts';
-import { MeshError } from '../../contract/errors.ts';
 import type {
   CleanupResult,
   DoctorCheck,
@@ -21,24 +20,18 @@ import type { FaultDefinition } from '../../model/fault-injection.ts';
 import type { Finding } from '../../model/finding.ts';
 import { defaultTrustDomain } from '../../model/identity.ts';
 import type { DiscoveredWorkload } from '../../model/workload.ts';
-import { defaultRootNamespace, type MeshSnapshot, type SnapshotInput } from '../../snapshot/snapshot.ts';
-import { GatewayCertificates } from '../gateways/gateway-certificates.ts';
+import type { MeshSnapshot } from '../../snapshot/snapshot.ts';
 import { CertificateAuthority } from '../identity/certificate-authority.ts';
-import type { SidecarLink } from '../push/sidecar-link.ts';
 import type { Runtime, TerminalSession } from '../runtime/runtime.ts';
 import { systemClock } from '../system-clock.ts';
 import { buildSeries } from '../telemetry/build-series.ts';
 import { TelemetryStore } from '../telemetry/telemetry-store.ts';
-import { Adoption } from './adoption.ts';
 import { countApplied } from './applied.ts';
-import { AttachCoordinator } from './attach-coordinator.ts';
-import { type Attachment, toSnapshotWorkload } from './attachment.ts';
-import { CertificateBook } from './certificate-book.ts';
-import { CertificateService } from './certificate-service.ts';
+import { assembleParts, type CertifiedParts } from './assemble-parts.ts';
+import { type Attachment, linksOf } from './attachment.ts';
 import { Explanations } from './explanations.ts';
 import { FaultBook } from './fault-book.ts';
 import { FindingNotices, toConfigurationChecks } from './finding-notices.ts';
-import { IdentityFaults } from './identity-faults.ts';
 import { mergeCleanups } from './merge-cleanups.ts';
 import type {
   MeshApi,
@@ -54,10 +47,8 @@ import type { MeshOptions } from './mesh-options.ts';
 import { type MeshParts, noEngine, toStatus, toTopology, toWorkloadView } from './mesh-views.ts';
 import { ObservedFindings } from './observed-findings.ts';
 import { Publisher } from './publisher.ts';
-import { Reconciler } from './reconciler.ts';
 import { RuleFiles } from './rule-files.ts';
-import { SidecarRenewal } from './sidecar-renewal.ts';
-import { SidecarSessions } from './sidecar-sessions.ts';
+import { toSnapshotInput } from './snapshot-input.ts';
 import { SplitBook } from './split-book.ts';
 import { WantedSet } from './wanted-set.ts';
 import { type WorkloadWork, workOnEach } from './work-on-each.ts';
@@ -69,13 +60,7 @@ import { WorkloadRegistry } from './workload-registry.ts';
 const concurrency = 4;
 
 /** What exists only once the CA has been read. */
-interface Started {
-  readonly certificateService: CertificateService;
-  readonly adoption: Adoption;
-  readonly identityFaults: IdentityFaults;
-  readonly coordinator: AttachCoordinator;
-  readonly reconciler: Reconciler;
-  readonly renewal: SidecarRenewal;
+interface Started extends CertifiedParts {
   readonly parts: MeshParts;
   readonly figuresTimer: NodeJS.Timeout;
   readonly stopWatching: () => void;
@@ -102,7 +87,6 @@ export class Mesh implements MeshApi {
   readonly #wanted: WantedSet;
   readonly #listeners = new Set<MeshListener>();
   #started: Started | null = null;
-  #gatewayCertificates: GatewayCertificates | null = null;
   #hasNewFigures = false;
   #isReady = false;
   #isClosed = false;
@@ -147,10 +131,10 @@ export class Mesh implements MeshApi {
       onChange: () => this.#publisher.schedule(),
     });
     this.#publisher = new Publisher({
-      input: () => this.#snapshotInput(),
-      links: () => this.#links(),
+      input: () => toSnapshotInput(options, this.#registry, this.#attachments, this.#faults),
+      links: () => linksOf(this.#attachments.values()),
       clock: this.#clock,
-      complete: (config) => this.#ruleFiles.complete(this.#gatewayCertificates?.complete(config) ?? config),
+      complete: (config) => this.#ruleFiles.complete(this.#started?.gatewayCertificates.complete(config) ?? config),
       onPublished: (snapshot) => {
         this.#findings.update(snapshot.findings);
         this.#changed('status');
@@ -322,97 +306,32 @@ export class Mesh implements MeshApi {
   }
 
   #assemble(authority: CertificateAuthority): Started {
-    const options = this.#options;
-    const { log } = options;
-    const [registry, attachments] = [this.#registry, this.#attachments];
-    const [publisher, wanted] = [this.#publisher, this.#wanted];
-    const { onProgress, onNotice } = { onProgress: this.#onProgress, onNotice: this.#onNotice };
-    const onChange = () => this.#changed('workloads');
-    const certificates = new CertificateBook({
-      ...{ authority, clock: this.#clock, random: this.#random, log },
-      workload: (id) => registry.get(id),
-      onChanged: (workload) => this.#tell((listener) => listener.onCertificate({ workload })),
-    });
-    const certificateParts = { authority, stateDir: options.stateDir, clock: this.#clock, log };
-    const onIssued = () => publisher.schedule();
-    const { credentials = null } = options;
-    if (credentials !== null) credentials.onChange = onIssued;
-    this.#gatewayCertificates = new GatewayCertificates({ ...certificateParts, credentials, onIssued });
-    const sessions = new SidecarSessions({
-      ...{ publisher, certificates, clock: this.#clock, random: this.#random, log, onChange, onNotice },
-      leaseMs: options.leaseMs ?? defaultLeaseMs,
-      nameOf: (id) => registry.get(id)?.name ?? id,
-      replaceSidecar: (id) => registry.runtimeOf(this.#workload(id)).startSidecar(id),
+    const [registry, attachments, telemetry] = [this.#registry, this.#attachments, this.#telemetry];
+    const [publisher, wanted, faults] = [this.#publisher, this.#wanted, this.#faults];
+    const certified = assembleParts({
+      ...{ options: this.#options, authority, registry, attachments, publisher, wanted },
+      ...{ clock: this.#clock, random: this.#random, onProgress: this.#onProgress, onNotice: this.#onNotice },
+      injections: () => faults.injections(),
+      onChange: () => this.#changed('workloads'),
+      onCertificate: (workload) => this.#tell((listener) => listener.onCertificate({ workload })),
+      onRemoved: (id) => telemetry.forget(id),
       onTelemetry: (id, report, isLate) => {
-        if (isLate) this.#telemetry.takeLate(id, report);
-        else this.#telemetry.take(id, report);
+        if (isLate) telemetry.takeLate(id, report);
+        else telemetry.take(id, report);
         this.#hasNewFigures = true;
       },
     });
-    const coordinator = new AttachCoordinator({
-      ...{ registry, publisher, certificates, sessions, wanted, attachments, onChange, onProgress, log },
-      onRemoved: (id) => this.#telemetry.forget(id),
-    });
-    const reconciler = new Reconciler({ registry, coordinator, attachments, wanted, onNotice, log });
-    const certificateService = new CertificateService({ book: certificates, registry, attachments, log });
-    const renewal = new SidecarRenewal({
-      ...{ registry, attachments, publisher, sessions, onProgress, onNotice, onChange, log },
-    });
-    const adoption = new Adoption({ registry, attachments, coordinator, reconciler, renewal, publisher, wanted, log });
-    const identityFaults = new IdentityFaults({
-      ...{ registry, attachments, authority, clock: this.#clock, onNotice, log },
-      active: () => this.#faults.injections(),
-    });
     const figuresTimer = setInterval(() => this.#tellFigures(), 1_000);
     figuresTimer.unref();
-    const stopWatching = options.resources.onChange(() => {
-      this.#faults.reload();
+    const stopWatching = this.#options.resources.onChange(() => {
+      faults.reload();
       publisher.schedule();
       this.#changed('splits');
     });
     const snapshot = () => publisher.snapshot;
-    const parts = {
-      registry,
-      attachments,
-      certificates,
-      telemetry: this.#telemetry,
-      wanted,
-      faults: this.#faults,
-      snapshot,
-    };
-    return {
-      coordinator,
-      reconciler,
-      renewal,
-      certificateService,
-      adoption,
-      identityFaults,
-      parts,
-      figuresTimer,
-      stopWatching,
-    };
-  }
-
-  #snapshotInput(): Omit<SnapshotInput, 'revision'> {
-    const options = this.#options;
-    return {
-      trustDomain: options.trustDomain ?? defaultTrustDomain,
-      rootNamespace: options.rootNamespace ?? defaultRootNamespace,
-      resources: options.resources.all(),
-      hasCredential: (name) => options.credentials?.find(name) != null,
-      faults: this.#faults.active(),
-      injections: this.#faults.injections(),
-      workloads: this.#registry
-        .all()
-        .map((discovered) => toSnapshotWorkload(discovered, this.#attachments.get(discovered.id))),
-    };
-  }
-
-  *#links(): Iterable<readonly [string, SidecarLink]> {
-    for (const [id, { link, successor }] of this.#attachments) {
-      if (link !== null) yield [id, link];
-      if (successor !== null) yield [id, successor.link];
-    }
+    const { certificates } = certified;
+    const parts = { registry, attachments, certificates, telemetry, wanted, faults, snapshot };
+    return { ...certified, parts, figuresTimer, stopWatching };
   }
 
   #workloadsChanged(runtime: Runtime, workloads: readonly DiscoveredWorkload[]): void {
@@ -446,12 +365,6 @@ export class Mesh implements MeshApi {
       const view = toWorkloadView(this.#registry.get(workload.id) ?? workload, this.#parts());
       return { ...view, reason: remark ?? view.reason, durationMs };
     });
-  }
-
-  #workload(id: string): DiscoveredWorkload {
-    const workload = this.#registry.get(id);
-    if (workload === null) throw new MeshError('NOT_FOUND', 'The workload is gone.');
-    return workload;
   }
 
   #run(): Started {
