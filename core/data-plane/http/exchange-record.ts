@@ -3,7 +3,7 @@ import type { EdgeKey } from '../../model/telemetry-report.ts';
 import type { EdgeRecorder, TelemetrySink } from '../connection.ts';
 import type { EndpointState } from './endpoint-state.ts';
 import type { RequestReader } from './parsed-request.ts';
-import type { Routing } from './routing.ts';
+import type { Routing } from './route-plan.ts';
 
 /** What is known about a request for the record; told to telemetry when it ends. Reused from request to request. */
 export class ExchangeRecord {

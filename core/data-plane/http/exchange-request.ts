@@ -18,8 +18,8 @@ import { ReplayBuffer } from './replay-buffer.ts';
 import { RequestFaults } from './request-faults.ts';
 import { isIdempotent } from './request-method.ts';
 import { RequestRouter } from './request-router.ts';
+import type { Forward, Routing } from './route-plan.ts';
 import { RouteWork } from './route-work.ts';
-import type { Forward, Routing } from './routing.ts';
 import type {
   BodyForm,
   CancelReason,

@@ -10,7 +10,7 @@ import type { ExchangeParts } from './exchange-parts.ts';
 import type { RequestReader } from './parsed-request.ts';
 import type { ReplayBuffer } from './replay-buffer.ts';
 import { toAnswerOutcome } from './retry-plan.ts';
-import type { Forward } from './routing.ts';
+import type { Forward } from './route-plan.ts';
 import type { MeshAnswer, ServerLoss } from './streams.ts';
 import { notSet, type WheelEntry } from './timer-wheel.ts';
 import type { Tries } from './tries.ts';

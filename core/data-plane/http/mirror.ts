@@ -4,7 +4,7 @@ import type { CompiledConfig } from './compiled-config.ts';
 import { outboundEdge } from './edges.ts';
 import type { RequestRouter } from './request-router.ts';
 import { noRetries } from './retry-plan.ts';
-import type { Forward } from './routing.ts';
+import type { Forward } from './route-plan.ts';
 import type { ClientStream } from './streams.ts';
 
 const ignore = () => undefined;

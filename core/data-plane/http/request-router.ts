@@ -9,7 +9,8 @@ import { RequestReader, type RequestRefusal } from './parsed-request.ts';
 import { requestIdLength, writeRequestId } from './request-ids.ts';
 import { splitQuery } from './request-target.ts';
 import { rewriteTarget } from './route-actions.ts';
-import { type Forward, planRoute, type RoutePlan, type Routing } from './routing.ts';
+import type { Forward, RoutePlan, Routing } from './route-plan.ts';
+import { planRoute } from './routing.ts';
 import type { RequestEdit } from './streams.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

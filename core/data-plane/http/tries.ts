@@ -10,7 +10,7 @@ import type { Cluster } from '../upstream/cluster.ts';
 import type { ClusterSet } from '../upstream/cluster-set.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import { coversOutcome, noRetries, type RetryPlan } from './retry-plan.ts';
-import type { Forward } from './routing.ts';
+import type { Forward } from './route-plan.ts';
 import type { ClientStream } from './streams.ts';
 import type { Upstreams } from './upstreams.ts';
 
