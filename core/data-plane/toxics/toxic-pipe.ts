@@ -35,6 +35,7 @@ export class ToxicPipe {
   #endHasRoom = true;
   #owesRoom = false;
   #isFinished = false;
+  #isChanging = false;
   readonly #sink: LinkOutput;
   /** Came to the end while the receiver took nothing. */
   readonly #held: Buffer[] = [];
@@ -106,6 +107,8 @@ export class ToxicPipe {
   setToxics(planned: readonly PlannedToxic[]): void {
     if (this.#isFinished || isSame(this.#stages, planned)) return;
     const kept = keepsPlace(this.#stages, planned);
+    // Room that is made meanwhile is used afterwards: nothing may be put into a toxic that is on its way out.
+    this.#isChanging = true;
     // The last one first: what it holds goes before what those ahead of it hold.
     for (const stage of [...this.#stages].reverse()) {
       if (kept.has(stage.key)) continue;
@@ -114,6 +117,7 @@ export class ToxicPipe {
     }
     const known = new Map(this.#stages.map((stage) => [stage.key, stage]));
     this.#stages = planned.map((toxic) => known.get(toxic.key) ?? this.#begin(toxic));
+    this.#isChanging = false;
     this.#pump();
   }
 
@@ -149,7 +153,7 @@ export class ToxicPipe {
 
   /** From the end backwards, as room is made there; then the sender. */
   #pump(): void {
-    if (this.#isFinished) return;
+    if (this.#isFinished || this.#isChanging) return;
     for (const { link } of [...this.#stages].reverse()) link.pump();
     if (!this.#owesRoom || !this.#first.hasRoom || this.#isFinished) return;
     this.#owesRoom = false;

@@ -120,6 +120,24 @@ describe('ToxicPipe', () => {
     expect([bench.timers.pending, bench.text, bench.ending]).toEqual([0, '', null]);
   });
 
+  it('loses nothing that a toxic has room for while the one behind it is taken away', () => {
+    const bench = new ToxicBench();
+    const [latency, bandwidth, slicer, slowClose] = [
+      ...[harmless.latency(), harmless.bandwidth(), harmless.slicer(), harmless.slowClose()],
+    ];
+    bench.pipe.setToxics([latency]);
+    bench.push('0123456789012345678901');
+    bench.pipe.setToxics([latency, bandwidth]);
+    bench.push('2');
+    bench.pipe.setToxics([bandwidth, slicer, slowClose]);
+    bench.push('3');
+    bench.timers.advance(1);
+    bench.pipe.setToxics([slowClose]);
+    bench.pipe.finish('end');
+    bench.timers.advance(1_000);
+    expect(bench.text).toBe('012345678901234567890123');
+  });
+
   it('loses no byte and keeps the order, whatever comes and goes meanwhile', () => {
     const names = Object.keys(harmless) as (keyof typeof harmless)[];
     const action = fc.oneof(
