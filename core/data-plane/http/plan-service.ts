@@ -26,11 +26,30 @@ function passing({ config, toEndpoint }: CompiledService, { host, port, dialled 
   return [toEndpoint(dialledEndpoint(address, config.key), address.port)];
 }
 
+/**
+ * The one that was dialled, where the load balancer is PASSTHROUGH (Istio: a cluster of kind ORIGINAL_DST); otherwise, and
+ * on listeners to which nobody was redirected, the candidates.
+ */
+function balanced(
+  service: CompiledService,
+  cluster: ClusterRef | null,
+  asked: Asked,
+  candidates: readonly HttpEndpoint[],
+): readonly HttpEndpoint[] {
+  const { dialled } = asked;
+  if (cluster?.policy.loadBalancer?.kind !== 'passthrough' || dialled == null) return candidates;
+  const there = service.endpoints(null, cluster.port).filter(({ endpoint }) => endpoint.address === dialled.host);
+  return there.length > 0 ? there : passing(service, asked);
+}
+
 /** A service that no rule is about. */
 function planUnruled(service: CompiledService, asked: Asked, rewrite: Rewrite, edge: EdgeKey): RoutePlan {
   const { key, originalDestination } = service.config;
   const isPassing = originalDestination === true;
-  const candidates = isPassing ? passing(service, asked) : service.endpointsOfHost(asked.host, asked.port);
+  const cluster = clusterOf(service, null, asked.port);
+  const candidates = isPassing
+    ? passing(service, asked)
+    : balanced(service, cluster, asked, service.endpointsOfHost(asked.host, asked.port));
   if (candidates.length === 0) return always(noHealthyUpstream(key, edge));
   return always({
     kind: 'forward',
@@ -43,7 +62,7 @@ function planUnruled(service: CompiledService, asked: Asked, rewrite: Rewrite, e
     edge,
     retry: defaultRetryPlan,
     actions: null,
-    cluster: clusterOf(service, null, asked.port),
+    cluster,
   });
 }
 
@@ -109,6 +128,16 @@ function answerUnmatched({ service, edge, isHost }: Scope): Routing {
   return { kind: 'answer', status: 404, flag: 'NR', body, edge, ...from };
 }
 
+function candidatesOf(
+  target: CompiledService,
+  cluster: ClusterRef | null,
+  { subset, port }: { readonly subset: string | null; readonly port: number },
+  asked: Asked,
+): readonly HttpEndpoint[] {
+  if (target.config.originalDestination === true) return passing(target, asked);
+  return balanced(target, cluster, asked, target.endpoints(subset, port));
+}
+
 /** The same for every request that is drawn to this destination of this route. */
 function forwardTo(
   { service, asked, rewrite, config, edge, isHost }: Scope,
@@ -118,12 +147,11 @@ function forwardTo(
   const { name, timeoutMs, retries, rateLimits } = match.route;
   const target = config.serviceByKey(destination.service);
   const port = destination.port ?? asked.port;
-  // None: still a route, with its faults and header changes, that ends with "no healthy upstream".
-  const isPassing = target?.config.originalDestination === true;
-  const candidates = isPassing ? passing(target, asked) : (target?.endpoints(destination.subset, port) ?? []);
   const retry = retries === undefined ? defaultRetryPlan : compileRetryPlan(retries, timeoutMs);
   const actions = compileActions(match, destination, asked.port);
   const cluster = target === null ? null : clusterOf(target, destination.subset, port);
+  // None: still a route, with its faults and header changes, that ends with "no healthy upstream".
+  const candidates = target === null ? [] : candidatesOf(target, cluster, { ...destination, port }, asked);
   const faults = service.faultsOf(name, asked.port);
   const limits = config.rateLimiters.of(rateLimits);
   const to = { kind: 'forward', candidates, service: service.config.key, route: name, timeoutMs } as const;

@@ -122,9 +122,8 @@ describe('ToxicPipe', () => {
 
   it('loses nothing that a toxic has room for while the one behind it is taken away', () => {
     const bench = new ToxicBench();
-    const [latency, bandwidth, slicer, slowClose] = [
-      ...[harmless.latency(), harmless.bandwidth(), harmless.slicer(), harmless.slowClose()],
-    ];
+    const [latency, bandwidth] = [harmless.latency(), harmless.bandwidth()];
+    const [slicer, slowClose] = [harmless.slicer(), harmless.slowClose()];
     bench.pipe.setToxics([latency]);
     bench.push('0123456789012345678901');
     bench.pipe.setToxics([latency, bandwidth]);
