@@ -12,25 +12,11 @@ import type { HttpAction } from '../../core/data-plane/faults/injection-set.ts';
 import type { InjectionConfig } from '../../core/model/injection-config.ts';
 import type { HttpRoute } from '../../core/model/sidecar-config.ts';
 import { type SidecarPair, startSidecarPair } from './declared-pair.ts';
+import { switchedOn } from './switched-on.ts';
 
 /** A switched-on fault of requests to `shop.shop`. */
-export function httpFault(action: HttpAction, changes: Partial<InjectionConfig> = {}): InjectionConfig {
-  return {
-    id: action.kind,
-    service: 'shop.shop',
-    port: null,
-    route: null,
-    match: [],
-    action,
-    percent: 100,
-    trigger: { kind: 'always' },
-    schedule: null,
-    seed: 1,
-    sinceMs: Date.now(),
-    expiresAtMs: null,
-    ...changes,
-  };
-}
+export const httpFault = (action: HttpAction, changes: Partial<InjectionConfig> = {}) =>
+  switchedOn('shop.shop', action, changes);
 
 export const abort = (httpStatus: number, more: Partial<Extract<HttpAction, { kind: 'abort' }>> = {}) =>
   ({ kind: 'abort', httpStatus, grpcStatus: null, headers: {}, body: '', ...more }) as const;

@@ -2,28 +2,14 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { TcpAction } from '../../core/data-plane/faults/injection-set.ts';
 import type { InjectionConfig } from '../../core/model/injection-config.ts';
+import { switchedOn } from './switched-on.ts';
 import { emptyConfig, freePort, serviceOf, TestSidecar } from './test-sidecar.ts';
 
 export const toxicPort = 5_432;
 
 /** A switched-on fault of connections to `db.shop`. */
-export function tcpFault(action: TcpAction, changes: Partial<InjectionConfig> = {}): InjectionConfig {
-  return {
-    id: action.kind,
-    service: 'db.shop',
-    port: null,
-    route: null,
-    match: [],
-    action,
-    percent: 100,
-    trigger: { kind: 'always' },
-    schedule: null,
-    seed: 1,
-    sinceMs: Date.now(),
-    expiresAtMs: null,
-    ...changes,
-  };
-}
+export const tcpFault = (action: TcpAction, changes: Partial<InjectionConfig> = {}) =>
+  switchedOn('db.shop', action, changes);
 
 /** client -> sidecar of `web` -> server: an edge whose connections are put under faults while they live. */
 export class ToxicEdge {

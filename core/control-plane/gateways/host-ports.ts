@@ -1,23 +1,8 @@
 /** Ports of this machine for gateways: the Gateway's own number if it can be had, else one that is easy to remember. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { dirname } from 'node:path';
-import { z } from 'zod';
 import { MeshError } from '../../contract/errors.ts';
+import { type PortState, probePort, readPorts, writePorts } from '../port-file.ts';
 
-const Stored = z.object({ formatVersion: z.literal(1), ports: z.record(z.string(), z.number().int()) });
 const triesAfterIt = 20;
-
-export type PortState = 'free' | 'taken' | 'forbidden';
-
-/** Whether this process could listen at 127.0.0.1:`port`. */
-export function probePort(port: number): Promise<PortState> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EACCES' ? 'forbidden' : 'taken'));
-    probe.listen({ host: '127.0.0.1', port, exclusive: true }, () => probe.close(() => resolve('free')));
-  });
-}
 
 /** 80, then 8080 and up; 443, then 8443 and up; 15443, then 15444 and up. */
 export function candidatesFor(port: number): number[] {
@@ -70,29 +55,13 @@ export class HostPorts {
       const state = await this.#probe(candidate);
       if (state === 'taken' || (state === 'forbidden' && !mayBind)) continue;
       this.#ports.set(key, candidate);
-      if (candidate !== known) await this.#save();
+      if (candidate !== known) await writePorts(this.#file, this.#ports);
       return candidate;
     }
     throw new MeshError('CONFLICT', `No port of 127.0.0.1 near ${port} is free for the gateway.`);
   }
 
-  /** What cannot be read is forgotten: the numbers are only a convenience. */
   async #load(): Promise<void> {
-    const text = this.#file === null ? null : await readFile(this.#file, 'utf8').catch(() => null);
-    if (text === null) return;
-    try {
-      const { ports } = Stored.parse(JSON.parse(text));
-      for (const [key, port] of Object.entries(ports)) this.#ports.set(key, port);
-    } catch {
-      this.#ports.clear();
-    }
-  }
-
-  async #save(): Promise<void> {
-    if (this.#file === null) return;
-    await mkdir(dirname(this.#file), { recursive: true });
-    const temporary = `${this.#file}.${process.pid}.tmp`;
-    await writeFile(temporary, `${JSON.stringify({ formatVersion: 1, ports: Object.fromEntries(this.#ports) })}\n`);
-    await rename(temporary, this.#file);
+    for (const [key, port] of await readPorts(this.#file)) this.#ports.set(key, port);
   }
 }

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { candidatesFor, HostPorts, type PortState } from '../../../core/control-plane/gateways/host-ports.ts';
+import { candidatesFor, HostPorts } from '../../../core/control-plane/gateways/host-ports.ts';
+import type { PortState } from '../../../core/control-plane/port-file.ts';
 
 let dir: string;
 beforeEach(async () => {

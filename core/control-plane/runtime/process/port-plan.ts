@@ -4,24 +4,13 @@
  * listens on yet could otherwise become the source port of any outgoing connection.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { dirname } from 'node:path';
-import { z } from 'zod';
 import { MeshError } from '../../../contract/errors.ts';
+import { probePort, readPorts, writePorts } from '../../port-file.ts';
 
 const firstPort = 21_000;
 const lastPort = 31_999;
-const Stored = z.object({ formatVersion: z.literal(1), ports: z.record(z.string(), z.number().int()) });
 
-/** True when nothing listens on 127.0.0.1:`port`. */
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen({ host: '127.0.0.1', port, exclusive: true }, () => probe.close(() => resolve(true)));
-  });
-}
+const isFree = async (port: number) => (await probePort(port)) === 'free';
 
 export class PortPlan {
   readonly #file: string | null;
@@ -41,14 +30,9 @@ export class PortPlan {
     this.#next = firstPort + (seed % (lastPort - firstPort));
   }
 
-  /** Reads the ports of an earlier run. A file that cannot be used is ignored: the plan is only a convenience. */
+  /** Takes over the ports of an earlier run. */
   async load(): Promise<void> {
-    if (this.#file === null) return;
-    const text = await readFile(this.#file, 'utf8').catch(() => null);
-    if (text === null) return;
-    const parsed = Stored.safeParse(parseJson(text));
-    if (!parsed.success) return;
-    for (const [purpose, port] of Object.entries(parsed.data.ports)) this.#ports.set(purpose, port);
+    for (const [purpose, port] of await readPorts(this.#file)) this.#ports.set(purpose, port);
   }
 
   /** Ports for these purposes, in their order; chosen now or remembered. Rejects with CONFLICT when none is free. */
@@ -75,7 +59,7 @@ export class PortPlan {
       this.#checked.add(purpose);
       ports.push(port);
     }
-    if (changed) await this.#save();
+    if (changed) await writePorts(this.#file, this.#ports);
     return ports;
   }
 
@@ -87,21 +71,5 @@ export class PortPlan {
       if (!taken.has(port) && (await isFree(port))) return port;
     }
     throw new MeshError('CONFLICT', `No free port between ${firstPort} and ${lastPort} on 127.0.0.1.`);
-  }
-
-  async #save(): Promise<void> {
-    if (this.#file === null) return;
-    await mkdir(dirname(this.#file), { recursive: true });
-    const temporary = `${this.#file}.${process.pid}.tmp`;
-    await writeFile(temporary, `${JSON.stringify({ formatVersion: 1, ports: Object.fromEntries(this.#ports) })}\n`);
-    await rename(temporary, this.#file);
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
   }
 }
