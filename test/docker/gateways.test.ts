@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bookinfoGateway } from '../support/bookinfo.ts';
 import { type DockerMesh, dockerProblem, startDockerMesh } from '../support/docker-mesh.ts';
 import { httpService } from '../support/docker-programs.ts';
 import { DockerShop } from '../support/docker-shop.ts';
@@ -39,43 +40,11 @@ describe.skipIf(problem !== null)('gateways in front of containers', () => {
       60_000,
     );
 
-  const bookinfo = () => `
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata:
-  name: bookinfo-gateway
-spec:
-  selector:
-    istio: ingressgateway
-  servers:
-  - port:
-      number: 80
-      name: http
-      protocol: HTTP
-    hosts:
-    - "*"
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata:
-  name: bookinfo
-spec:
-  hosts:
-  - "*"
-  gateways:
-  - bookinfo-gateway
-  http:
-  - match:
-    - uri:
-        exact: /productpage
-    - uri:
-        prefix: /api/v1/products
-    route:
-    - destination:
-        host: productpage.${shop.project}.svc.cluster.local
-        port:
-          number: 8080
-`;
+  const bookinfo = () =>
+    bookinfoGateway
+      .replace('number: 8080', 'number: 80')
+      .replace('host: productpage', `host: productpage.${shop.project}.svc.cluster.local`)
+      .replace('number: 9080', 'number: 8080');
 
   beforeAll(async () => {
     await shop.prepare();

@@ -1,5 +1,6 @@
 /** An ingress gateway as a user has it: resources in files, applications attached, a browser at the published port. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { bookinfoGateway } from '../../support/bookinfo.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Application, type Echo, GatewayProject, publishedAt } from '../../support/gateway-project.ts';
 import { ask, closeAll, keep } from './clients.ts';
@@ -16,52 +17,7 @@ async function start(applications: Application[], yaml: string): Promise<Gateway
   return project;
 }
 
-/** As the first task of Istio's documentation has it, word for word. */
-const bookinfo = `
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata:
-  name: bookinfo-gateway
-spec:
-  # The selector matches the ingress gateway pod labels.
-  # If you installed Istio using Helm following the standard documentation, this would be "istio=ingress"
-  selector:
-    istio: ingressgateway # use istio default controller
-  servers:
-  - port:
-      number: 8080
-      name: http
-      protocol: HTTP
-    hosts:
-    - "*"
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata:
-  name: bookinfo
-spec:
-  hosts:
-  - "*"
-  gateways:
-  - bookinfo-gateway
-  http:
-  - match:
-    - uri:
-        exact: /productpage
-    - uri:
-        prefix: /static
-    - uri:
-        exact: /login
-    - uri:
-        exact: /logout
-    - uri:
-        prefix: /api/v1/products
-    route:
-    - destination:
-        host: productpage
-        port:
-          number: @port(productpage-v1)
-`;
+const bookinfo = bookinfoGateway.replace('number: 9080', 'number: @port(productpage-v1)');
 
 describe('an ingress gateway', () => {
   it('serves the Gateway and VirtualService of Bookinfo from the machine’s own port, over mutual TLS inside', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compileRouteMatches } from '../../../core/policy/match-route.ts';
+import { bookinfoGateway } from '../../support/bookinfo.ts';
 import { request } from '../policy/request.ts';
 import { configOf, meshOf, serviceIn, workload } from './mesh-of.ts';
 
@@ -128,52 +129,7 @@ describe('bookinfo', () => {
   });
 
   it('the gateway of the application leaves its sidecars alone', () => {
-    const yaml = `---
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata:
-  name: bookinfo-gateway
-  namespace: default
-spec:
-  selector:
-    istio: ingressgateway
-  servers:
-  - port:
-      number: 8080
-      name: http
-      protocol: HTTP
-    hosts:
-    - "*"
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata:
-  name: bookinfo
-  namespace: default
-spec:
-  hosts:
-  - "*"
-  gateways:
-  - bookinfo-gateway
-  http:
-  - match:
-    - uri:
-        exact: /productpage
-    - uri:
-        prefix: /static
-    - uri:
-        exact: /login
-    - uri:
-        exact: /logout
-    - uri:
-        prefix: /api/v1/products
-    route:
-    - destination:
-        host: productpage
-        port:
-          number: 9080
-`;
-    expect(service(yaml, 'productpage').routes).toEqual([]);
+    expect(service(`---${bookinfoGateway}`, 'productpage').routes).toEqual([]);
   });
 
   it('details from an external service over TLS', () => {
