@@ -1,6 +1,6 @@
 import { toHostProcess } from '../model/workload-entry.ts';
 import type { Logger } from '../shared/logger.ts';
-import { localityLabel, weightLabel } from '../snapshot/localities.ts';
+import { localityLabel, weightLabel } from '../snapshot/policies/localities.ts';
 import { serviceAccountLabel } from '../snapshot/workload-identity.ts';
 import type { ResourceStore } from './mesh/resource-store.ts';
 import type { ProcessRuntime, RegisteredProcess } from './runtime/process/process-runtime.ts';

@@ -1,4 +1,4 @@
-/** Gateway API HTTPRoute (gateway.networking.k8s.io/v1, httproute_types.go); its own precedence, see snapshot/gateway-routes.ts. */
+/** Gateway API HTTPRoute (gateway.networking.k8s.io/v1, httproute_types.go); its own precedence, see snapshot/routes/gateway-routes.ts. */
 import { z } from 'zod';
 import { GatewayDuration, PortNumber } from './api-fields.ts';
 import { parseDuration } from './duration.ts';

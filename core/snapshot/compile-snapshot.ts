@@ -11,23 +11,23 @@ import {
 } from '../model/resource.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import type { DiscoveredWorkload, WorkloadPort } from '../model/workload.ts';
-import { destinationRuleFindings } from './check-destination-rules.ts';
-import { gatewayConflictFindings } from './check-gateways.ts';
-import { protocolFindings } from './check-protocols.ts';
-import { referenceFindings } from './check-references.ts';
-import { unusedFindings } from './check-unused.ts';
-import { destinationPolicy } from './destination-rules.ts';
-import { exportsMeet } from './exports.ts';
-import { gatewayStatusFindings } from './gateway-findings.ts';
+import { destinationRuleFindings } from './checks/check-destination-rules.ts';
+import { gatewayConflictFindings } from './checks/check-gateways.ts';
+import { protocolFindings } from './checks/check-protocols.ts';
+import { referenceFindings } from './checks/check-references.ts';
+import { unusedFindings } from './checks/check-unused.ts';
+import { gatewayStatusFindings } from './gateways/gateway-findings.ts';
 import { resolveHost, toFqdn } from './host-names.ts';
-import { compileInjection } from './injections.ts';
 import { settingsOf } from './mesh-settings.ts';
-import { meshMtlsMode, peerAuthenticationFindings, workloadMtls } from './peer-mtls.ts';
-import { entryHosts, needsAddress } from './service-entries.ts';
+import { destinationPolicy } from './policies/destination-rules.ts';
+import { compileInjection } from './policies/injections.ts';
+import { meshMtlsMode, peerAuthenticationFindings, workloadMtls } from './policies/peer-mtls.ts';
+import { virtualServicesOf } from './routes/virtual-services.ts';
 import type { MeshSnapshot, SnapshotInput, SnapshotService, SnapshotWorkload } from './snapshot.ts';
-import { allocateAddresses } from './virtual-addresses.ts';
-import { virtualHosts } from './virtual-hosts.ts';
-import { virtualServicesOf } from './virtual-services.ts';
+import { exportsMeet } from './visibility/exports.ts';
+import { entryHosts, needsAddress } from './visibility/service-entries.ts';
+import { allocateAddresses } from './visibility/virtual-addresses.ts';
+import { virtualHosts } from './visibility/virtual-hosts.ts';
 import { serviceKeyOf } from './workload-identity.ts';
 
 /** Compiles everything that is the same for all sidecars. Cheap; `toSidecarConfig` does the rest on demand. */

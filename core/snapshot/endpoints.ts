@@ -2,8 +2,8 @@
 import type { PortProtocol } from '../model/protocol.ts';
 import type { Endpoint } from '../model/sidecar-config.ts';
 import type { WorkloadAddress } from '../model/workload.ts';
-import type { DestinationPolicy } from './destination-rules.ts';
-import { workloadMtls } from './peer-mtls.ts';
+import type { DestinationPolicy } from './policies/destination-rules.ts';
+import { workloadMtls } from './policies/peer-mtls.ts';
 import type { MeshSnapshot, SnapshotService, SnapshotWorkload } from './snapshot.ts';
 import { spiffeIdOf } from './workload-identity.ts';
 

@@ -3,6 +3,13 @@
  * per sidecar. Pure: no clock, no I/O, same input gives the same output (lists are sorted), so that "has anything
  * changed for this sidecar" is a comparison. Source: the workload whose sidecar gets the config; service key:
  * `name.namespace`; endpoint: a workload as one source reaches it.
+ *
+ *   routes/      what happens to requests and connections for a service: rules of Istio, the Gateway API and SMI
+ *   policies/    how callers treat a service: balancing, limits, TLS, places, faults, rate limits
+ *   visibility/  who sees what: exports, Sidecars, ServiceEntries, names and virtual addresses
+ *   gateways/    the proxies that Gateways ask for, and what they serve
+ *   checks/      what does not fit together, as findings
+ *
  * Must not: decide about single requests (policy/), talk to sidecars (control-plane/push).
  */
 import type { FaultDefinition, FaultInjection } from '../model/fault-injection.ts';

@@ -11,9 +11,9 @@ import type { HttpRouteDestination, HttpRule, VirtualService } from '../model/vi
 import { toServiceKey } from '../model/workload.ts';
 import { describeMatch } from '../policy/match-conditions.ts';
 import { hostFit, toFqdn } from './host-names.ts';
+import { toHttpMatch, virtualServicesOf } from './routes/virtual-services.ts';
+import { normaliseWeights } from './routes/weights.ts';
 import type { SnapshotService } from './snapshot.ts';
-import { toHttpMatch, virtualServicesOf } from './virtual-services.ts';
-import { normaliseWeights } from './weights.ts';
 
 const splitRuleName = 'split';
 

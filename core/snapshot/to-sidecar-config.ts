@@ -1,16 +1,16 @@
 import { compareText } from '../model/resource.ts';
 import type { ServiceConfig, SidecarConfig } from '../model/sidecar-config.ts';
 import type { DiscoveredWorkload } from '../model/workload.ts';
-import { selectsCallers } from './destination-rules.ts';
-import { compileGatewayConfig } from './gateway-config.ts';
-import { compileHealthCheck } from './health-check.ts';
-import { localityOf } from './localities.ts';
+import { compileGatewayConfig } from './gateways/gateway-config.ts';
 import { settingsOf } from './mesh-settings.ts';
-import { everything, type SidecarScope, sidecarScope } from './sidecar-scope.ts';
+import { selectsCallers } from './policies/destination-rules.ts';
+import { compileHealthCheck } from './policies/health-check.ts';
+import { localityOf } from './policies/localities.ts';
+import { selectsByLabels } from './routes/virtual-services.ts';
 import type { MeshSnapshot, SnapshotWorkload } from './snapshot.ts';
-import type { SourceGroup } from './source-group.ts';
-import { selectsByLabels } from './virtual-services.ts';
-import { compileInbound, compileVisibleServices, type VisibleServices } from './visible-services.ts';
+import { everything, type SidecarScope, sidecarScope } from './visibility/sidecar-scope.ts';
+import type { SourceGroup } from './visibility/source-group.ts';
+import { compileInbound, compileVisibleServices, type VisibleServices } from './visibility/visible-services.ts';
 import { labelsOf, serviceKeyOf, spiffeIdOf } from './workload-identity.ts';
 
 interface GroupCache {

@@ -10,7 +10,7 @@ import { isAbsolute, join, relative, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { GatewayCertificate } from '../../model/gateway-config.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { filesPrefix } from '../../snapshot/gateway-proxies.ts';
+import { filesPrefix } from '../../snapshot/gateways/gateway-proxies.ts';
 
 export type Credential = Omit<GatewayCertificate, 'name'>;
 

@@ -4,7 +4,7 @@ import type { GatewayCertificate, GatewayServerConfig } from '../../model/gatewa
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { filesPrefix } from '../../snapshot/gateway-proxies.ts';
+import { filesPrefix } from '../../snapshot/gateways/gateway-proxies.ts';
 import type { CertificateAuthority } from '../identity/certificate-authority.ts';
 import type { ServingCertificate } from '../identity/issue-serving-certificate.ts';
 import type { Credentials } from './credentials.ts';

@@ -2,7 +2,7 @@ import { MeshError } from '../../contract/errors.ts';
 import type { CleanupResult, DoctorCheck, EngineStatus } from '../../contract/shapes.ts';
 import type { DiscoveredWorkload } from '../../model/workload.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { type GatewayProxy, portsOf } from '../../snapshot/gateway-proxies.ts';
+import { type GatewayProxy, portsOf } from '../../snapshot/gateways/gateway-proxies.ts';
 import type { Runtime, RuntimeEvents, Sidecar, SuccessorSidecar, TerminalSession } from '../runtime/runtime.ts';
 import type { GatewayPlace, RunningGateway } from './gateway-place.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { GatewayListenerView, GatewayView, WorkloadView } from '../../contract/shapes.ts';
-import type { GatewayProxy, ProxyServer } from '../../snapshot/gateway-proxies.ts';
+import type { GatewayProxy, ProxyServer } from '../../snapshot/gateways/gateway-proxies.ts';
 import type { Credentials } from './credentials.ts';
 import { rootFile } from './gateway-certificates.ts';
 import type { GatewayRuntime } from './gateway-runtime.ts';

@@ -2,7 +2,7 @@ import { MeshError } from '../../contract/errors.ts';
 import { toServiceKey } from '../../model/workload.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { compileInjection } from '../../snapshot/injections.ts';
+import { compileInjection } from '../../snapshot/policies/injections.ts';
 import type { ActiveInjection } from '../../snapshot/snapshot.ts';
 import { spiffeIdOf } from '../../snapshot/workload-identity.ts';
 import type { CertificateAuthority } from '../identity/certificate-authority.ts';

@@ -3,7 +3,7 @@ import { describeResource } from '../../model/resource.ts';
 import type { HttpRoute } from '../../model/sidecar-config.ts';
 import { parseRetryOn } from '../../policy/retry-conditions.ts';
 import type { Clock } from '../../shared/clock.ts';
-import { amplificationFindings, type RetriedCall } from '../../snapshot/retry-amplification.ts';
+import { amplificationFindings, type RetriedCall } from '../../snapshot/checks/retry-amplification.ts';
 import type { MeshSnapshot } from '../../snapshot/snapshot.ts';
 import { toSidecarConfig } from '../../snapshot/to-sidecar-config.ts';
 import type { TelemetryStore } from '../telemetry/telemetry-store.ts';

@@ -2,7 +2,7 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { filesNeeded } from '../../snapshot/upstream-tls.ts';
+import { filesNeeded } from '../../snapshot/policies/upstream-tls.ts';
 
 export interface RuleFilesOptions {
   /** The project's folder; nothing outside of it is read. */

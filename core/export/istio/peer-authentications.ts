@@ -1,7 +1,7 @@
 import { type PeerAuthentication, selectorOf } from '../../model/peer-authentication.ts';
 import { describeResource, namespaceOf } from '../../model/resource.ts';
 import { toResourceName } from '../../model/resource-metadata.ts';
-import { namespaceMtlsMode } from '../../snapshot/peer-mtls.ts';
+import { namespaceMtlsMode } from '../../snapshot/policies/peer-mtls.ts';
 import type { MeshSnapshot } from '../../snapshot/snapshot.ts';
 import type { Add } from './service-manifests.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { toMeshResources } from '../../../core/model/resource.ts';
-import { intersectHosts } from '../../../core/snapshot/gateway-attachments.ts';
-import { gatewayProxies } from '../../../core/snapshot/gateway-proxies.ts';
-import { fullGatewayName } from '../../../core/snapshot/gateway-rules.ts';
+import { intersectHosts } from '../../../core/snapshot/gateways/gateway-attachments.ts';
+import { gatewayProxies } from '../../../core/snapshot/gateways/gateway-proxies.ts';
+import { fullGatewayName } from '../../../core/snapshot/gateways/gateway-rules.ts';
 import { configOf, meshOf, resourcesOf, serviceIn, shop, workload } from '../snapshot/mesh-of.ts';
 
 const gateway = (name: string, selector: string, servers: string, namespace = 'shop') => `

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FaultInjection } from '../../../core/model/fault-injection.ts';
 import { continueFrom } from '../../../core/snapshot/to-sidecar-config.ts';
-import { allocateAddresses } from '../../../core/snapshot/virtual-addresses.ts';
+import { allocateAddresses } from '../../../core/snapshot/visibility/virtual-addresses.ts';
 import { configOf, meshOf, resourcesOf, routes, serviceIn, shop, versions, workload } from './mesh-of.ts';
 
 const resource = (kind: string, spec: string, api = 'networking.istio.io/v1', name = 'x', namespace = 'shop') =>

@@ -1,6 +1,6 @@
 /** Who sees which rule: `exportTo`, the lookup path of DestinationRules, `workloadSelector`. Source: Istio push_context.go, sidecar.go. */
 import { describe, expect, it } from 'vitest';
-import { exportsMeet, exportTier } from '../../../core/snapshot/exports.ts';
+import { exportsMeet, exportTier } from '../../../core/snapshot/visibility/exports.ts';
 import { configOf, meshOf, serviceIn, workload } from './mesh-of.ts';
 
 const at = (name: string, namespace: string, ip: string, labels: Record<string, string> = {}) =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { amplificationFindings, worstAmplification } from '../../../core/snapshot/retry-amplification.ts';
+import { amplificationFindings, worstAmplification } from '../../../core/snapshot/checks/retry-amplification.ts';
 import { meshOf, routes, shop, versions, workload } from './mesh-of.ts';
 
 const resource = (kind: string, spec: string, name = 'x', namespace = 'shop', api = 'networking.istio.io/v1') =>

@@ -4,8 +4,8 @@ import { parseResources } from '../../../core/model/parse-resources.ts';
 import { printResources } from '../../../core/model/print-resources.ts';
 import { type Resource, toMeshResources } from '../../../core/model/resource.ts';
 import { compileRoutes } from '../../../core/policy/match-route.ts';
+import { normaliseWeights } from '../../../core/snapshot/routes/weights.ts';
 import { readSplit, type Split, toSplitResources, withoutSplit } from '../../../core/snapshot/split.ts';
-import { normaliseWeights } from '../../../core/snapshot/weights.ts';
 import { request } from '../policy/request.ts';
 import { configOf, meshOf, resourcesOf, routes, serviceIn, shop, versions } from './mesh-of.ts';
 

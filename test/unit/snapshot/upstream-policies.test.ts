@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { keptFields } from '../../../core/model/kept-fields.ts';
 import type { ClusterPolicy } from '../../../core/model/traffic-config.ts';
 import { policyOf } from '../../../core/model/traffic-config.ts';
-import { filesNeeded } from '../../../core/snapshot/upstream-tls.ts';
+import { filesNeeded } from '../../../core/snapshot/policies/upstream-tls.ts';
 import { configOf, meshOf, resourcesOf, serviceIn, shop, workload } from './mesh-of.ts';
 
 const rule = (spec: string, host = 'payments') =>

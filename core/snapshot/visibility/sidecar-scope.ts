@@ -1,0 +1,97 @@
+/** What a Sidecar resource lets a workload see. Source: Istio Sidecar (egress hosts, outboundTrafficPolicy). */
+import { hostCovers } from '../../model/host-syntax.ts';
+import type { Destination } from '../../model/http-actions.ts';
+import { type PortProtocol, toPortProtocol } from '../../model/protocol.ts';
+import { describeResource, type MeshResources, namespaceOf, ofKind } from '../../model/resource.ts';
+import type { Sidecar } from '../../model/sidecar.ts';
+import type { SidecarConfig } from '../../model/sidecar-config.ts';
+import { toFqdn, toHostKey } from '../host-names.ts';
+import { settingsOf } from '../mesh-settings.ts';
+import { matchesLabels } from '../workload-identity.ts';
+
+type Ingress = NonNullable<Sidecar['spec']['ingress']>[number];
+
+export interface SidecarScope {
+  /** Equal for workloads that see the same. */
+  readonly id: string;
+  readonly outbound: 'allow-any' | 'registry-only';
+  /** Where traffic goes that nobody declared; `null`: on. */
+  readonly egressProxy: NonNullable<SidecarConfig['egressProxy']> | null;
+  /** Ports whose application listens elsewhere. */
+  readonly ingress: readonly IngressPort[];
+  sees(service: { readonly name: string; readonly namespace: string }): boolean;
+  /** A host of a ServiceEntry in a namespace. */
+  seesHost(host: string, namespace: string): boolean;
+}
+
+/** Of gateways: Sidecar resources are not for them. */
+export const everything: SidecarScope = {
+  id: 'gateway',
+  outbound: 'allow-any',
+  egressProxy: null,
+  ingress: [],
+  sees: () => true,
+  seesHost: () => true,
+};
+
+export interface IngressPort {
+  readonly port: number;
+  readonly protocol: PortProtocol;
+  /** Host `null`: the address that was dialled. */
+  readonly target: { readonly host: string | null; readonly port: number };
+}
+
+/**
+ * The Sidecar for a workload: of its namespace one that selects it, else the one without a selector, else the root
+ * namespace's one without a selector. The oldest of equals. Without any, everything is seen.
+ */
+export function sidecarScope(
+  resources: MeshResources,
+  workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+  rootNamespace: string,
+): SidecarScope {
+  const sidecars = ofKind(resources.kept, 'Sidecar');
+  const own = sidecars.filter((sidecar) => namespaceOf(sidecar) === workload.namespace);
+  const selects = ({ spec }: Sidecar) => Object.keys(spec.workloadSelector?.labels ?? {}).length > 0;
+  const chosen =
+    own.find((sidecar) => selects(sidecar) && matchesLabels(sidecar.spec.workloadSelector?.labels, workload.labels)) ??
+    own.find((sidecar) => !selects(sidecar)) ??
+    sidecars.find((sidecar) => namespaceOf(sidecar) === rootNamespace && !selects(sidecar));
+  const fallback =
+    settingsOf(resources).outboundTrafficPolicy?.mode === 'REGISTRY_ONLY' ? 'registry-only' : 'allow-any';
+  const hosts = chosen?.spec.egress?.flatMap((listener) => listener.hosts) ?? ['*/*'];
+  const covers = (host: string, namespace: string) =>
+    hosts.some((entry) => entryCovers(entry, host, namespace, workload.namespace));
+  const policy = chosen?.spec.outboundTrafficPolicy;
+  return {
+    id: chosen === undefined ? '' : describeResource(chosen),
+    outbound: policy === undefined ? fallback : policy.mode === 'ALLOW_ANY' ? 'allow-any' : 'registry-only',
+    egressProxy: policy?.egressProxy === undefined ? null : toEgressProxy(policy.egressProxy),
+    ingress: (chosen?.spec.ingress ?? []).flatMap(toIngressPort),
+    sees: (service) => covers(toFqdn(service), service.namespace),
+    seesHost: covers,
+  };
+}
+
+function toEgressProxy({ host, subset, port }: Destination): NonNullable<SidecarScope['egressProxy']> {
+  return { service: toHostKey(host.toLowerCase()), subset: subset || null, port: port?.number || null };
+}
+
+/** Unix sockets are left out: the sidecar has a file system of its own. */
+function toIngressPort({ port, defaultEndpoint = '' }: Ingress): readonly IngressPort[] {
+  const [, bracketed, plain, target] = /^(?:\[(.+)\]|([^:]*)):(\d+)$/.exec(defaultEndpoint) ?? [];
+  if (port.number === undefined || target === undefined) return [];
+  const host = bracketed ?? plain ?? '';
+  const isAny = host === '' || host === '0.0.0.0' || host === '::';
+  const protocol = toPortProtocol(port.protocol || port.name || '');
+  return [{ port: port.number, protocol, target: { host: isAny ? null : host, port: Number(target) } }];
+}
+
+/** `namespace/host`: `.` own namespace, `*` any, `~` none. */
+function entryCovers(entry: string, host: string, namespace: string, ownNamespace: string): boolean {
+  const slash = entry.indexOf('/');
+  const [wanted, pattern] = [entry.slice(0, slash), entry.slice(slash + 1)];
+  if (wanted.startsWith('~')) return false;
+  const fits = wanted === '*' || (wanted === '.' ? ownNamespace : wanted) === namespace;
+  return fits && hostCovers(pattern, host);
+}
