@@ -34,6 +34,8 @@ export interface DnsServerOptions {
 const ttlSeconds = 5;
 /** Redirected datagrams arrive at the loopback addresses, and answers have to come from there. */
 const loopback = ['127.0.0.1', '::1'] as const;
+/** Of each a resolver asks again when nothing comes. */
+const mostEarly = 1_024;
 /** What is under way then is answered still. */
 const closeRetiredAfterMs = 1_500;
 
@@ -44,6 +46,8 @@ export class DnsServer {
   readonly #streams = new Set<StreamRelay>();
   #sockets: readonly DatagramSocket[] = [];
   #port: number | null = null;
+  /** Questions that came to a port before its configuration was in force: the kernel sends them from the first moment on. */
+  readonly #early: (() => void)[] = [];
   #closing: NodeJS.Timeout | null = null;
 
   constructor(options: DnsServerOptions) {
@@ -68,8 +72,10 @@ export class DnsServer {
         for (const socket of this.#sockets) socket.close();
         this.#sockets = opened;
         this.#port = port;
+        for (const take of this.#early.splice(0)) take();
       },
       rollback: () => {
+        this.#early.length = 0;
         for (const socket of opened) socket.close();
       },
     };
@@ -133,7 +139,11 @@ export class DnsServer {
       socket.bind({ address: host, port, exclusive: true }, () => {
         socket.removeAllListeners('error');
         socket.on('error', (error) => this.#options.logger.warn(`DNS: ${error.message}`));
-        socket.on('message', (message, sender) => void this.#onDatagram(socket, message, sender));
+        socket.on('message', (message, sender) => {
+          const take = () => void this.#onDatagram(socket, message, sender);
+          if (this.#sockets.includes(socket)) take();
+          else if (this.#early.length < mostEarly) this.#early.push(take);
+        });
         resolve(socket);
       });
     });

@@ -13,8 +13,10 @@
 # - All of 127.0.0.0/8 is exempt: Docker's DNS is at 127.0.0.11. Our jumps are appended, so its rules stay ahead.
 # - The jump for DNS alone stands first: Docker's rules send what is for 127.0.0.11 elsewhere. Other servers than the file
 #   names are not touched.
-# - Questions over UDP and our answers to them are tracked in a zone of their own (table raw): the kernel remembers for
-#   minutes where datagrams of a port went, and would send the next ones there, after the rules have come or gone.
+# - Questions over UDP are tracked in a zone of their own (table raw): the kernel remembers for minutes where datagrams of a
+#   port went, and would send the next ones there, after the rules have come or gone. The zone is for that direction only
+#   (`--zone-orig`): an answer is found whether its question was asked before, after or between two steps of ours.
+# - The zone comes after the redirect and goes before it: a question that is in it is always one for the sidecar.
 # - `-o lo` is exempt: an application that calls its own address goes straight to itself.
 # - Removal deletes rules and chains only, never the table: connection tracking goes on, and connections that were
 #   redirected before live until they end.
@@ -30,8 +32,7 @@ chains='MESHDESK_INBOUND MESHDESK_IN_REDIRECT MESHDESK_OUTPUT MESHDESK_REDIRECT 
 inbound_jump='PREROUTING -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j MESHDESK_INBOUND'
 outbound_jump='OUTPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j MESHDESK_OUTPUT'
 dns_udp_jump='OUTPUT -p udp -m udp --dport 53 -j MESHDESK_DNS'
-zone_jumps="OUTPUT -p udp -m udp --dport 53 -j MESHDESK_DNS
-OUTPUT -p udp -m udp --sport $dns -j MESHDESK_DNS"
+zone_jump='OUTPUT -p udp -m udp --dport 53 -j MESHDESK_DNS'
 dns_tcp_jump='OUTPUT -p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j MESHDESK_DNS'
 
 say() { printf 'rules: %s\n' "$*" >&2; }
@@ -39,13 +40,18 @@ say() { printf 'rules: %s\n' "$*" >&2; }
 # Prints the nat table of one backend; fails when the backend does not work here.
 nat_of() { command -v "$1-save" >/dev/null 2>&1 && "$1-save" -t nat 2>/dev/null; }
 
-# True when the legacy tools have a nat table here. Asking them for one would create it, so ask the kernel.
-legacy_nat_exists() {
+# True when the legacy tools of a family ($2) have a table ($1) here. Asking them for one would create it: ask the kernel.
+legacy_has() {
   names=/proc/net/ip_tables_names
-  [ "$1" = ip6tables ] && names=/proc/net/ip6_tables_names
+  [ "$2" = ip6tables ] && names=/proc/net/ip6_tables_names
   [ -r "$names" ] || return 1
-  while read -r table; do [ "$table" = nat ] && return 0; done <"$names"
+  while read -r table; do [ "$table" = "$1" ] && return 0; done <"$names"
   return 1
+}
+
+# Whether there may be something of ours in a table ($1) of a family ($2), for $backend.
+has_table() {
+  case $backend in *-legacy) legacy_has "$1" "$2" ;; esac
 }
 
 # The backend ("iptables-nft", "iptables-legacy" or "iptables") for a family ("iptables" or "ip6tables"), in $backend.
@@ -54,7 +60,7 @@ choose_backend() {
   family=$1
   case $(nat_of "$family-nft") in *DOCKER_OUTPUT* | *MESHDESK_*) backend=$family-nft && return 0 ;; esac
   legacy_in_use=
-  if legacy_nat_exists "$family"; then legacy_in_use=1; fi
+  if legacy_has nat "$family"; then legacy_in_use=1; fi
   for backend in ${legacy_in_use:+"$family-legacy"} "$family-nft" "$family" "$family-legacy"; do
     command -v "$backend-restore" >/dev/null 2>&1 || continue
     printf '*nat\nCOMMIT\n' | "$backend-restore" --noflush >/dev/null 2>&1 && return 0
@@ -106,7 +112,7 @@ RULES
 RULES
 }
 
-# Tracks questions and answers apart from everything else. Without, most of it works: a name of the mesh may stay unknown to
+# Tracks questions apart from everything else. Without, most of it works: a name of the mesh may stay unknown to
 # a socket that has asked before.
 install_zones() {
   resolvers=$(resolvers_of "$1")
@@ -115,14 +121,13 @@ install_zones() {
     printf '*raw\n:MESHDESK_DNS - [0:0]\n'
     delete_zone_jumps
     cat <<RULES
--A MESHDESK_DNS -p udp -m udp --sport $dns -m owner --uid-owner $uid -j CT --zone $zone
 -A MESHDESK_DNS -m owner --uid-owner $uid -j RETURN
 -A MESHDESK_DNS -m owner --gid-owner $gid -j RETURN
 RULES
     for resolver in $resolvers; do
-      printf '%s\n' "-A MESHDESK_DNS -d $resolver -p udp -m udp --dport 53 -j CT --zone $zone"
+      printf '%s\n' "-A MESHDESK_DNS -d $resolver -p udp -m udp --dport 53 -j CT --zone-orig $zone"
     done
-    printf '%s\n' "$zone_jumps" | while read -r jump; do printf '%s\n' "-A $jump"; done
+    printf '%s\n' "-A $zone_jump"
     printf 'COMMIT\n'
   } | "$backend-restore" --noflush 2>/dev/null || say "no tracking zones here ($backend)"
 }
@@ -137,15 +142,6 @@ delete_zone_jumps() {
 remove_zones() {
   case $("$backend-save" -t raw 2>/dev/null) in *:MESHDESK_DNS\ *) ;; *) return 0 ;; esac
   { printf '*raw\n'; delete_zone_jumps; printf '%s\n' '-F MESHDESK_DNS' '-X MESHDESK_DNS' COMMIT; } | "$backend-restore" --noflush
-}
-
-# True when the legacy tools have a raw table here; see legacy_nat_exists.
-legacy_raw_exists() {
-  names=/proc/net/ip_tables_names
-  [ "$1" = ip6tables ] && names=/proc/net/ip6_tables_names
-  [ -r "$names" ] || return 1
-  while read -r table; do [ "$table" = raw ] && return 0; done <"$names"
-  return 1
 }
 
 # Rules for the family whose loopback addresses are $1; with them those for DNS, unless $2 is `without-dns`.
@@ -195,14 +191,18 @@ case ${1:-} in
       say "no usable iptables: the kernel has no nat table, or this container lacks NET_ADMIN"
       exit 1
     }
-    install_zones 127.0.0.0/8
-    install_rules 127.0.0.0/8 || {
+    if install_rules 127.0.0.0/8; then
+      install_zones 127.0.0.0/8
+    else
       say "rules with DNS were refused ($backend): trying without, so names of the mesh alone do not resolve"
       install_rules 127.0.0.0/8 without-dns || { say "IPv4 rules were refused ($backend)"; exit 1; }
-    }
+    fi
     if [ -e /proc/net/if_inet6 ] && choose_backend ip6tables; then
-      install_zones ::1/128
-      install_rules ::1/128 || install_rules ::1/128 without-dns || say "IPv6 rules were refused ($backend): IPv6 traffic passes by the sidecar"
+      if install_rules ::1/128; then
+        install_zones ::1/128
+      else
+        install_rules ::1/128 without-dns || say "IPv6 rules were refused ($backend): IPv6 traffic passes by the sidecar"
+      fi
     else
       say "no IPv6 nat here: IPv6 traffic, if any, passes by the sidecar"
     fi
@@ -212,10 +212,8 @@ case ${1:-} in
     for family in iptables ip6tables; do
       for backend in "$family-nft" "$family-legacy" "$family"; do
         command -v "$backend-restore" >/dev/null 2>&1 || continue
-        case $backend in *-legacy) legacy_nat_exists "$family" || continue ;; esac
-        remove_rules || { say "rules were not removed ($backend)"; status=1; }
-        case $backend in *-legacy) legacy_raw_exists "$family" || continue ;; esac
-        remove_zones || { say "tracking zones were not removed ($backend)"; status=1; }
+        if has_table raw "$family"; then remove_zones || { say "tracking zones were not removed ($backend)"; status=1; }; fi
+        if has_table nat "$family"; then remove_rules || { say "rules were not removed ($backend)"; status=1; }; fi
       done
     done
     exit $status

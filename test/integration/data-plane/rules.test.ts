@@ -84,12 +84,10 @@ describe.skipIf(!canRun)('rules.sh', () => {
       const tracked = (seen.raw ?? '').split('\n').filter((line) => line.startsWith('-A'));
       expect(tracked).toEqual([
         '-A OUTPUT -p udp -m udp --dport 53 -j MESHDESK_DNS',
-        '-A OUTPUT -p udp -m udp --sport 15053 -j MESHDESK_DNS',
-        '-A MESHDESK_DNS -p udp -m udp --sport 15053 -m owner --uid-owner 1337 -j CT --zone 1337',
         '-A MESHDESK_DNS -m owner --uid-owner 1337 -j RETURN',
         '-A MESHDESK_DNS -m owner --gid-owner 1337 -j RETURN',
         ...['127.0.0.11', '10.0.0.2'].map(
-          (server) => `-A MESHDESK_DNS -d ${server}/32 -p udp -m udp --dport 53 -j CT --zone 1337`,
+          (server) => `-A MESHDESK_DNS -d ${server}/32 -p udp -m udp --dport 53 -j CT --zone-orig 1337`,
         ),
       ]);
       expect(seen['raw after']).not.toContain('MESHDESK');
