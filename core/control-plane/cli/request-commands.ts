@@ -36,8 +36,8 @@ function requestsCommand(environment: Environment): Command {
     'requests',
     'the last requests, as far as sidecars told of them; failed ones first to be kept',
   )
-    .option('--from <service>', 'only those of this caller, as name.namespace')
-    .option('--to <service>', 'only those to this service, as name.namespace')
+    .option('--from <service>', 'only those of this caller')
+    .option('--to <service>', 'only those to this service')
     .option('--limit <number>', 'at most so many', parseNumberUpTo(500), 20)
     .run<{ from?: string; to?: string; limit: number }>(async ({ call, output }, _args, options) => {
       const { from = null, to = null, limit } = options;

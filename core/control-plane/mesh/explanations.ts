@@ -10,6 +10,7 @@ import type { MeshSnapshot } from '../../snapshot/snapshot.ts';
 import { toSidecarConfig } from '../../snapshot/to-sidecar-config.ts';
 import type { TelemetryStore } from '../telemetry/telemetry-store.ts';
 import type { Attachment } from './attachment.ts';
+import { findService } from './find-service.ts';
 import type { WorkloadRegistry } from './workload-registry.ts';
 
 export type RecentRequest = MethodOutput<'request.recent'>[number];
@@ -33,7 +34,11 @@ export class Explanations {
     this.#parts = parts;
   }
 
-  recent(query: MethodParsed<'request.recent'>): RecentRequest[] {
+  /** Services by name or as `name.namespace`. Throws NOT_FOUND, AMBIGUOUS_NAME for a name alone. */
+  recent({ from, to, limit }: MethodParsed<'request.recent'>): RecentRequest[] {
+    const toKey = (name: string | null) =>
+      name === null || /[.:]/.test(name) ? name : findService(this.#parts.snapshot().services, name).key;
+    const query = { from: toKey(from), to: toKey(to), limit };
     return this.#parts.telemetry.recent(query).map((request) => this.#withNames(request));
   }
 

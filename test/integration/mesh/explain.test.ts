@@ -38,9 +38,16 @@ async function askAsOrders(service: string, path: string, headers: Record<string
 }
 
 async function find(path: string): Promise<RecentRequest | null> {
-  const recent = await mesh.client.call('request.recent', { from: 'orders.shop', to: 'payments.shop', limit: 500 });
+  const recent = await mesh.client.call('request.recent', { from: 'orders', to: 'payments.shop', limit: 500 });
   return recent.find((one) => one.path === path) ?? null;
 }
+
+test('requests of a service that is not there are an error, with what may be meant', async () => {
+  await expect(mesh.client.call('request.recent', { from: null, to: 'paymnts', limit: 5 })).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+    message: expect.stringContaining('payments'),
+  });
+});
 
 describe('a given request', () => {
   test('names the rules in order, the destination, the endpoint and what is in force', async () => {
