@@ -180,8 +180,8 @@ describe.skipIf(postgresDir === null)('what is under way when a part fails', () 
           if (Object.values(streams).some((count) => count !== 0)) throw new Error(JSON.stringify(streams));
           return request !== undefined;
         },
-        // Less than what they would take by themselves.
-        3_000,
+        // Less than what they would take by themselves; a busy machine needs a moment to take a container down.
+        6_000,
       );
     } finally {
       await mend();

@@ -15,7 +15,8 @@ const mib = 1_024 ** 2;
 /** What warms a sidecar up: after it, the same again and more must not need more memory. */
 const warmUpBytes = Math.min(256 * mib, transferBytes);
 const transferGrowthBytes = 32 * mib;
-const mostTransferBytes = 176 * mib;
+/** Of which a Node 24 that does nothing has 55; growth is what the test is about. */
+const mostTransferBytes = 208 * mib;
 const idleClientsBytes = 150 * mib;
 /** While all of them ask at once, and just after. */
 const busyClientsBytes = 256 * mib;

@@ -44,9 +44,10 @@ export class WorkloadRegistry {
     return runtime;
   }
 
-  /** An engine that does not answer says nothing about its containers. */
+  /** An engine that does not answer, or is not looked for, says nothing about its containers. */
   isReachable(kind: DiscoveredWorkload['runtime']): boolean {
-    return kind === 'process' || this.runtimeOf({ runtime: kind }).engine().state === 'connected';
+    const runtime = this.#runtimes.find((candidate) => candidate.kind === kind);
+    return kind === 'process' || runtime?.engine().state === 'connected';
   }
 
   /** Workload with this address on a network that `seenBy` is on; host processes share loopback, so: none. */

@@ -27,8 +27,9 @@ export function ImportDialog({ onClose }: { onClose(): void }) {
     if (!result) return;
     if (!write) return setPreview(result);
     showToast('ok', `${plural(result.resources.length, 'resource')} imported`, result.written.join(', '));
-    const [first] = result.written;
-    if (first !== undefined) openConfig(first);
+    // The last one: names that were mapped are written down first, in the project's settings.
+    const last = result.written.at(-1);
+    if (last !== undefined) openConfig(last);
     onClose();
   };
   const errors = preview?.findings.filter(({ severity }) => severity === 'error').length ?? 0;
