@@ -84,3 +84,7 @@ export function prepareFakeMesh(workloads: readonly DiscoveredWorkload[]): FakeM
   });
   return bench;
 }
+
+/** Whether each number is there (not -1) and above the one before it: for places of lines in a log. */
+export const ascending = (indexes: readonly number[]) =>
+  indexes.every((index, at) => index >= 0 && (at === 0 || index > (indexes[at - 1] ?? 0)));

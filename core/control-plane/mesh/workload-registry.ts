@@ -39,15 +39,18 @@ export class WorkloadRegistry {
   }
 
   runtimeOf(workload: Pick<DiscoveredWorkload, 'runtime'>): Runtime {
-    const runtime = this.#runtimes.find((candidate) => candidate.kind === workload.runtime);
+    const runtime = this.#runtimeFor(workload.runtime);
     if (runtime === undefined) throw new Error(`there is no ${workload.runtime} runtime`);
     return runtime;
   }
 
   /** An engine that does not answer, or is not looked for, says nothing about its containers. */
   isReachable(kind: DiscoveredWorkload['runtime']): boolean {
-    const runtime = this.#runtimes.find((candidate) => candidate.kind === kind);
-    return kind === 'process' || runtime?.engine().state === 'connected';
+    return kind === 'process' || this.#runtimeFor(kind)?.engine().state === 'connected';
+  }
+
+  #runtimeFor(kind: DiscoveredWorkload['runtime']): Runtime | undefined {
+    return this.#runtimes.find((runtime) => runtime.kind === kind);
   }
 
   /** Workload with this address on a network that `seenBy` is on; host processes share loopback, so: none. */

@@ -1,44 +1,26 @@
 /** `tls` and `tcp` rules on real sockets: TLS of the application's own is routed by its server name and not opened. */
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { L4RouteConfig } from '../../../core/model/l4-config.ts';
 import type { ServiceConfig } from '../../../core/model/sidecar-config.ts';
+import { prepareClosers } from '../../support/closers.ts';
 import { createCsr } from '../../support/create-csr.ts';
 import { TestCa } from '../../support/test-ca.ts';
 import { emptyConfig, freePort, serviceOf, TestSidecar } from '../../support/test-sidecar.ts';
 
-let closers: (() => unknown)[] = [];
+const closers = prepareClosers();
 let ca: TestCa;
 beforeEach(async () => {
   ca = await TestCa.create();
 });
-afterEach(async () => {
-  for (const close of closers.reverse()) await close();
-  closers = [];
-});
-
-async function listening(server: Server): Promise<number> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  return (server.address() as AddressInfo).port;
-}
 
 /** Says its own name and the server name that the client asked for, over its own TLS. */
 async function startTls(name: string): Promise<number> {
   const { csrPem, privateKeyPem } = await createCsr({ dns: ['a.bank.example', 'b.bank.example', 'pay'] });
   const options = { cert: await ca.sign(csrPem), key: privateKeyPem };
-  return listening(
+  return closers.listening(
     createTlsServer(options, (socket) => {
       socket.on('error', () => undefined);
       socket.end(`${name} ${(socket as { servername?: string }).servername}`);
@@ -46,7 +28,7 @@ async function startTls(name: string): Promise<number> {
   );
 }
 
-const startNamed = (name: string) => listening(createServer((socket) => socket.end(name)));
+const startNamed = (name: string) => closers.listening(createServer((socket) => socket.end(name)));
 
 /** A sidecar whose application is pointed at one port that stands for `bank.shop`, with these rules. */
 async function startSidecar(
@@ -59,7 +41,7 @@ async function startSidecar(
   );
   const port = await freePort();
   const sidecar = await TestSidecar.start({ ca, name: 'web' });
-  closers.push(() => sidecar.close());
+  closers.add(() => sidecar.close());
   const config = emptyConfig('web', 1, {
     listeners: {
       kind: 'explicit',
@@ -77,7 +59,7 @@ const to = (service: string, weight = 0) => ({ service: `${service}.shop`, subse
 
 async function askTls(port: number, servername: string): Promise<string> {
   const socket = connectTls({ host: '127.0.0.1', port, servername, ca: ca.rootPem });
-  closers.push(() => socket.destroy());
+  closers.add(() => socket.destroy());
   await once(socket, 'secureConnect');
   expect(socket.authorized).toBe(true);
   let text = '';
@@ -90,7 +72,7 @@ async function askTls(port: number, servername: string): Promise<string> {
 
 async function readName(port: number): Promise<string> {
   const socket = connect(port, '127.0.0.1');
-  closers.push(() => socket.destroy());
+  closers.add(() => socket.destroy());
   let text = '';
   socket.on('error', (error: NodeJS.ErrnoException) => {
     text += error.code;

@@ -1,49 +1,31 @@
 /** TCP through sidecars on real sockets: shares, the PROXY protocol, back-pressure and how connections end. */
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { parseProxyHeader, toProxyHeader } from '../../../core/data-plane/listener/proxy-protocol.ts';
 import type { ProxyProtocol } from '../../../core/model/protocol.ts';
+import { prepareClosers } from '../../support/closers.ts';
 import { eventually } from '../../support/eventually.ts';
 import { TestCa } from '../../support/test-ca.ts';
 import { emptyConfig, freePort, serviceOf, TestSidecar } from '../../support/test-sidecar.ts';
 
-let closers: (() => unknown)[] = [];
+const closers = prepareClosers();
 let ca: TestCa;
 beforeEach(async () => {
   ca = await TestCa.create();
 });
-afterEach(async () => {
-  for (const close of closers.reverse()) await close();
-  closers = [];
-});
-
-async function listening(server: Server): Promise<number> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  return (server.address() as AddressInfo).port;
-}
 
 function dial(port: number): Socket {
   const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
   socket.on('error', () => undefined);
-  closers.push(() => socket.destroy());
+  closers.add(() => socket.destroy());
   return socket;
 }
 
 async function sidecarOf(name: string): Promise<TestSidecar> {
   const sidecar = await TestSidecar.start({ ca, name });
-  closers.push(() => sidecar.close());
+  closers.add(() => sidecar.close());
   return sidecar;
 }
 
@@ -96,7 +78,7 @@ const namer = (name: string) => createServer((socket) => socket.end(name));
 
 describe('shares of TCP connections', () => {
   it('follow the weights of a route over an explicit listener', async () => {
-    const [v1, v2] = [await listening(namer('v1')), await listening(namer('v2'))];
+    const [v1, v2] = [await closers.listening(namer('v1')), await closers.listening(namer('v2'))];
     const service = serviceOf(
       'orders',
       5432,
@@ -150,7 +132,7 @@ describe('the PROXY protocol', () => {
     });
 
   it.each(['v1', 'v2'] as const)('sends the real client address to an application that asks for %s', async (send) => {
-    const { port } = await inbound(await listening(headerReader()), { accept: false, send });
+    const { port } = await inbound(await closers.listening(headerReader()), { accept: false, send });
     const socket = dial(port);
     await once(socket, 'connect');
     const { localPort } = socket;
@@ -159,7 +141,7 @@ describe('the PROXY protocol', () => {
   });
 
   it.each(['v1', 'v2'] as const)('takes the source address from a %s header, however it is split', async (version) => {
-    const { port, sidecar } = await inbound(await listening(headerReader()), { accept: true, send: 'v2' });
+    const { port, sidecar } = await inbound(await closers.listening(headerReader()), { accept: true, send: 'v2' });
     const header = toProxyHeader(version, { host: '203.0.113.7', port: 4711 }, { host: '198.51.100.1', port: 80 });
     const socket = dial(port).setNoDelay(true);
     for (const byte of header) {
@@ -184,7 +166,7 @@ describe('the PROXY protocol', () => {
     const application = createServer(() => {
       reached += 1;
     });
-    const { port, sidecar } = await inbound(await listening(application), { accept: true, send: null });
+    const { port, sidecar } = await inbound(await closers.listening(application), { accept: true, send: null });
     const socket = dial(port);
     socket.end(begin);
     await once(socket, 'close');
@@ -196,7 +178,7 @@ describe('the PROXY protocol', () => {
   });
 
   it('asks no header of other sidecars, and gives the application their address', async () => {
-    const application = await listening(headerReader());
+    const application = await closers.listening(headerReader());
     const { port } = await inbound(application, { accept: true, send: 'v1' });
     const { port: entry } = await outbound({
       services: [serviceOf('orders', 5432, [{ mesh: true, ports: [{ port: 5432, targetPort: port }] }], 'tcp')],
@@ -210,14 +192,14 @@ describe('the PROXY protocol', () => {
     const application = createServer((socket) => {
       socket.once('data', (chunk) => socket.end(`ready ${chunk.toString().split(' ')[1]}`));
     });
-    const { port } = await inbound(await listening(application), { accept: false, send: 'v1' });
+    const { port } = await inbound(await closers.listening(application), { accept: false, send: 'v1' });
     expect((await readAll(dial(port))).toString()).toBe('ready TCP4');
   });
 });
 
 describe('a TCP connection through two sidecars', () => {
   async function pair(application: Server) {
-    const { port, sidecar: orders } = await inbound(await listening(application));
+    const { port, sidecar: orders } = await inbound(await closers.listening(application));
     const service = serviceOf('orders', 5432, [{ mesh: true, ports: [{ port: 5432, targetPort: port }] }], 'tcp');
     const { port: entry, sidecar: web } = await outbound({ services: [service] });
     return { entry, web, orders };

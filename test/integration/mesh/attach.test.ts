@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
-import { prepareFakeMesh } from '../../support/fake-mesh.ts';
+import { ascending, prepareFakeMesh } from '../../support/fake-mesh.ts';
 import { fakeWorkload } from '../../support/fake-runtime.ts';
 
 const web = fakeWorkload('web');
@@ -9,8 +9,6 @@ const bench = prepareFakeMesh([web, orders]);
 
 const stateOf = (name: string) => bench.mesh.findWorkload(name).mesh;
 const order = (...lines: string[]) => lines.map((line) => bench.runtime.log.indexOf(line));
-const ascending = (indexes: number[]) =>
-  indexes.every((index, at) => index >= 0 && (at === 0 || index > (indexes[at - 1] ?? 0)));
 
 describe('attach', () => {
   it('announces mutual TLS only after the traffic is redirected', async () => {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
-import { prepareFakeMesh } from '../../support/fake-mesh.ts';
+import { ascending, prepareFakeMesh } from '../../support/fake-mesh.ts';
 import { fakeWorkload } from '../../support/fake-runtime.ts';
 
 const web = fakeWorkload('web');
@@ -11,8 +11,6 @@ const bench = prepareFakeMesh([web, orders]);
 
 const stateOf = (name: string) => bench.mesh.findWorkload(name).mesh;
 const order = (...lines: string[]) => lines.map((line) => bench.runtime.log.indexOf(line));
-const ascending = (indexes: number[]) =>
-  indexes.every((index, at) => index >= 0 && (at === 0 || index > (indexes[at - 1] ?? 0)));
 
 describe('a control plane that starts again', () => {
   it('takes over the sidecars that are there, without a moment of plaintext', async () => {
