@@ -64,6 +64,7 @@ describe.each(shells)('the sample shop ($name)', ({ name, start }) => {
     await eventually(
       'closed locks in the page',
       async () => (await product.page.locator('[data-testid^="edge-"]:not([data-mtls="closed"])').count()) === 0,
+      45_000, // the page looks at 30 s: a request from before both ends were attached counts that long
     );
     expect((await edgeBetween('orders', 'ledger'))?.protocol).toBe('tcp');
   });
