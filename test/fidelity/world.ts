@@ -37,21 +37,3 @@ export function toWorld(scenarios: readonly Scenario[], prefix: string): World {
 export function withPorts(yaml: string, upstreams: Upstreams): string {
   return yaml.replaceAll(/\{port:(\w+)\}/g, (_, version: string) => String(upstreams.portOf(version)));
 }
-
-/** The service as Istio gets it without Kubernetes: port 80, an endpoint per version on loopback. */
-export function serviceEntry(host: string, versions: readonly string[], upstreams: Upstreams): string {
-  const endpoints = versions.map(
-    (version) =>
-      `    - { address: 127.0.0.1, ports: { http: ${upstreams.portOf(version)} }, labels: { version: "${version}" } }\n`,
-  );
-  return `apiVersion: networking.istio.io/v1beta1
-kind: ServiceEntry
-metadata: { name: ${host}, namespace: shop }
-spec:
-  hosts: [${host}.shop.svc.cluster.local]
-  location: MESH_INTERNAL
-  resolution: STATIC
-  ports: [{ number: 80, name: http, protocol: HTTP }]
-  endpoints:
-${endpoints.join('')}`;
-}

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { Agent, createServer, request, type Server } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from './eventually.ts';
+import { freePort } from './test-sidecar.ts';
 
 /** A real istiod and one Envoy on loopback, as the sidecar of `web.shop`; no certificates, API version v1beta1. */
 export interface RealIstio {
@@ -36,7 +38,7 @@ export async function startUpstream(name: string): Promise<Upstream> {
   };
 }
 
-/** A service of namespace `shop` on port 80, with an endpoint per version. */
+/** A service of namespace `shop` on port 80, as Istio gets it without Kubernetes, with an endpoint on loopback per version. */
 export function serviceEntry(
   hosts: readonly string[],
   endpoints: readonly { readonly version: string; readonly port: number }[],
@@ -56,15 +58,6 @@ spec:
   ports: [{ number: 80, name: http, protocol: HTTP }]
   endpoints:
 ${lines.join('')}`;
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function createGet(proxyPort: number, agent: Agent): RealIstio['get'] {
@@ -87,8 +80,69 @@ function createGet(proxyPort: number, agent: Agent): RealIstio['get'] {
   };
 }
 
+/** istiod and Envoy, and the folder whose YAML files they follow. */
+export interface IstioProcess {
+  /** Where Envoy takes requests in absolute form. */
+  readonly proxyPort: number;
+  /** Envoy's admin. */
+  readonly adminPort: number;
+  /** The folder's only file becomes this text, at once. Istio takes it over some time later. */
+  write(text: string): Promise<void>;
+  hasEnded(): boolean;
+  close(): Promise<void>;
+}
+
+const listensWithinMs = 40_000;
+
 /**
- * Starts Istio on the given YAML texts and waits until `isReady` says so (Envoy listens before its routes are there).
+ * Starts istiod and the sidecar of `web.shop`, without resources, and waits until Envoy listens (before its routes are there).
+ * Before it serves, istiod takes a hundred resources and then hangs; afterwards any number.
+ * @param program see `findIstioRuntime`
+ * @param labels more labels of the sidecar's workload, `key=value`
+ */
+export async function startIstioProcess(program: string, labels: readonly string[] = []): Promise<IstioProcess> {
+  const folder = await mkdtemp(join(tmpdir(), 'meshdesk-istio-'));
+  const file = join(folder, 'resources.yaml');
+  await writeFile(file, '');
+  const [proxyPort, adminPort] = await Promise.all([freePort(), freePort()]);
+  const options = ['--http-proxy', String(proxyPort), '--admin', String(adminPort), '--workload', 'web.shop'];
+  const child = spawn(program, ['run', folder, ...options, ...labels.flatMap((label) => ['--label', label])], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const istio: IstioProcess = {
+    proxyPort,
+    adminPort,
+    async write(text) {
+      await writeFile(join(folder, 'next.tmp'), text.replaceAll(/\.istio\.io\/v1$/gm, '.istio.io/v1beta1'));
+      await rename(join(folder, 'next.tmp'), file);
+    },
+    hasEnded: () => child.exitCode !== null,
+    async close() {
+      if (child.exitCode === null && child.kill('SIGTERM')) await once(child, 'exit');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  try {
+    await eventually('the proxy of Istio listens', () => isOpen(proxyPort), listensWithinMs);
+  } catch (error) {
+    await istio.close();
+    throw error;
+  }
+  return istio;
+}
+
+function isOpen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => socket.end());
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('close', () => socket.destroy());
+  });
+}
+
+/**
+ * Istio with the given YAML texts, once `isReady` says so.
  * @param program see `findIstioRuntime`
  */
 export async function startRealIstio(
@@ -96,29 +150,22 @@ export async function startRealIstio(
   texts: readonly string[],
   isReady: (get: RealIstio['get']) => Promise<boolean>,
 ): Promise<RealIstio> {
-  const folder = await mkdtemp(join(tmpdir(), 'meshdesk-istio-'));
-  for (const [index, text] of texts.entries()) {
-    await writeFile(join(folder, `${index}.yaml`), text.replaceAll(/\.istio\.io\/v1$/gm, '.istio.io/v1beta1'));
-  }
-  const [proxyPort, admin] = await Promise.all([freePort(), freePort()]);
-  const options = ['--http-proxy', String(proxyPort), '--admin', String(admin), '--workload', 'web.shop'];
-  const child = spawn(program, ['run', folder, ...options], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const running = await startIstioProcess(program);
   const agent = new Agent({ keepAlive: true, maxSockets: 40 });
   const istio: RealIstio = {
-    get: createGet(proxyPort, agent),
+    get: createGet(running.proxyPort, agent),
     close: async () => {
       agent.destroy();
-      if (child.exitCode === null && child.kill('SIGTERM')) await once(child, 'exit');
-      await rm(folder, { recursive: true, force: true });
+      await running.close();
     },
   };
-  const deadlineMs = performance.now() + 25_000;
-  while (!(await isReady(istio.get).catch(() => false))) {
-    if (performance.now() > deadlineMs || child.exitCode !== null) {
-      await istio.close();
-      throw new Error('istiod and Envoy did not become ready');
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  try {
+    await running.write(texts.join('\n---\n'));
+    await eventually('istiod and Envoy are ready', () => running.hasEnded() || isReady(istio.get), 25_000);
+    if (running.hasEnded()) throw new Error('istiod or Envoy ended');
+  } catch (error) {
+    await istio.close();
+    throw error;
   }
   return istio;
 }
