@@ -27,7 +27,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   PeerAuthentication: [],
   ReferenceGrant: [],
   TrafficSplit: ['spec.matches'],
-  ServiceEntry: ['spec.subjectAltNames'],
+  ServiceEntry: [],
   Sidecar: [
     'spec.inboundConnectionPool',
     ...['bind', 'captureMode', 'tls', 'connectionPool'].map((field) => `spec.ingress.*.${field}`),

@@ -160,6 +160,8 @@ export const UpstreamTlsConfig = z.strictObject({
   sni: z.string().optional(),
   /** Names one of which the certificate must have; `host`: the host of the service; `any`: the chain alone decides. */
   names: z.union([z.array(z.string()), z.enum(['host', 'any'])]),
+  /** With a list of names: the certificate must be for the host of the service as well. */
+  andHost: z.boolean().optional(),
   /** Roots to accept, by the name of their file (`SidecarConfig.files`); absent: those of the system. */
   caFile: z.string().optional(),
   /** With `keyFile`: what the client shows of itself. */

@@ -29,14 +29,14 @@ let systemRoots: string | readonly string[] | null = null;
 /** Throws an `UpstreamError` when the rule's files are of no use. */
 export function toOriginatedOptions(originated: OriginatedTls): ConnectionOptions {
   const { config, host, alpn } = originated;
-  const { sni = host, insecure = false, names } = config;
+  const { sni = host, insecure = false } = config;
   return {
     secureContext: contextOf(originated),
     // An address is no server name (RFC 6066, 3).
     ...(isIP(sni) === 0 && sni !== '' ? { servername: sni } : {}),
     ...(alpn === null ? {} : { ALPNProtocols: [alpn] }),
     rejectUnauthorized: !insecure,
-    checkServerIdentity: (_name, certificate) => checkNames(certificate, names, host),
+    checkServerIdentity: (_name, certificate) => checkNames(certificate, config, host),
   };
 }
 
@@ -102,9 +102,14 @@ function readBundle(): string | null {
 }
 
 /** Istio compares `subjectAltNames` whole: DNS names, addresses and URIs. */
-function checkNames(certificate: PeerCertificate, names: UpstreamTlsConfig['names'], host: string): Error | undefined {
+function checkNames(
+  certificate: PeerCertificate,
+  { names, andHost = false }: UpstreamTlsConfig,
+  host: string,
+): Error | undefined {
   if (names === 'any') return undefined;
-  if (names === 'host') return checkServerIdentity(host, certificate);
+  const problem = names === 'host' || andHost ? checkServerIdentity(host, certificate) : undefined;
+  if (names === 'host' || problem !== undefined) return problem;
   const own = (certificate.subjectaltname ?? '').split(', ').map((name) => name.slice(name.indexOf(':') + 1));
   if (names.some((name) => own.includes(name))) return undefined;
   return new UpstreamError({

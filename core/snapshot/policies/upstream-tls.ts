@@ -28,6 +28,17 @@ export function compileUpstreamTls(tls: ClientTls | undefined): Pick<ClusterPoli
   };
 }
 
+/**
+ * The names of a ServiceEntry are asked for where the rule lists none. Where it has no server name either, the certificate must
+ * be for the host as well: `auto_san_validation` is decided before the names are put in (Istio, cluster_tls.go).
+ */
+export function withEntryNames(policy: ClusterPolicy, subjectAltNames: readonly string[]): ClusterPolicy {
+  const { tls } = policy;
+  if (tls === undefined || Array.isArray(tls.names) || subjectAltNames.length === 0) return policy;
+  const own = { ...tls, names: [...subjectAltNames] };
+  return { ...policy, tls: tls.names === 'host' ? { ...own, andHost: true } : own };
+}
+
 type Files = Pick<UpstreamTlsConfig, 'caFile' | 'certificateFile' | 'keyFile' | 'crlFile' | 'optionalFiles'>;
 
 function filesOfRule({ clientCertificate, privateKey, caCertificates, caCrl }: ClientTls, mode: string): Files {

@@ -7,6 +7,7 @@ import { type DestinationPolicy, destinationPolicy } from '../policies/destinati
 import { localityOf, withShares } from '../policies/localities.ts';
 import { workloadMtls } from '../policies/peer-mtls.ts';
 import { withRateLimits } from '../policies/rate-limits.ts';
+import { withEntryNames } from '../policies/upstream-tls.ts';
 import { compileL4Routes } from '../routes/l4-routes.ts';
 import { routesOf } from '../routes/service-routes.ts';
 import type { EntryHost, MeshSnapshot, SnapshotWorkload } from '../snapshot.ts';
@@ -66,9 +67,16 @@ export function compileVisibleEntries(
 const isSeen = ({ spec, metadata }: ServiceEntry, { namespace }: SourceGroup) =>
   isExportedTo(spec.exportTo, namespaceOf({ metadata }), namespace);
 
-function policyFor(snapshot: MeshSnapshot, { service }: EntryHost, group: SourceGroup): DestinationPolicy {
+function policyFor(snapshot: MeshSnapshot, { entry, service }: EntryHost, group: SourceGroup): DestinationPolicy {
   const { resources, rootNamespace, services } = snapshot;
-  return destinationPolicy(resources.destinationRules, service, group, rootNamespace, services);
+  const policy = destinationPolicy(resources.destinationRules, service, group, rootNamespace, services);
+  const { subjectAltNames = [] } = entry.spec;
+  if (subjectAltNames.length === 0) return policy;
+  const policies = policy.policies.map((scope) => ({
+    ...scope,
+    policy: withEntryNames(scope.policy, subjectAltNames),
+  }));
+  return { ...policy, policies };
 }
 
 /** Workloads of the entry's namespace that its selector selects, as far as the source shares a network with them. */

@@ -108,6 +108,15 @@ describe('TLS of a caller, mode SIMPLE', () => {
     expect(answer).toMatchObject({ status: 200 });
   });
 
+  it.each<[readonly string[], number]>([
+    [['orders', 'b.example.com'], 200],
+    [['b.example.com'], 503],
+    [['orders'], 503],
+  ])('takes a certificate for %j with %i where a listed name and the host are asked for', async (names, status) => {
+    const answer = await ask(await startHttps(names), trusting({ names: ['b.example.com'], andHost: true }));
+    expect(answer).toMatchObject({ status });
+  });
+
   it('trusts the roots of the system when the rule names none, and so not a stranger’s', async () => {
     const answer = await ask(await startHttps(['orders']), { names: 'host' });
     expect(answer).toMatchObject({ status: 503 });

@@ -118,6 +118,37 @@ spec:
   });
 });
 
+describe('the names of a ServiceEntry', () => {
+  const entry = (tls: string) => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: api, namespace: shop }
+spec:
+  hosts: [api.example.com]
+  ports: [{ number: 443, name: http, protocol: HTTP }]
+  resolution: DNS
+  subjectAltNames: [one.example.com, two.example.com]
+---
+${rule(`trafficPolicy: { tls: { ${tls} } }, subsets: [{ name: v1, trafficPolicy: { tls: { mode: SIMPLE, sni: v1 } } }]`, 'api.example.com')}`;
+  const both = ['one.example.com', 'two.example.com'];
+  const policiesOf = (yaml: string) => serviceIn(web(yaml), 'api.example.com').policies ?? [];
+
+  it.each<[string, ClusterPolicy]>([
+    ['mode: SIMPLE', { tls: { names: both, andHost: true } }],
+    ['mode: SIMPLE, sni: a', { tls: { sni: 'a', names: both } }],
+    ['mode: SIMPLE, subjectAltNames: [own]', { tls: { names: ['own'] } }],
+    ['mode: ISTIO_MUTUAL', {}],
+  ])('stand in where the rule lists none: %s', (tls, expected) => {
+    const policies = policiesOf(entry(tls));
+    expect(policyOf(policies, null, 443)).toEqual(expected);
+    expect(policyOf(policies, 'v1', 443)).toEqual({ tls: { sni: 'v1', names: both } });
+  });
+
+  it('are applied', () => {
+    expect(resourcesOf(entry('mode: SIMPLE')).flatMap(keptFields)).toEqual([]);
+  });
+});
+
 describe('ahead of connections', () => {
   it.each<[string, ClusterPolicy]>([
     ['proxyProtocol: { version: V1 }', { proxyProtocol: 'v1' }],
