@@ -122,7 +122,7 @@ async function assemble(options: ControlPlaneOptions, shutdown: Shutdown): Promi
   await resources.start();
   await gateways.credentials.start();
   await mesh.start();
-  gateways.begin();
+  await gateways.begin();
   await declared.start();
 
   gatekeeper = await openDoors(options, { call, hub, log }, project.controlSocket, shutdown);

@@ -6,6 +6,7 @@ import type { Logger } from '../../shared/logger.ts';
 import { gatewayDestinations } from '../../snapshot/gateways/gateway-config.ts';
 import { type GatewayProxy, gatewayProxies } from '../../snapshot/gateways/gateway-proxies.ts';
 import { defaultRootNamespace, type MeshSnapshot } from '../../snapshot/snapshot.ts';
+import { IdFile } from '../id-file.ts';
 import type { MeshApi, MeshListener } from '../mesh/mesh-api.ts';
 import type { ResourceStore } from '../mesh/resource-store.ts';
 import type { DockerRuntime } from '../runtime/docker/docker-runtime.ts';
@@ -34,7 +35,7 @@ export interface Gateways {
   readonly runtime: GatewayRuntime;
   readonly credentials: Credentials;
   /** To be called when the mesh has started. */
-  begin(): void;
+  begin(): Promise<void>;
   list(): GatewayView[];
   close(): Promise<void>;
 }
@@ -57,7 +58,13 @@ export function createGateways(surroundings: GatewaySurroundings): Gateways {
     placeFor: (proxy) => placeFor(proxy, mesh().snapshot(), mesh().workloads()),
     log,
   });
+  const stopped = new IdFile({
+    file: join(stateDir, 'stopped-gateways.json'),
+    without: 'gateways that were stopped start again',
+    log,
+  });
   const keeper = new GatewayKeeper({
+    stopped,
     workloads: () => mesh().workloads(),
     attach: (id) => mesh().attach({ names: [id] }),
     ...{ onNotice, log },
@@ -67,7 +74,8 @@ export function createGateways(surroundings: GatewaySurroundings): Gateways {
   return {
     runtime,
     credentials,
-    begin: () => {
+    begin: async () => {
+      await stopped.load();
       stopListening = mesh().listen({
         onChange: (what) => {
           if (what !== 'workloads') return;
@@ -88,6 +96,7 @@ export function createGateways(surroundings: GatewaySurroundings): Gateways {
     close: async () => {
       stopListening();
       keeper.close();
+      await stopped.close();
       credentials.close();
       await runtime.close();
     },

@@ -1,20 +1,26 @@
 import type { WorkloadView } from '../../contract/shapes.ts';
 import type { Logger } from '../../shared/logger.ts';
+import type { IdFile } from '../id-file.ts';
 
 export interface GatewayKeeperOptions {
   readonly workloads: () => readonly WorkloadView[];
   readonly attach: (id: string) => Promise<unknown>;
+  /** Gateways that somebody has stopped, over restarts; loaded. */
+  readonly stopped: Pick<IdFile, 'has' | 'ids' | 'add' | 'delete'>;
   readonly onNotice: (notice: { level: 'warn'; code: string | null; message: string }) => void;
   readonly log: Logger;
 }
 
 /**
  * Starts a gateway when there is something behind it: once it is asked for and a workload is attached. One that somebody
- * has stopped since stays so until all are detached, or the Gateway is taken away and comes back.
+ * has stopped since stays so, also over restarts, until all are detached, or the Gateway is taken away and comes back.
  */
 export class GatewayKeeper {
   readonly #options: GatewayKeeperOptions;
   readonly #started = new Set<string>();
+  /** Were seen while they were being detached: somebody wants it. One that ends by itself is just gone. */
+  readonly #leaving = new Set<string>();
+  #wasNeeded = false;
   #isClosed = false;
 
   constructor(options: GatewayKeeperOptions) {
@@ -26,22 +32,45 @@ export class GatewayKeeper {
     if (this.#isClosed) return;
     const workloads = this.#options.workloads();
     const gateways = workloads.filter(({ runtime }) => runtime === 'gateway');
-    const ids = new Set(gateways.map(({ id }) => id));
-    for (const id of this.#started) if (!ids.has(id)) this.#started.delete(id);
+    this.#forgetOthers(new Set(gateways.map(({ id }) => id)));
     const isNeeded = workloads.some(({ runtime, mesh }) => runtime !== 'gateway' && mesh === 'attached');
     if (!isNeeded) {
-      this.#started.clear();
+      this.#allDetached();
       return;
     }
-    for (const { id, name, mesh } of gateways) {
-      if (this.#started.has(id)) continue;
-      this.#started.add(id);
-      if (mesh === 'detached') void this.#start(id, name);
-    }
+    this.#wasNeeded = true;
+    for (const gateway of gateways) this.#lookAt(gateway);
   }
 
   close(): void {
     this.#isClosed = true;
+  }
+
+  #lookAt({ id, name, mesh }: WorkloadView): void {
+    const { stopped } = this.#options;
+    if (mesh === 'detaching') this.#leaving.add(id);
+    else {
+      if (mesh !== 'detached') stopped.delete(id);
+      else if (this.#leaving.has(id)) stopped.add(id);
+      this.#leaving.delete(id);
+    }
+    if (this.#started.has(id)) return;
+    this.#started.add(id);
+    if (mesh === 'detached' && !stopped.has(id)) void this.#start(id, name);
+  }
+
+  #forgetOthers(present: ReadonlySet<string>): void {
+    const { stopped } = this.#options;
+    for (const id of this.#started) if (!present.has(id)) this.#started.delete(id);
+    for (const id of stopped.ids()) if (!present.has(id)) stopped.delete(id);
+  }
+
+  /** When none has been attached yet, those of an earlier run are about to be. */
+  #allDetached(): void {
+    this.#started.clear();
+    this.#leaving.clear();
+    if (!this.#wasNeeded) return;
+    for (const id of this.#options.stopped.ids()) this.#options.stopped.delete(id);
   }
 
   async #start(id: string, name: string): Promise<void> {

@@ -233,4 +233,22 @@ spec:
     expect(publishedAt(await project.gateway('istio-ingressgateway'), 8080)).toBe(port);
     expect((await ask({ port })).status).toBe(200);
   });
+
+  it('stays stopped when Meshdesk starts anew, and starts when it is told to', async () => {
+    const project = await start(({ ports }) => gatewayOn([8080]) + route(ports.get('httpbin')));
+    const port = publishedAt(await project.gateway('istio-ingressgateway'), 8080);
+    expect((await cli(project, 'gateway', 'stop', 'istio-ingressgateway')).code).toBe(0);
+    await project.restart();
+    const { client } = project.mesh;
+    await eventually('the application is attached again', async () => {
+      const workloads = await client.call('workload.list', {});
+      return workloads.some(({ name, mesh }) => name === 'httpbin' && mesh === 'attached');
+    });
+    await client.call('workload.renew', { select: { all: true } });
+    expect((await client.call('gateway.list', {}))[0]).toMatchObject({ mesh: 'detached', place: null });
+    expect((await cli(project, 'gateway', 'start', 'istio-ingressgateway')).code).toBe(0);
+    expect((await ask({ port })).status).toBe(200);
+    await project.restart();
+    expect(publishedAt(await project.gateway('istio-ingressgateway'), 8080)).toBe(port);
+  });
 });
