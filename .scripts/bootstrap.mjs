@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-const minimum = [20, 19];
+/** `>=20.19` in the package's own words. */
+const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const minimum = engines.node.replace('>=', '').split('.').map(Number);
 
 /** @param {string} version such as `20.19.1` @returns {string | null} what to do about it; `null` when it will do */
 export function nodeProblem(version) {

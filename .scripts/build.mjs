@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bootstrap, root, run } from './bootstrap.mjs';
 import { lightSchemas } from './light-schemas.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /** A program for Node: one file, npm packages bundled unless listed as external. */
@@ -104,5 +104,9 @@ export async function build(names, say) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await build(process.argv.slice(2), (line) => console.log(line));
+  await run(async () => {
+    bootstrap((line) => console.error(`meshdesk: ${line}`));
+    await build(process.argv.slice(2), (line) => console.log(line));
+    return 0;
+  });
 }

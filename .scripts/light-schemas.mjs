@@ -1,5 +1,3 @@
-import { runnerImport } from 'vite';
-
 const schemaModule = /\/control\/message-schema\.ts$/;
 const emptySchemas = '\0empty-schemas';
 
@@ -31,6 +29,8 @@ export const lightSchemas = () => ({
   load: (id) => (id === emptySchemas ? emptySchemasCode : null),
   transform: async (_code, id) => {
     if (!schemaModule.test(id)) return null;
+    // Loaded here: an old Node cannot even load it, and has to be told so first.
+    const { runnerImport } = await import('vite');
     const { module } = await runnerImport(id);
     return { code: `export const messageSchemas = ${JSON.stringify(module.messageSchemas)};`, map: null };
   },
