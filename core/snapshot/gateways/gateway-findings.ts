@@ -22,7 +22,7 @@ export function gatewayStatusFindings(
   const servers = [...new Map(proxies.flatMap((proxy) => proxy.servers.map((one) => [one.id, one] as const))).values()];
   return [
     ...unservedFindings(resources),
-    ...proxies.flatMap(portFindings),
+    ...proxies.flatMap(mergeFindings),
     ...credentialFindings(servers, hasCredential),
     ...grantFindings(resources),
     ...resources.virtualServices.flatMap((resource) => unboundVirtualService(resource, servers)),
@@ -59,20 +59,29 @@ function notServed(message: string, hint: string): Finding[] {
   return [info('NOT_SERVED', `${message}: it is not served here`, hint)];
 }
 
-/** Requests and bytes in plaintext at one port: what comes first decides. */
-function portFindings({ servers }: GatewayProxy): readonly Finding[] {
-  const first = new Map<number, ProxyServer>();
-  return servers.flatMap((server) => {
-    if (server.tls !== null) return [];
-    const winner = first.get(server.port);
-    if (winner === undefined) first.set(server.port, server);
-    if (winner === undefined || winner.protocol === server.protocol) return [];
+/** Servers that do not go together with what an older Gateway has at their port. */
+function mergeFindings({ name, skipped }: GatewayProxy): readonly Finding[] {
+  return skipped.map(({ server, by, hosts }) => {
+    const { gateway, port } = server;
+    if (hosts.length === 0) {
+      return warning(
+        'PORT_PROTOCOL',
+        `Gateway ${gateway}: port ${port} is not served as ${speech(server)}, Gateway ${by.gateway} has it as ${speech(by)}`,
+        'Give one of them another port.',
+      );
+    }
+    const rest = server.hosts.length > hosts.length ? ', and none of its other hosts is served there' : '';
     return warning(
-      'PORT_PROTOCOL',
-      `Gateway ${server.gateway}: port ${server.port} is not served as ${server.protocol}, Gateway ${winner.gateway} has it as ${winner.protocol}`,
-      'Give one of them another port.',
+      'CONFLICTING_GATEWAY',
+      `Gateway ${gateway}: Gateway ${by.gateway} has "${hosts.join('", "')}" at port ${port} of ${name} already${rest}`,
+      'A server with TLS whose hosts are taken is left out as a whole: merge the two, or give them different hosts or ports.',
     );
   });
+}
+
+function speech({ protocol, tls }: ProxyServer): string {
+  if (tls === null) return protocol;
+  return protocol === 'http' ? 'https' : 'tls';
 }
 
 function credentialFindings(

@@ -14,8 +14,10 @@ import type { PortProtocol } from '../../model/protocol.ts';
 import { compareText, isIstioGateway, type MeshResources, namespaceOf, ofKind } from '../../model/resource.ts';
 import { isSecretGranted } from '../routes/gateway-grants.ts';
 import { matchesLabels, serviceAccountLabel } from '../workload-identity.ts';
+import { type MergedServers, mergeServers } from './merge-servers.ts';
 
-export interface GatewayProxy {
+/** `skipped`: what Gateways ask for besides that does not go together with it. */
+export interface GatewayProxy extends MergedServers {
   /** Id of the workload that it is. */
   readonly id: string;
   readonly name: string;
@@ -34,6 +36,8 @@ export interface ProxyServer {
   readonly port: number;
   readonly protocol: 'http' | 'tcp';
   readonly tls: GatewayTlsConfig | null;
+  /** It has a `tls` block, if only for a redirect. */
+  readonly hasTlsBlock: boolean;
   readonly httpsRedirect: boolean;
   /** Lower-case hosts, and the namespace whose routes may be bound to them; `*`: of all. */
   readonly hosts: readonly { readonly namespace: string; readonly host: string }[];
@@ -61,7 +65,7 @@ export function gatewayProxies(resources: MeshResources, rootNamespace: string):
   return proxies;
 }
 
-type Place = Omit<GatewayProxy, 'servers'>;
+type Place = Omit<GatewayProxy, keyof MergedServers>;
 
 function findProxies(resources: MeshResources, rootNamespace: string): readonly GatewayProxy[] {
   const gateways = resources.kept.filter(isIstioGateway);
@@ -102,10 +106,12 @@ function findProxies(resources: MeshResources, rootNamespace: string): readonly 
     .sort((a, b) => compareText(a.id, b.id))
     .map((place) => ({
       ...place,
-      servers: served
-        .filter(({ serves }) => serves(place))
-        .map(({ server }) => server)
-        .sort((a, b) => a.port - b.port),
+      ...mergeServers(
+        served
+          .filter(({ serves }) => serves(place))
+          .map(({ server }) => server)
+          .sort((a, b) => a.port - b.port),
+      ),
     }));
 }
 
@@ -160,6 +166,7 @@ function fromServer(server: GatewayServer, gateway: string, namespace: string): 
     port: port.number,
     protocol: inside,
     tls: compiled,
+    hasTlsBlock: tls !== undefined,
     httpsRedirect: isHttp && tls?.httpsRedirect === true,
     hosts: hosts.map((host) => splitHost(host, namespace)),
     listener: null,
@@ -242,6 +249,7 @@ function fromListener(listener: GatewayListener, gateway: K8sGateway, resources:
     port,
     protocol: protocol === 'HTTP' || protocol === 'HTTPS' ? 'http' : 'tcp',
     tls: mode === null ? null : { mode, certificates: needsNone ? [] : certificates },
+    hasTlsBlock: mode !== null,
     httpsRedirect: false,
     hosts: [{ namespace: '*', host: (hostname ?? '*').toLowerCase() }],
     listener,
