@@ -1,4 +1,5 @@
 import type { ConnectionHandler } from './connection.ts';
+import { AttachedCallers } from './http/attached-callers.ts';
 import { countsCaller, inboundEdge, portOf } from './http/edges.ts';
 import { createHttpHandler, type HttpHandler, type HttpHandlerOptions } from './http/http-handler.ts';
 import { Http2Handler } from './http2/http2-handler.ts';
@@ -23,7 +24,8 @@ export function createRequestHandlers(
   options: Omit<HttpHandlerOptions, 'carriers'>,
   logger: Pick<Logger, 'warn'>,
 ): RequestHandlers {
-  const { clock, telemetry } = options;
+  const { clock, config, telemetry } = options;
+  const callers = new AttachedCallers();
   const http = createHttpHandler({ ...options, carriers: [muxCarrier, createHttp2Carrier()] });
   const http2 = new Http2Handler({
     server: http.requests,
@@ -44,7 +46,13 @@ export function createRequestHandlers(
     http2,
     mux,
     clusters: http.clusters,
-    configured: () => http.configured(),
+    configured() {
+      http.configured();
+      const joined = callers.joined(config().source);
+      if (joined.size === 0) return;
+      http.leavePast(joined);
+      http2.leavePast(joined);
+    },
     get active() {
       return handlers.reduce((sum, { active }) => sum + active, 0);
     },

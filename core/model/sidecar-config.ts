@@ -203,6 +203,8 @@ export const SidecarConfig = z.strictObject({
     ),
     /** For every request that comes to the workload; absent: none. */
     rateLimits: z.array(RateLimitConfig).optional(),
+    /** Addresses whose connections pass a sidecar of their own. What they had open in plaintext before ends politely; absent: none. */
+    attachedCallers: z.array(z.string()).optional(),
   }),
   services: z.array(ServiceConfig),
   /** Of VirtualServices: before the router, as Envoy's fault filter. */

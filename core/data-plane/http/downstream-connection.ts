@@ -24,7 +24,7 @@ const lineFeed = 10;
 /** One accepted connection: requests in order, one exchange at a time. */
 export class DownstreamConnection implements ClientStream, WireOwner {
   readonly protocol = 'http/1.1';
-  readonly #context: DownstreamContext;
+  readonly context: DownstreamContext;
   readonly #parts: DownstreamParts;
   readonly #wire: Wire;
   readonly #recorder: EdgeRecorder | null;
@@ -48,7 +48,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
   #headOnly = false;
 
   constructor(socket: Socket, context: DownstreamContext, parts: DownstreamParts, onClosed: () => void) {
-    this.#context = context;
+    this.context = context;
     this.#parts = parts;
     this.#onClosed = onClosed;
     this.#body = new RequestBody(parts.codec);
@@ -181,7 +181,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
   }
 
   #mayKeep(): boolean {
-    if (!this.#keepAlive || !this.#body.done || this.#parts.isDraining()) return false;
+    if (!this.#keepAlive || !this.#body.done || this.#parts.isLeaving(this)) return false;
     return !this.#ended || this.#partial.size > 0;
   }
 
@@ -321,7 +321,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     }
     const head = codec.request;
     if (isConnect(bytes, head)) {
-      const beyond = tunnelEndpoint(this.#context, this.#parts.config());
+      const beyond = tunnelEndpoint(this.context, this.#parts.config());
       if (beyond !== null) {
         this.#spliceTo(beyond, bytes, start, end);
         return end;
@@ -337,7 +337,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     this.#keepAlive = head.minor === 1 ? !head.close : head.keepAlive;
     this.#headOnly = isHead(bytes, head);
     this.#response.begin();
-    this.#sink ??= this.#parts.requests.accept(this, this.#context, this.#finished);
+    this.#sink ??= this.#parts.requests.accept(this, this.context, this.#finished);
     const sink = this.#sink;
     const bodyStart = head.end;
     sink.begin(bytes, head, form, this.#times.arrivedAtMs);
@@ -371,7 +371,7 @@ export class DownstreamConnection implements ClientStream, WireOwner {
     const { telemetry, clock } = this.#parts;
     const answer = writeRefusal(status, flag, reason);
     this.#wire.send(answer, 0, answer.length);
-    const recorder = this.#recorder ?? telemetry.edge(unroutedEdge(this.#context));
+    const recorder = this.#recorder ?? telemetry.edge(unroutedEdge(this.context));
     recorder.request(status, flag, (clock.monotonicMs() - this.#times.arrivedAtMs) * 1_000);
     this.#close();
   }

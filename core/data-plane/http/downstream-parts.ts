@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock.ts';
 import type { TelemetrySink, UpstreamConnector } from '../connection.ts';
 import type { HttpCodec } from './codec.ts';
 import type { CompiledConfig } from './compiled-config.ts';
-import type { RequestServer } from './streams.ts';
+import type { ClientStream, RequestServer } from './streams.ts';
 
 /** What every accepted connection of a handler shares. */
 export interface DownstreamParts {
@@ -13,5 +13,6 @@ export interface DownstreamParts {
   readonly config: () => CompiledConfig;
   readonly requests: RequestServer;
   readonly lingerMs: number;
-  readonly isDraining: () => boolean;
+  /** The connection ends with its next answer. */
+  readonly isLeaving: (connection: ClientStream) => boolean;
 }

@@ -1,4 +1,6 @@
+import { goesPast } from './attached-callers.ts';
 import type { DownstreamConnection } from './downstream-connection.ts';
+import type { ClientStream } from './streams.ts';
 import type { Upstreams } from './upstreams.ts';
 
 /** Deadlines are looked at this often; see limits.ts. */
@@ -8,6 +10,7 @@ const drainCheckMs = 250;
 /** The accepted connections of a handler: their deadlines, and their polite end. */
 export class DownstreamSet {
   readonly #connections = new Set<DownstreamConnection>();
+  readonly #leaving = new Set<ClientStream>();
   readonly #upstreams: Upstreams;
   readonly #monotonicMs: () => number;
   readonly #drainGraceMs: number;
@@ -25,8 +28,16 @@ export class DownstreamSet {
     return this.#connections.size;
   }
 
-  get isDraining(): boolean {
-    return this.#drainSinceMs !== null;
+  /** Whether this connection ends with its next answer. */
+  isLeaving(connection: ClientStream): boolean {
+    return this.#drainSinceMs !== null || (this.#leaving.size > 0 && this.#leaving.has(connection));
+  }
+
+  /** What these callers have open past their sidecars ends with its next answer. */
+  leavePast(callers: ReadonlySet<string>): void {
+    for (const connection of this.#connections) {
+      if (goesPast(connection.context, callers)) this.#leaving.add(connection);
+    }
   }
 
   add(connection: DownstreamConnection): void {
@@ -36,6 +47,7 @@ export class DownstreamSet {
 
   delete(connection: DownstreamConnection): void {
     this.#connections.delete(connection);
+    this.#leaving.delete(connection);
   }
 
   /** There are connections whose deadlines count, on either side. */

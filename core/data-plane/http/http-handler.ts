@@ -30,7 +30,7 @@ import { inboundEdge, portOf } from './edges.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeParts } from './exchange-parts.ts';
 import { createHttpCodec } from './head-parser.ts';
-import type { RequestServer, UpstreamCarrier } from './streams.ts';
+import type { ClientStream, RequestServer, UpstreamCarrier } from './streams.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { createHttp1Carrier } from './upstream-connection.ts';
 import { Upstreams } from './upstreams.ts';
@@ -63,6 +63,8 @@ export interface HttpHandler extends ConnectionHandler {
   readonly clusters: ClusterSet<HttpEndpoint>;
   /** A configuration has come into force. */
   configured(): void;
+  /** Ends what these callers have open past their sidecars with the next answer. */
+  leavePast(callers: ReadonlySet<string>): void;
 }
 
 /** `closeAll()` also ends the connections to servers; the handler may go on serving afterwards. */
@@ -104,8 +106,8 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
     },
   };
   const connections: DownstreamSet = new DownstreamSet(upstreams, monotonicMs, drainGraceMs);
-  const isDraining = () => connections.isDraining;
-  const parts: DownstreamParts = { codec, clock, telemetry, connector, config, requests, lingerMs, isDraining };
+  const isLeaving = (connection: ClientStream) => connections.isLeaving(connection);
+  const parts: DownstreamParts = { codec, clock, telemetry, connector, config, requests, lingerMs, isLeaving };
   return {
     requests,
     clusters,
@@ -118,6 +120,7 @@ export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
       connections.add(connection);
       connection.begin(head);
     },
+    leavePast: (callers) => connections.leavePast(callers),
     drain: () => connections.drain(),
     undrain: () => connections.undrain(),
     closeAll() {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ConnectionHandler, DownstreamContext, EdgeRecorder } from '../connection.ts';
+import { goesPast } from '../http/attached-callers.ts';
 import type { RequestServer } from '../http/streams.ts';
 import { openWire } from '../wire/open-wire.ts';
 import type { WireOwner } from '../wire/wire.ts';
@@ -56,6 +57,11 @@ export class Http2Handler implements ConnectionHandler {
     for (const { session } of this.#connections) session.drain();
   }
 
+  /** Ends what these callers have open past their sidecars; their next requests come over other connections. */
+  leavePast(callers: ReadonlySet<string>): void {
+    for (const { session, context } of this.#connections) if (goesPast(context, callers)) session.drain();
+  }
+
   undrain(): void {
     // A client that was told to go elsewhere goes; its next connection stays.
     this.#draining = false;
@@ -80,7 +86,7 @@ export class Http2Handler implements ConnectionHandler {
 /** One accepted connection with its streams. */
 class Http2Connection {
   readonly session: Http2Session;
-  readonly #context: DownstreamContext;
+  readonly context: DownstreamContext;
   readonly #options: Http2HandlerOptions;
   readonly #idle: Http2ClientStream[] = [];
   /** Counts the connection, as what its first request speaks. */
@@ -88,7 +94,7 @@ class Http2Connection {
   #counted = false;
 
   constructor(socket: Socket, context: DownstreamContext, options: Http2HandlerOptions, onClosed: () => void) {
-    this.#context = context;
+    this.context = context;
     this.#options = options;
     this.session = new Http2Session(openWire(socket, unowned), {
       role: 'server',
@@ -117,7 +123,7 @@ class Http2Connection {
 
   #createClient(): Http2ClientStream {
     const client = new Http2ClientStream(this.session);
-    client.sink = this.#options.server.accept(client, this.#context, () => this.#release(client));
+    client.sink = this.#options.server.accept(client, this.context, () => this.#release(client));
     return client;
   }
 
@@ -128,7 +134,7 @@ class Http2Connection {
 
   #count(protocol: 'http/2' | 'grpc'): void {
     this.#counted = true;
-    this.#recorder = this.#options.recorderOf(this.#context, protocol);
+    this.#recorder = this.#options.recorderOf(this.context, protocol);
     this.#recorder?.connectionOpened();
   }
 }

@@ -5,9 +5,11 @@
 import type { MtlsMode } from '../../model/identity.ts';
 import { compareText } from '../../model/resource.ts';
 import type { Endpoint, FaultConfig, HttpRoute, ServiceConfig, SidecarConfig } from '../../model/sidecar-config.ts';
+import { attachedCallers } from '../attached-callers.ts';
 import { type Reached, toEndpoint } from '../endpoints.ts';
 import { qualifiedNames } from '../host-names.ts';
 import { settingsOf } from '../mesh-settings.ts';
+import { callerRules } from '../policies/backend-policies.ts';
 import { type DestinationPolicy, destinationPolicy } from '../policies/destination-rules.ts';
 import { withPolicies } from '../policies/health-check.ts';
 import { toPlacedMember, withShares } from '../policies/localities.ts';
@@ -88,7 +90,7 @@ function placed(
 
 function policyFor(snapshot: MeshSnapshot, service: SnapshotService, group: SourceGroup): DestinationPolicy {
   const { resources, rootNamespace, services } = snapshot;
-  return destinationPolicy(resources.destinationRules, service, group, rootNamespace, services);
+  return destinationPolicy(callerRules(resources), service, group, rootNamespace, services);
 }
 
 function isProcessService(snapshot: MeshSnapshot, service: SnapshotService): boolean {
@@ -244,6 +246,7 @@ export function compileInbound(
   const known = new Map(discovered.ports.map((listed) => [listed.port, listed]));
   const own = { key: serviceKeyOf(discovered), name: discovered.service };
   const rateLimits = inboundRateLimits(settingsOf(snapshot.resources), own);
+  const callers = attachedCallers(snapshot, workload);
   const elsewhere = new Map(ingress.map((listener) => [listener.port, listener]));
   const ports = [...new Set([...known.keys(), ...mtls.ports.keys(), ...elsewhere.keys()])].sort((a, b) => a - b);
   return {
@@ -261,5 +264,6 @@ export function compileInbound(
       };
     }),
     ...(rateLimits.length === 0 ? {} : { rateLimits }),
+    ...(callers.length === 0 ? {} : { attachedCallers: callers }),
   };
 }
