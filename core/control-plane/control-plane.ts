@@ -24,7 +24,8 @@ import { SampleShop } from './sample/sample-shop.ts';
 import { Shutdown } from './shutdown.ts';
 import { ConfigDesk } from './store/config-desk.ts';
 import { FileResourceStore } from './store/file-resource-store.ts';
-import { lockProject, prepareProject, toProject } from './store/project.ts';
+import { prepareProject, toProject } from './store/project.ts';
+import { lockProject } from './store/project-lock.ts';
 import { systemClock } from './system-clock.ts';
 
 export interface ControlPlaneOptions {

@@ -5,8 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { MeshError } from '../../contract/errors.ts';
@@ -62,72 +61,20 @@ export async function prepareProject(project: Project): Promise<void> {
     await mkdir(project.stateDir, { recursive: true, mode: 0o700 });
     await chmod(project.stateDir, 0o700);
     await writeFile(join(project.stateDir, '.gitignore'), '*\n');
-    if (process.platform !== 'win32') await makePrivateFolder(dirname(project.controlSocket));
+  } catch (error) {
+    const message = `Cannot write to ${project.dir}: ${(error as Error).message}`;
+    throw new MeshError('PROJECT_UNWRITABLE', message, { cause: error });
+  }
+  if (process.platform !== 'win32') await prepareSocketFolder(dirname(project.controlSocket));
+}
+
+/** It is the temporary folder's for a project that lies too deep for a socket of its own. */
+async function prepareSocketFolder(dir: string): Promise<void> {
+  try {
+    await makePrivateFolder(dir);
   } catch (error) {
     if (error instanceof MeshError) throw error;
-    throw new MeshError('PROJECT_UNWRITABLE', `Cannot write to ${project.dir}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
-/** True when something accepts on the control socket. */
-export function isAnswering(socketPath: string): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect(socketPath);
-    const end = (answer: boolean) => {
-      socket.destroy();
-      done(answer);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
-  });
-}
-
-/**
- * Takes the project for this process. Rejects with PROJECT_LOCKED while another control plane has it; a lock whose
- * process is gone, or whose process number went to a program that does not answer as a control plane, is taken over.
- */
-export async function lockProject(project: Project): Promise<() => Promise<void>> {
-  const file = join(project.stateDir, 'lock');
-  const mine = JSON.stringify({ pid: process.pid, since: new Date().toISOString() });
-  for (let attempt = 0; attempt < 5; attempt += 1) {
-    try {
-      await writeFile(file, mine, { flag: 'wx', mode: 0o600 });
-      return async () => {
-        if ((await readFile(file, 'utf8').catch(() => '')) === mine) await rm(file, { force: true });
-      };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const owner = await readLock(file);
-    const starting = owner !== null && isAlive(owner.pid) && Date.now() - Date.parse(owner.since) < 10_000;
-    if (starting || (await isAnswering(project.controlSocket))) {
-      throw new MeshError(
-        'PROJECT_LOCKED',
-        `Meshdesk already runs for ${project.dir}${owner === null ? '' : ` (process ${owner.pid})`}.`,
-      );
-    }
-    await rm(file, { force: true });
-  }
-  throw new MeshError('PROJECT_LOCKED', `The lock ${file} is taken again and again by another process.`);
-}
-
-async function readLock(file: string): Promise<{ pid: number; since: string } | null> {
-  try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
-    if (typeof value !== 'object' || value === null || !('pid' in value) || typeof value.pid !== 'number') return null;
-    return { pid: value.pid, since: 'since' in value ? String(value.since) : '' };
-  } catch {
-    return null;
+    const message = `The control socket needs a place in ${dir}: ${(error as Error).message}. Choose a shorter path for the project, or set TMPDIR.`;
+    throw new MeshError('PROJECT_UNWRITABLE', message, { cause: error });
   }
 }

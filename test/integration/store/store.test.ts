@@ -1,12 +1,11 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { writeExport } from '../../../core/control-plane/api/write-export.ts';
 import { ConfigDesk } from '../../../core/control-plane/store/config-desk.ts';
 import { FileResourceStore } from '../../../core/control-plane/store/file-resource-store.ts';
-import { findProjectDir, lockProject, prepareProject, toProject } from '../../../core/control-plane/store/project.ts';
+import { findProjectDir, prepareProject, toProject } from '../../../core/control-plane/store/project.ts';
 import { toFaultInjection } from '../../../core/model/fault-injection.ts';
 import type { Finding } from '../../../core/model/finding.ts';
 import { silentLogger } from '../../../core/shared/logger.ts';
@@ -82,6 +81,14 @@ test('a change on disk is picked up, a broken file keeps the last good one and s
   expect(store.all()).toMatchObject([{ spec: { mtls: { mode: 'STRICT' } } }]);
 });
 
+test('an edit keeps what may be done with a file', async () => {
+  const file = join(dir, 'security.yaml');
+  await writeFile(file, strict('PERMISSIVE'), { mode: 0o600 });
+  const { store } = await openStore();
+  await store.save('security.yaml', strict('STRICT'), strict('PERMISSIVE'));
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+});
+
 test('files of other programs and hidden folders are left alone', async () => {
   await writeFile(join(dir, 'compose.yaml'), 'services: {web: {image: nginx}}\n');
   await mkdir(join(dir, '.meshdesk'));
@@ -111,30 +118,6 @@ test('the state folder is private and ignores itself', async () => {
   expect(await readFile(join(project.stateDir, '.gitignore'), 'utf8')).toBe('*\n');
   expect(findProjectDir(null, join(dir, 'mesh'), {})).toBe(project.dir);
   expect(findProjectDir(null, tmpdir(), { MESHDESK_HOME: '/data' })).toBe('/data/default');
-});
-
-test('a project is for one control plane; a stale lock is taken over', async () => {
-  const project = toProject(dir);
-  await prepareProject(project);
-  const unlock = await lockProject(project);
-  await expect(lockProject(project)).rejects.toMatchObject({ code: 'PROJECT_LOCKED' });
-  await unlock();
-
-  await writeFile(
-    join(project.stateDir, 'lock'),
-    JSON.stringify({ pid: 2 ** 22 + 1, since: new Date().toISOString() }),
-  );
-  const again = await lockProject(project);
-  await again();
-
-  await writeFile(
-    join(project.stateDir, 'lock'),
-    JSON.stringify({ pid: process.pid, since: new Date(0).toISOString() }),
-  );
-  const server = createServer().listen(project.controlSocket);
-  closing.push(() => server.close());
-  await eventually('it listens', () => server.listening);
-  await expect(lockProject(project)).rejects.toMatchObject({ code: 'PROJECT_LOCKED' });
 });
 
 test('the control socket fits into the limit however deep the project lies', () => {

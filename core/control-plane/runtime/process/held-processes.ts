@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { Logger } from '../../../shared/logger.ts';
 import { writeAtomically } from '../../identity/ca-files.ts';
+import { startOfProcess } from '../../process-start.ts';
 
 const Held = z.strictObject({ pid: z.number().int().positive(), started: z.string() });
 const Stored = z.strictObject({ formatVersion: z.literal(1), held: z.array(Held) });
@@ -23,7 +24,7 @@ export class HeldProcesses {
 
   /** Resolves when it is written down. */
   async add(pid: number): Promise<void> {
-    const started = await startOf(pid);
+    const started = await startOfProcess(pid);
     if (started === null) return;
     this.#held.set(pid, started);
     await this.#save();
@@ -36,7 +37,7 @@ export class HeldProcesses {
   /** Lets go what an earlier run has left. */
   async release(): Promise<void> {
     for (const { pid, started } of await this.#read()) {
-      if ((await startOf(pid)) !== started) continue;
+      if ((await startOfProcess(pid)) !== started) continue;
       this.#log.warn(`process ${pid} was still held by a fault of an earlier run`);
       process.kill(pid, 'SIGCONT');
     }
@@ -63,16 +64,5 @@ export class HeldProcesses {
       .then(write)
       .catch((error: unknown) => this.#log.error(`${file} cannot be written`, error));
     return this.#writing;
-  }
-}
-
-/** When a process was started, in the kernel's own count; `null`: there is none, or no such file (other systems than Linux). */
-async function startOf(pid: number): Promise<string | null> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // Behind the name, which may contain anything: the 22nd field of all.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
-  } catch {
-    return null; // it has ended
   }
 }

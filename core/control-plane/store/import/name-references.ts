@@ -51,6 +51,8 @@ const fields: Readonly<Record<string, readonly { readonly form: ReferenceForm; r
   GRPCRoute: gatewayRoute,
   TLSRoute: gatewayRoute,
   TCPRoute: gatewayRoute,
+  BackendTLSPolicy: each('object', 'spec.targetRefs.*'),
+  XBackendTrafficPolicy: each('object', 'spec.targetRefs.*'),
   ReferenceGrant: each('namespace', 'spec.from.*.namespace'),
   TrafficSplit: each('host', 'spec.service', 'spec.backends.*.service'),
 };
