@@ -26,6 +26,8 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   ],
   PeerAuthentication: [],
   ReferenceGrant: [],
+  BackendTLSPolicy: ['spec.options'],
+  XBackendTrafficPolicy: ['spec.sessionPersistence', 'spec.retryConstraint.budget.interval'],
   TrafficSplit: ['spec.matches'],
   ServiceEntry: [],
   Sidecar: [

@@ -1,6 +1,7 @@
 /** Schema and API versions of every kind that a project may hold: the one list to add a kind to. */
 import type { z } from 'zod';
 import { AuthorizationPolicy } from './authorization-policy.ts';
+import { BackendTLSPolicy, XBackendTrafficPolicy } from './backend-policy.ts';
 import { DestinationRule } from './destination-rule.ts';
 import { EnvoyFilter, WasmPlugin } from './envoy-extension.ts';
 import { FaultInjection } from './fault-injection.ts';
@@ -33,7 +34,9 @@ const groups: Readonly<Record<string, Readonly<Record<string, z.ZodType<Resource
   'extensions.istio.io': { WasmPlugin },
   'gateway.networking.k8s.io': {
     ...{ Gateway: K8sGateway, GatewayClass, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, ReferenceGrant },
+    BackendTLSPolicy,
   },
+  'gateway.networking.x-k8s.io': { XBackendTrafficPolicy },
   'split.smi-spec.io': { TrafficSplit },
   'meshdesk.dev': { FaultInjection, MeshSettings },
 };

@@ -4,6 +4,7 @@
  * so that it can be written back and exported unchanged. Defaults are applied where a resource is compiled (snapshot/).
  */
 import type { AuthorizationPolicy } from './authorization-policy.ts';
+import type { BackendTLSPolicy, XBackendTrafficPolicy } from './backend-policy.ts';
 import type { DestinationRule } from './destination-rule.ts';
 import type { EnvoyFilter, WasmPlugin } from './envoy-extension.ts';
 import type { FaultInjection } from './fault-injection.ts';
@@ -43,6 +44,8 @@ export type KeptResource =
   | TLSRoute
   | TCPRoute
   | ReferenceGrant
+  | BackendTLSPolicy
+  | XBackendTrafficPolicy
   | TrafficSplit
   | MeshSettings;
 

@@ -11,6 +11,7 @@ import {
 } from '../model/resource.ts';
 import type { VirtualService } from '../model/virtual-service.ts';
 import type { DiscoveredWorkload, WorkloadPort } from '../model/workload.ts';
+import { backendPolicyFindings } from './checks/check-backend-policies.ts';
 import { destinationRuleFindings } from './checks/check-destination-rules.ts';
 import { gatewayConflictFindings } from './checks/check-gateways.ts';
 import { protocolFindings } from './checks/check-protocols.ts';
@@ -66,6 +67,7 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
       ...virtualServiceFindings(resources, services, rootNamespace),
       ...selection.findings,
       ...referenceFindings(resources, services),
+      ...backendPolicyFindings(resources, services, input.hasCredential ?? (() => false)),
       ...gatewayStatusFindings(resources, rootNamespace, input.hasCredential ?? (() => false)),
       ...destinationRuleFindings(resources, services, workloads, rootNamespace),
       ...protocolFindings(resources, services),

@@ -1,7 +1,7 @@
 /**
  * Certificates and keys that Gateways name, from the project: `secrets/<name>.crt` with `.key` (and `.ca.crt`, of clients),
- * or Kubernetes manifests of kind Secret in its YAML files. Keys are read when a configuration leaves for a gateway, are in
- * memory only, and are in no snapshot, event or export.
+ * or Kubernetes manifests of kind Secret (for CAs alone also ConfigMap) in its YAML files. Keys are read when a configuration
+ * leaves for a gateway, are in memory only, and are in no snapshot, event or export.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
@@ -21,10 +21,11 @@ export interface CredentialsOptions {
 
 const folder = 'secrets';
 const lookEveryMs = 2_000;
-const secretDocument = /^kind:\s*["']?Secret["']?\s*$/m;
+const manifestDocument = /^kind:\s*["']?(?:Secret|ConfigMap)["']?\s*$/m;
 const maxFiles = 1_000;
 
-interface SecretData {
+interface Manifest {
+  readonly kind: 'Secret' | 'ConfigMap';
   readonly namespace: string;
   readonly name: string;
   readonly fields: ReadonlyMap<string, string>;
@@ -33,6 +34,8 @@ interface SecretData {
 export class Credentials {
   readonly #options: CredentialsOptions;
   #known = new Map<string, Credential>();
+  /** By `namespace/name` of the ConfigMap. */
+  #roots = new Map<string, string>();
   #text = '';
   #timer: NodeJS.Timeout | null = null;
   #watcher: FSWatcher | null = null;
@@ -80,6 +83,12 @@ export class Credentials {
     return this.#known.get(name) ?? this.#known.get(`/${bare}`) ?? this.#known.get(`*/${bare}`) ?? null;
   }
 
+  /** The CAs of a ConfigMap (`ca.crt`), by `namespace/name`; `null`: there are none. */
+  findRoots(name: string): string | null {
+    this.#isNeeded = true;
+    return this.#roots.get(name) ?? null;
+  }
+
   /** The files that a Gateway names, relative to the project; they are read with everything else from now on. */
   async include(name: string): Promise<void> {
     if (!name.startsWith(filesPrefix) || this.#files.has(name)) return;
@@ -101,7 +110,9 @@ export class Credentials {
       } else this.#warn(`credential ${name.replace(/^\*?\//, '')} ${problem}`);
     };
     await this.#loadFolder(add);
-    for (const secret of await this.#readSecrets()) {
+    const manifests = await this.#readManifests();
+    const secrets = manifests.filter(({ kind }) => kind === 'Secret');
+    for (const secret of secrets) {
       const credential = fromSecret(secret.fields);
       if (credential === null) continue;
       add(`${secret.namespace}/${secret.name}`, credential);
@@ -111,8 +122,9 @@ export class Credentials {
       const credential = await this.#readFiles(name);
       if (credential !== null) add(name, credential);
     }
-    this.#known = withSeparateCas(found, await this.#readCas());
-    this.#text = JSON.stringify([...this.#known]);
+    this.#known = withSeparateCas(found, casOf(secrets));
+    this.#roots = rootsOf(manifests);
+    this.#text = JSON.stringify([...this.#known, ...this.#roots]);
   }
 
   #warn(message: string): void {
@@ -134,29 +146,19 @@ export class Credentials {
     }
   }
 
-  /** CAs in secrets of their own, `<name>-cacert`. */
-  async #readCas(): Promise<ReadonlyMap<string, string>> {
-    const cas = new Map<string, string>();
-    for (const { name, fields } of await this.#readSecrets()) {
-      const ca = fields.get('ca.crt') ?? fields.get('cacert');
-      if (ca !== undefined && name.endsWith('-cacert')) cas.set(name.slice(0, -'-cacert'.length), ca);
-    }
-    return cas;
-  }
-
-  async #readSecrets(): Promise<SecretData[]> {
-    const secrets: SecretData[] = [];
+  async #readManifests(): Promise<Manifest[]> {
+    const manifests: Manifest[] = [];
     for (const path of await listYaml(this.#options.dir)) {
       const text = await readFile(path, 'utf8').catch(() => '');
-      if (!secretDocument.test(text)) continue;
+      if (!manifestDocument.test(text)) continue;
       const documents = parseAllDocuments(text);
       for (const document of Array.isArray(documents) ? documents : []) {
         if (document.errors.length > 0) continue;
-        const secret = toSecret(document.toJS() as unknown);
-        if (secret !== null) secrets.push(secret);
+        const manifest = toManifest(document.toJS() as unknown);
+        if (manifest !== null) manifests.push(manifest);
       }
     }
-    return secrets;
+    return manifests;
   }
 
   async #readFiles(name: string): Promise<Credential | null> {
@@ -180,6 +182,25 @@ function problemOf({ chainPem, keyPem }: Credential): string | null {
   } catch {
     return 'cannot be read: it needs a certificate and a key in PEM';
   }
+}
+
+/** CAs in secrets of their own, `<name>-cacert`. */
+function casOf(secrets: readonly Manifest[]): ReadonlyMap<string, string> {
+  const cas = new Map<string, string>();
+  for (const { name, fields } of secrets) {
+    const ca = fields.get('ca.crt') ?? fields.get('cacert');
+    if (ca !== undefined && name.endsWith('-cacert')) cas.set(name.slice(0, -'-cacert'.length), ca);
+  }
+  return cas;
+}
+
+function rootsOf(manifests: readonly Manifest[]): Map<string, string> {
+  const roots = new Map<string, string>();
+  for (const { kind, namespace, name, fields } of manifests) {
+    const ca = fields.get('ca.crt');
+    if (kind === 'ConfigMap' && ca !== undefined) roots.set(`${namespace}/${name}`, ca);
+  }
+  return roots;
 }
 
 function withSeparateCas(found: Map<string, Credential>, cas: ReadonlyMap<string, string>): Map<string, Credential> {
@@ -208,15 +229,16 @@ function fromSecret(fields: ReadonlyMap<string, string>): Credential | null {
   };
 }
 
-function toSecret(value: unknown): SecretData | null {
+function toManifest(value: unknown): Manifest | null {
   if (typeof value !== 'object' || value === null) return null;
   const { kind, metadata, data, stringData } = value as Readonly<Record<string, unknown>>;
-  if (kind !== 'Secret' || typeof metadata !== 'object' || metadata === null) return null;
+  if ((kind !== 'Secret' && kind !== 'ConfigMap') || typeof metadata !== 'object' || metadata === null) return null;
   const { name, namespace = 'default' } = metadata as { readonly name?: unknown; readonly namespace?: unknown };
   const fields = new Map<string, string>();
-  for (const [key, text] of entriesOf(data)) fields.set(key, Buffer.from(text, 'base64').toString('utf8'));
+  for (const [key, text] of entriesOf(data))
+    fields.set(key, kind === 'Secret' ? Buffer.from(text, 'base64').toString('utf8') : text);
   for (const [key, text] of entriesOf(stringData)) fields.set(key, text);
-  return typeof name === 'string' ? { name, namespace: String(namespace), fields } : null;
+  return typeof name === 'string' ? { kind, name, namespace: String(namespace), fields } : null;
 }
 
 function entriesOf(value: unknown): [string, string][] {

@@ -2,7 +2,7 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { filesNeeded } from '../../snapshot/policies/upstream-tls.ts';
+import { configMapPrefix, filesNeeded } from '../../snapshot/policies/upstream-tls.ts';
 
 export interface RuleFilesOptions {
   /** The project's folder; nothing outside of it is read. */
@@ -10,6 +10,8 @@ export interface RuleFilesOptions {
   readonly log: Logger;
   /** What a credential's file stands for in a Secret manifest; `null`: there is none. */
   readonly secret: (name: string) => { chainPem: string; keyPem: string; clientCaPem?: string | undefined } | null;
+  /** The `ca.crt` of a ConfigMap, by `namespace/name`; `null`: there is none. */
+  readonly configMap: (name: string) => string | null;
   /** A file that a configuration names is another than before. */
   readonly onChange: () => void;
 }
@@ -52,6 +54,7 @@ export class RuleFiles {
   }
 
   #textOf(name: string): string | null {
+    if (name.startsWith(configMapPrefix)) return this.#options.configMap(name.slice(configMapPrefix.length));
     let known = this.#known.get(name);
     if (known === undefined) {
       known = this.#read(name);

@@ -1,4 +1,5 @@
 import { defaultTrustDomain } from '../../model/identity.ts';
+import { configMapPrefix } from '../../snapshot/policies/upstream-tls.ts';
 import { defaultRootNamespace, type SnapshotInput } from '../../snapshot/snapshot.ts';
 import { type Attachment, toSnapshotWorkload } from './attachment.ts';
 import type { FaultBook } from './fault-book.ts';
@@ -15,7 +16,10 @@ export function toSnapshotInput(
   return {
     ...{ trustDomain, rootNamespace },
     resources: resources.all(),
-    hasCredential: (name) => credentials?.find(name) != null,
+    hasCredential: (name) =>
+      name.startsWith(configMapPrefix)
+        ? credentials?.findRoots(name.slice(configMapPrefix.length)) != null
+        : credentials?.find(name) != null,
     faults: faults.active(),
     injections: faults.injections(),
     workloads: registry.all().map((discovered) => toSnapshotWorkload(discovered, attachments.get(discovered.id))),

@@ -5,6 +5,7 @@ import { rulesFor } from '../routes/rule-index.ts';
 import type { SnapshotService } from '../snapshot.ts';
 import { exportTier, isExportedTo } from '../visibility/exports.ts';
 import { matchesLabels } from '../workload-identity.ts';
+import { fillPolicy, isOfPolicy } from './backend-policies.ts';
 import { compileClusterPolicies, type PolicyScope } from './cluster-policies.ts';
 
 /** What the destination rules of one service say to callers of one namespace. */
@@ -91,7 +92,8 @@ function consolidate(rules: readonly DestinationRule[]): readonly Consolidated[]
       for (const subset of rule.spec.subsets ?? []) {
         if (!other.subsets.has(subset.name)) other.subsets.set(subset.name, subset);
       }
-      other.policy ??= rule.spec.trafficPolicy;
+      if (isOfPolicy(rule)) other.policy = fillPolicy(other.policy, rule.spec.trafficPolicy);
+      else other.policy ??= rule.spec.trafficPolicy;
     }
     if (!isApart) continue;
     const own = new Map<string, Subset>();

@@ -8,6 +8,8 @@ import type { ClientTls } from '../../model/traffic-policy.ts';
 
 /** Folder of the project for what `credentialName` stands for: `<name>.crt`, `.key`, `.ca.crt` and `.crl`. */
 const credentialFolder = 'secrets';
+/** Before `namespace/name`: the `ca.crt` of a ConfigMap of the project. */
+export const configMapPrefix = 'configmap:';
 
 /**
  * Without roots of its own a rule trusts the system's. Names: those it lists; with a server name of its own and no list the

@@ -3,6 +3,7 @@ import { compareText, namespaceOf } from '../../model/resource.ts';
 import type { ServiceEntry } from '../../model/service-entry.ts';
 import type { FaultConfig, HttpRoute, ServiceConfig } from '../../model/sidecar-config.ts';
 import { settingsOf } from '../mesh-settings.ts';
+import { callerRules } from '../policies/backend-policies.ts';
 import { type DestinationPolicy, destinationPolicy } from '../policies/destination-rules.ts';
 import { localityOf, withShares } from '../policies/localities.ts';
 import { workloadMtls } from '../policies/peer-mtls.ts';
@@ -69,7 +70,7 @@ const isSeen = ({ spec, metadata }: ServiceEntry, { namespace }: SourceGroup) =>
 
 function policyFor(snapshot: MeshSnapshot, { entry, service }: EntryHost, group: SourceGroup): DestinationPolicy {
   const { resources, rootNamespace, services } = snapshot;
-  const policy = destinationPolicy(resources.destinationRules, service, group, rootNamespace, services);
+  const policy = destinationPolicy(callerRules(resources), service, group, rootNamespace, services);
   const { subjectAltNames = [] } = entry.spec;
   if (subjectAltNames.length === 0) return policy;
   const policies = policy.policies.map((scope) => ({

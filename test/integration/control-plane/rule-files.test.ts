@@ -18,6 +18,7 @@ beforeEach(async () => {
     dir,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     secret: (name) => (name === 'known' ? { chainPem: 'chain', keyPem: 'key', clientCaPem: 'ca' } : null),
+    configMap: (name) => (name === 'shop/ca' ? 'roots' : null),
     onChange: () => {
       changes += 1;
     },
@@ -61,6 +62,11 @@ describe('files that destination rules name', () => {
       { name: 'secrets/known.crt', text: 'chain' },
       { name: 'secrets/known.key', text: 'key' },
     ]);
+  });
+
+  it('are the CAs of a ConfigMap where a policy names one', () => {
+    expect(complete({ caFile: 'configmap:shop/ca' })).toEqual([{ name: 'configmap:shop/ca', text: 'roots' }]);
+    expect(complete({ caFile: 'configmap:shop/other' })).toBeUndefined();
   });
 
   it('are read again when they change, and when they come', async () => {

@@ -42,6 +42,17 @@ describe('credentials of a project', () => {
     expect(credentials.find('istio-system/other')).toBeNull();
   });
 
+  it('have CAs in ConfigMaps, as they are', async () => {
+    await write(
+      'ca.yaml',
+      `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ca, namespace: shop }\ndata: { ca.crt: ${JSON.stringify(pair.caPem)} }\n`,
+    );
+    await credentials.start();
+    expect(credentials.findRoots('shop/ca')).toBe(pair.caPem);
+    expect(credentials.findRoots('other/ca')).toBeNull();
+    expect(credentials.find('shop/ca')).toBeNull();
+  });
+
   it('are Secrets, of the namespace that is named before any other, in both forms, with a CA of their own', async () => {
     const other = await createServingPair('other.example.com');
     const tls = ({ server }: ServingPair) => ({ 'tls.crt': server.chainPem, 'tls.key': server.keyPem });
