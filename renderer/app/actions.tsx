@@ -1,51 +1,36 @@
 import {
-  BadgeCheck,
   Ban,
-  type LucideIcon,
+  Download,
+  FilePlus2,
+  FileText,
+  FolderOpen,
+  History,
   Moon,
   Plug,
   Plus,
   Redo2,
-  RefreshCw,
   RotateCw,
-  ScrollText,
+  Search,
   ShoppingBag,
-  Split,
   Square,
   Sun,
   SunMoon,
   Undo2,
   Unplug,
-  Waypoints,
-  Zap,
 } from 'lucide-react';
 import type { ContractClient } from '../../core/contract/client.ts';
-import { renewSidecar } from '../features/workloads/renew-sidecar.ts';
 import { attempt, useAccess, useMesh } from '../state/mesh-context.tsx';
 import type { MeshData } from '../state/mesh-store.ts';
-import {
-  navigate,
-  openCertificate,
-  openDialog,
-  openTerminal,
-  openTraffic,
-  selectInTopology,
-} from '../state/navigation.ts';
+import { navigate, openDialog } from '../state/navigation.ts';
+import { offerFaults } from '../state/offer-undo.ts';
 import { showToast } from '../state/toasts.ts';
-import { findEdge, serviceKeyOf } from '../state/topology-names.ts';
 import { plural } from '../ui/format.ts';
 import { applyTheme } from '../ui/theme.ts';
 import { shortcutLabel } from './keyboard.ts';
+import type { PaletteAction } from './palette-action.ts';
+import { serviceActions } from './service-actions.ts';
 import { views } from './views.tsx';
-
-export interface PaletteAction {
-  readonly group: string;
-  readonly name: string;
-  readonly icon: LucideIcon;
-  readonly hint?: string;
-  readonly keywords?: string;
-  run(): void;
-}
+import { workloadActions } from './workload-actions.ts';
 
 export function usePaletteActions(): readonly PaletteAction[] {
   const { client } = useAccess();
@@ -68,46 +53,48 @@ export function usePaletteActions(): readonly PaletteAction[] {
 function meshActions(client: ContractClient, data: MeshData): PaletteAction[] {
   return [
     ...wholeMeshActions(client, data),
-    ...data.workloads.filter(({ notAttachable }) => !notAttachable).flatMap((view) => workloadActions(client, view)),
-    ...(data.topology?.nodes ?? [])
-      .filter(({ kind }) => kind === 'service')
-      .map(({ id, service }) => ({
-        group: 'Services',
-        name: `Show ${service} in the topology`,
-        icon: Waypoints,
-        run: () => {
-          navigate('topology');
-          selectInTopology({ kind: 'node', id });
-        },
-      })),
-    ...(data.topology?.nodes ?? [])
-      .filter(({ kind, versions }) => kind === 'service' && versions.length > 1)
-      .map((node) => ({
-        group: 'Services',
-        name: `Split traffic of ${node.service}`,
-        icon: Split,
-        run: () => openTraffic(serviceKeyOf(node)),
-      })),
-    ...(data.topology?.edges ?? [])
-      .flatMap(({ id, protocol }) => (protocol === 'http' ? (findEdge(data.topology, id) ?? []) : []))
-      .filter(({ to }) => to.kind === 'service')
-      .map(({ from, to }) => ({
-        group: 'Faults',
-        name: `Inject a fault: ${from.service} → ${to.service}`,
-        icon: Zap,
-        run: () =>
-          openDialog({
-            kind: 'fault',
-            draft: { from: from.kind === 'service' ? serviceKeyOf(from) : null, to: serviceKeyOf(to) },
-          }),
-      })),
+    ...viewActions(),
+    ...workloadActions(client, data.workloads),
+    ...serviceActions(client, data),
+  ];
+}
+
+/** What a view opens by a button of its own. */
+function viewActions(): PaletteAction[] {
+  const tryRequest = () => {
+    navigate('traffic');
+    openDialog({ kind: 'explain', id: null, service: null });
+  };
+  return [
+    { group: 'Traffic', name: 'Try a request', icon: Search, keywords: ['explain', 'route'], run: tryRequest },
+    { group: 'Traffic', name: 'Show the YAML of the routes', icon: FileText, run: () => navigate('traffic', 'yaml') },
+    { group: 'Config', name: 'New file', icon: FilePlus2, run: () => navigate('config', 'new-file') },
+    {
+      group: 'Config',
+      name: 'Import files',
+      icon: Download,
+      keywords: ['kubectl', 'helm', 'compose', 'paste'],
+      run: () => navigate('config', 'import'),
+    },
+    { group: 'Config', name: 'Show the history', icon: History, run: () => navigate('config', 'history') },
+    {
+      group: 'Export',
+      name: 'Write the export to a folder',
+      icon: FolderOpen,
+      keywords: ['istio', 'kubernetes'],
+      run: () => navigate('export', 'write-export'),
+    },
   ];
 }
 
 function wholeMeshActions(client: ContractClient, data: MeshData): PaletteAction[] {
-  const rotate = (input: { all: true } | { root: true }) => async () => {
-    const views = await attempt('Rotate', () => client.call('certificate.rotate', input));
+  const rotate = async () => {
+    const views = await attempt('Rotate', () => client.call('certificate.rotate', { all: true }));
     if (views) showToast('ok', `${plural(views.length, 'certificate')} rotated`);
+  };
+  const clear = async () => {
+    const left = await attempt('Clear all', () => client.call('fault.clear', { all: true }));
+    if (left) offerFaults(client, 'All faults are cleared', data.faults);
   };
   const actions: PaletteAction[] = [
     {
@@ -117,14 +104,21 @@ function wholeMeshActions(client: ContractClient, data: MeshData): PaletteAction
       run: () => void attempt('Attach all', () => client.call('workload.attach', { select: { all: true } })),
     },
     { group: 'Mesh', name: 'Detach all', icon: Unplug, run: () => openDialog({ kind: 'detach', names: 'all' }) },
-    { group: 'Mesh', name: 'Rotate all certificates', icon: RotateCw, run: () => void rotate({ all: true })() },
+    { group: 'Mesh', name: 'Rotate all certificates', icon: RotateCw, run: () => void rotate() },
+    {
+      group: 'Mesh',
+      name: 'Rotate the root',
+      icon: RotateCw,
+      keywords: ['certificate', 'ca'],
+      run: () => navigate('security', 'rotate-root'),
+    },
     ...historyActions(client),
     {
       group: 'Faults',
       name: 'Clear all faults',
       icon: Ban,
-      keywords: 'panic',
-      run: () => void attempt('Clear all', () => client.call('fault.clear', { all: true })),
+      keywords: ['panic'],
+      run: () => void clear(),
     },
     {
       group: 'Faults',
@@ -161,58 +155,15 @@ function historyActions(client: ContractClient): PaletteAction[] {
       group: 'Config',
       name: 'Undo the last change of the configuration',
       icon: Undo2,
-      keywords: 'take back history',
+      keywords: ['take', 'back', 'history'],
       run: () => void step('config.undo', 'Undo', 'Taken back'),
     },
     {
       group: 'Config',
       name: 'Redo what was undone last',
       icon: Redo2,
-      keywords: 'bring back history configuration',
+      keywords: ['bring', 'back', 'history', 'configuration'],
       run: () => void step('config.redo', 'Redo', 'Brought back'),
     },
   ];
-}
-
-function workloadActions(
-  client: ContractClient,
-  { id, name, mesh, identity }: MeshData['workloads'][number],
-): PaletteAction[] {
-  const attached = mesh === 'attached' || mesh === 'degraded';
-  const actions: PaletteAction[] = [
-    attached
-      ? {
-          group: 'Workloads',
-          name: `Detach ${name}`,
-          icon: Unplug,
-          run: () => openDialog({ kind: 'detach', names: [id] }),
-        }
-      : {
-          group: 'Workloads',
-          name: `Attach ${name}`,
-          icon: Plug,
-          run: () => void attempt(`Attach ${name}`, () => client.call('workload.attach', { select: { names: [id] } })),
-        },
-    {
-      group: 'Workloads',
-      name: `Logs of ${name}`,
-      icon: ScrollText,
-      run: () => openTerminal({ workload: id, target: 'workload', kind: 'logs' }),
-    },
-  ];
-  if (attached)
-    actions.push({
-      group: 'Workloads',
-      name: `Renew the sidecar of ${name}`,
-      icon: RefreshCw,
-      run: () => void renewSidecar(client, { id, name }),
-    });
-  if (identity)
-    actions.push({
-      group: 'Workloads',
-      name: `Certificate of ${name}`,
-      icon: BadgeCheck,
-      run: () => openCertificate(id),
-    });
-  return actions;
 }

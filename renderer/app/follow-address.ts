@@ -1,4 +1,4 @@
-import { useNavigation, type ViewName, viewNames } from '../state/navigation.ts';
+import { navigate, useNavigation, type ViewName, viewNames } from '../state/navigation.ts';
 
 const isView = (name: string): name is ViewName => (viewNames as readonly string[]).includes(name);
 
@@ -6,7 +6,7 @@ const isView = (name: string): name is ViewName => (viewNames as readonly string
 export function followAddress(window: Window): () => void {
   const read = () => {
     const name = window.location.hash.slice(2);
-    if (isView(name)) useNavigation.setState({ view: name });
+    if (isView(name) && name !== useNavigation.getState().view) navigate(name);
   };
   read();
   window.addEventListener('hashchange', read);

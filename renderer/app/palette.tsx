@@ -1,7 +1,9 @@
 import { Command } from 'cmdk';
 import { useMesh } from '../state/mesh-context.tsx';
 import { setPaletteOpen, useNavigation } from '../state/navigation.ts';
-import { type PaletteAction, usePaletteActions } from './actions.tsx';
+import { usePaletteActions } from './actions.tsx';
+import { matchCommand } from './match-command.ts';
+import type { PaletteAction } from './palette-action.ts';
 
 /** Ctrl/Cmd+K: every action of every view, by name. */
 export function Palette() {
@@ -22,6 +24,7 @@ function PaletteDialog() {
       open
       onOpenChange={setPaletteOpen}
       label="Search or run a command"
+      filter={matchCommand}
       contentClassName="palette"
       overlayClassName="backdrop"
     >
@@ -36,12 +39,13 @@ function PaletteDialog() {
               .filter((action) => action.group === group)
               .map((action) => (
                 <Command.Item
-                  key={action.name}
-                  value={`${action.name} ${action.keywords ?? ''}`}
+                  key={`${action.name} ${action.hint ?? ''}`}
+                  value={`${action.name} ${action.hint ?? ''}`.trim()}
+                  keywords={[...(action.keywords ?? [])]}
                   onSelect={() => run(action)}
                 >
                   <action.icon size={15} strokeWidth={1.7} aria-hidden />
-                  {action.name}
+                  <span className="ellipsis">{action.name}</span>
                   {action.hint && <span className="hint">{action.hint}</span>}
                 </Command.Item>
               ))}

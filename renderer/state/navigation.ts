@@ -25,8 +25,13 @@ export type OpenDialog =
   | { readonly kind: 'gateway'; readonly workload: string }
   | { readonly kind: 'detach'; readonly names: readonly string[] | 'all' };
 
+/** Something of a view that is opened from elsewhere too. */
+export type Panel = 'yaml' | 'rotate-root' | 'new-file' | 'import' | 'history' | 'write-export';
+
 export interface Navigation {
   view: ViewName;
+  /** Of the current view; closed when another view is shown. */
+  panel: Panel | null;
   /** Edge or node of the topology. */
   selected: { readonly kind: 'edge' | 'node'; readonly id: string } | null;
   /** Service key in Traffic. */
@@ -46,6 +51,7 @@ export interface Navigation {
 
 export const useNavigation = create<Navigation>(() => ({
   view: 'topology',
+  panel: null,
   selected: null,
   service: null,
   certificate: null,
@@ -57,13 +63,14 @@ export const useNavigation = create<Navigation>(() => ({
 
 const set = useNavigation.setState;
 
-export const navigate = (view: ViewName) => set({ view });
+export const navigate = (view: ViewName, panel: Panel | null = null) => set({ view, panel });
+export const setPanel = (panel: Panel | null) => set({ panel });
 export const selectInTopology = (selected: Navigation['selected']) => set({ selected });
-export const openTraffic = (service: string) => set({ view: 'traffic', service });
-export const openCertificate = (workload: string) => set({ view: 'security', certificate: workload });
+export const openTraffic = (service: string) => set({ view: 'traffic', service, panel: null });
+export const openCertificate = (workload: string) => set({ view: 'security', certificate: workload, panel: null });
 export const openConfig = (path: string, line: number | null = null, column = 1) =>
   set({ view: 'config', configFile: { path, line, column } });
-export const openTerminal = (terminal: Navigation['terminal']) => set({ view: 'workloads', terminal });
+export const openTerminal = (terminal: Navigation['terminal']) => set({ view: 'workloads', terminal, panel: null });
 export const closeTerminal = () => set({ terminal: null });
 export const openDialog = (dialog: OpenDialog) => set({ dialog, paletteOpen: false });
 export const closeDialog = () => set({ dialog: null });

@@ -7,7 +7,7 @@
 import { Download, FileCode2, FilePlus2, History, Redo2, Undo2 } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { HistoryEntry } from '../../../core/contract/config-shapes.ts';
-import { openConfig, useNavigation } from '../../state/navigation.ts';
+import { openConfig, setPanel, useNavigation } from '../../state/navigation.ts';
 import { Button, IconButton } from '../../ui/button.tsx';
 import { EmptyState, ErrorState, Loading, View } from '../../ui/panels.tsx';
 import { ConflictDialog } from './conflict-dialog.tsx';
@@ -25,7 +25,8 @@ import { type ConfigEditing, type HistoryControls, useConfig, useHistory } from 
 export function ConfigView() {
   const config = useConfig();
   const history = useHistory();
-  const [open, setOpen] = useState<'history' | 'new' | 'import' | null>(null);
+  const open = useNavigation((state) => state.panel);
+  const close = () => setPanel(null);
   const [change, setChange] = useState<HistoryEntry | null>(null);
   const wanted = useNavigation((state) => state.configFile);
   const { query, files } = config;
@@ -41,29 +42,24 @@ export function ConfigView() {
       padded={false}
       toolbar={
         <>
-          <span className="hint ellipsis">{countFindings(findings) || (file ? 'nothing to object to' : '')}</span>
+          <span className="hint ellipsis">{countFindings(findings) || (file ? 'no errors, no warnings' : '')}</span>
           <span className="push" />
-          <Button variant="ghost" icon={FilePlus2} onClick={() => setOpen('new')}>
+          <Button variant="ghost" icon={FilePlus2} onClick={() => setPanel('new-file')}>
             New file
           </Button>
-          <Button variant="ghost" icon={Download} onClick={() => setOpen('import')}>
+          <Button variant="ghost" icon={Download} onClick={() => setPanel('import')}>
             Import
           </Button>
           <HistoryButtons
             history={history}
             isOpen={open === 'history'}
-            onToggle={() => setOpen(open === 'history' ? null : 'history')}
+            onToggle={() => setPanel(open === 'history' ? null : 'history')}
           />
         </>
       }
       drawer={
         open === 'history' && (
-          <HistoryDrawer
-            history={history}
-            selected={change?.id ?? null}
-            onSelect={setChange}
-            onClose={() => setOpen(null)}
-          />
+          <HistoryDrawer history={history} selected={change?.id ?? null} onSelect={setChange} onClose={close} />
         )
       }
     >
@@ -72,7 +68,7 @@ export function ConfigView() {
       )}
       {!query.data && !query.error && <Loading label="Reading the files" lines={6} />}
       {query.data && files.length === 0 && !change && (
-        <NoFiles onNew={() => setOpen('new')} onImport={() => setOpen('import')} />
+        <NoFiles onNew={() => setPanel('new-file')} onImport={() => setPanel('import')} />
       )}
       {query.data && (file || change) && (
         <div className="config-layout">
@@ -89,18 +85,18 @@ export function ConfigView() {
         </div>
       )}
       <Conflict config={config} />
-      {open === 'new' && (
+      {open === 'new-file' && (
         <NewFileDialog
           taken={files.map(({ path }) => path)}
-          onClose={() => setOpen(null)}
+          onClose={close}
           onCreate={(path, text) => {
             editDraft(path, text, null);
             openConfig(path);
-            setOpen(null);
+            close();
           }}
         />
       )}
-      {open === 'import' && <ImportDialog onClose={() => setOpen(null)} />}
+      {open === 'import' && <ImportDialog onClose={close} />}
     </View>
   );
 }

@@ -3,6 +3,7 @@ import { flushSync } from 'react-dom';
 import type { ConfigFiles, HistoryEntry } from '../../../core/contract/config-shapes.ts';
 import { MeshError } from '../../../core/contract/errors.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
+import { offerUndo } from '../../state/offer-undo.ts';
 import { showToast } from '../../state/toasts.ts';
 import { type Query, useQuery } from '../../state/use-query.ts';
 import { dropDraft, keepDrafts, rebaseDraft, useDrafts } from './drafts.ts';
@@ -61,7 +62,7 @@ export function useConfig(): ConfigEditing {
         }
       });
       setBusy(false);
-      if (answer === null) return;
+      if (answer === null) return false;
       setConflict(null);
       // The file as it is now is shown before the event of its change arrives, and before the draft goes: the editor
       // would show the old text for a moment.
@@ -70,6 +71,7 @@ export function useConfig(): ConfigEditing {
       flushSync(() => put({ files, findings: data?.findings ?? [] }));
       if (text === null) dropDraft(path);
       else rebaseDraft(path, text);
+      return true;
     },
     [client, data, put, reload],
   );
@@ -79,12 +81,15 @@ export function useConfig(): ConfigEditing {
     files,
     conflict,
     busy,
-    save: ({ path, text }) => write(path, text, useDrafts.getState().drafts[path]?.base ?? null),
-    overwrite: ({ path, text, saved }) => write(path, text, saved),
+    async save({ path, text }) {
+      await write(path, text, useDrafts.getState().drafts[path]?.base ?? null);
+    },
+    async overwrite({ path, text, saved }) {
+      await write(path, text, saved);
+    },
     async remove({ path, saved }) {
       if (saved === null) return dropDraft(path);
-      await write(path, null, saved);
-      showToast('ok', `${path} removed`, 'Undo brings it back.');
+      if (await write(path, null, saved)) await offerUndo(client, `${path} removed`);
     },
     closeConflict: () => setConflict(null),
   };

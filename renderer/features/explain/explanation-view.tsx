@@ -48,11 +48,18 @@ export function ExplanationView({ explanation }: { explanation: Explanation }) {
       {recorded && (
         <p className="hint">
           It was answered {recorded.status || 'with nothing'} {recorded.flags} by {recorded.endpoint ?? 'the sidecar'}{' '}
-          after {formatMs(recorded.durationMs)}, sent {recorded.attempts ?? '?'} times.
+          after {formatMs(recorded.durationMs)}
+          {sentText(recorded.attempts)}.
         </p>
       )}
     </section>
   );
+}
+
+/** How often the sidecar sent it; nothing where that is not known. */
+function sentText(attempts: number | null): string {
+  if (attempts === null) return '';
+  return attempts === 0 ? ', not sent' : attempts === 1 ? ', sent once' : `, sent ${attempts} times`;
 }
 
 function Row({ name, children }: { name: string; children: ReactNode }) {

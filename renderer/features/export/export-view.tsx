@@ -6,6 +6,7 @@ import { ArrowUpFromLine, CircleCheck, CircleMinus, CircleSlash, FileText, Folde
 import { useState } from 'react';
 import type { ExportFinding, ExportResult } from '../../../core/contract/shapes.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
+import { setPanel, useNavigation } from '../../state/navigation.ts';
 import { useQuery } from '../../state/use-query.ts';
 import { Button } from '../../ui/button.tsx';
 import { CopyButton, PlainView, YamlView } from '../../ui/code-view.tsx';
@@ -167,7 +168,7 @@ function Report({ findings, onOpen }: { findings: readonly ExportFinding[]; onOp
 
 function WriteButton({ names, disabled }: { names: Names; disabled: boolean }) {
   const { client, platform } = useAccess();
-  const [asking, setAsking] = useState(false);
+  const asking = useNavigation((state) => state.panel === 'write-export') && !disabled;
   const [busy, setBusy] = useState(false);
   const [written, setWritten] = useState<ExportResult | null>(null);
   const write = async (outDir: string) => {
@@ -178,11 +179,11 @@ function WriteButton({ names, disabled }: { names: Names; disabled: boolean }) {
     setBusy(false);
     const first = results?.[0];
     if (!first) return;
-    setAsking(false);
+    setPanel(null);
     setWritten(first);
   };
   const handleClick = async () => {
-    if (!platform.chooseFolder) return setAsking(true);
+    if (!platform.chooseFolder) return setPanel('write-export');
     const folder = await attempt('No folder was chosen', () => platform.chooseFolder?.() ?? Promise.resolve(null));
     if (folder) await write(folder);
   };
@@ -191,7 +192,7 @@ function WriteButton({ names, disabled }: { names: Names; disabled: boolean }) {
       <Button variant="primary" icon={FolderOpen} busy={busy} disabled={disabled} onClick={() => void handleClick()}>
         Write to folder
       </Button>
-      {asking && <FolderDialog busy={busy} onWrite={(folder) => void write(folder)} onClose={() => setAsking(false)} />}
+      {asking && <FolderDialog busy={busy} onWrite={(folder) => void write(folder)} onClose={() => setPanel(null)} />}
       {written && <WrittenDialog result={written} onClose={() => setWritten(null)} />}
     </>
   );

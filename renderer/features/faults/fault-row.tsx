@@ -3,6 +3,7 @@ import type { FaultView } from '../../../core/contract/shapes.ts';
 import { describeTiming } from '../../../core/model/describe-fault.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { openDialog } from '../../state/navigation.ts';
+import { offerFaults } from '../../state/offer-undo.ts';
 import { useCountdown } from '../../state/use-countdown.ts';
 import { Chip } from '../../ui/chip.tsx';
 import { Switch } from '../../ui/controls.tsx';
@@ -20,6 +21,10 @@ export function FaultRow({ fault }: { fault: FaultView }) {
   const { id, spec, kind, strength, percent, enabled, seen, hits } = fault;
   const title = faultTitle(fault);
   const toggle = (on: boolean) => void attempt(title, () => client.call('fault.toggle', { id, enabled: on }));
+  const remove = async () => {
+    const left = await attempt(title, () => client.call('fault.clear', { id }));
+    if (left) offerFaults(client, `Fault removed: ${title}`, [fault]);
+  };
   return (
     <tr>
       <td className="tight">
@@ -51,7 +56,7 @@ export function FaultRow({ fault }: { fault: FaultView }) {
               label: 'Remove',
               icon: Trash2,
               danger: true,
-              run: () => void attempt(title, () => client.call('fault.clear', { id })),
+              run: () => void remove(),
             },
           ]}
         />

@@ -7,7 +7,7 @@ import { useMemo, useState } from 'react';
 import type { FaultView, Series } from '../../../core/contract/shapes.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { openDialog } from '../../state/navigation.ts';
-import { showToast } from '../../state/toasts.ts';
+import { offerFaults } from '../../state/offer-undo.ts';
 import { findEdge, serviceKeyOf } from '../../state/topology-names.ts';
 import { useQuery } from '../../state/use-query.ts';
 import { Button } from '../../ui/button.tsx';
@@ -28,7 +28,7 @@ export function FaultsView() {
     setClearing(true);
     const left = await attempt('Clear all', () => client.call('fault.clear', { all: true }));
     setClearing(false);
-    if (left) showToast('ok', 'All faults are cleared');
+    if (left) offerFaults(client, 'All faults are cleared', faults);
   };
   return (
     <View

@@ -6,7 +6,7 @@ import { RotateCw, ShieldCheck } from 'lucide-react';
 import { useState } from 'react';
 import type { CertificateView, Topology } from '../../../core/contract/shapes.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
-import { navigate, useNavigation } from '../../state/navigation.ts';
+import { navigate, setPanel, useNavigation } from '../../state/navigation.ts';
 import { showToast } from '../../state/toasts.ts';
 import { findNode, serviceKeyOf } from '../../state/topology-names.ts';
 import { useQuery } from '../../state/use-query.ts';
@@ -78,13 +78,13 @@ export function SecurityView() {
 function RotateButtons({ count, onDone }: { count: number; onDone(): void }) {
   const { client } = useAccess();
   const [busy, setBusy] = useState<'all' | 'root' | null>(null);
-  const [asking, setAsking] = useState(false);
+  const asking = useNavigation((state) => state.panel === 'rotate-root') && count > 0;
   const rotate = async (what: 'all' | 'root') => {
     setBusy(what);
     const input = what === 'all' ? ({ all: true } as const) : ({ root: true } as const);
     const views = await attempt('Rotation failed', () => client.call('certificate.rotate', input));
     setBusy(null);
-    setAsking(false);
+    setPanel(null);
     if (!views) return;
     showToast(
       'ok',
@@ -95,7 +95,7 @@ function RotateButtons({ count, onDone }: { count: number; onDone(): void }) {
   };
   return (
     <>
-      <Button variant="ghost" disabled={count === 0} busy={busy === 'root'} onClick={() => setAsking(true)}>
+      <Button variant="ghost" disabled={count === 0} busy={busy === 'root'} onClick={() => setPanel('rotate-root')}>
         Rotate root
       </Button>
       <Button icon={RotateCw} disabled={count === 0} busy={busy === 'all'} onClick={() => void rotate('all')}>
@@ -108,7 +108,7 @@ function RotateButtons({ count, onDone }: { count: number; onDone(): void }) {
           action="Rotate the root"
           busy={busy === 'root'}
           onConfirm={() => void rotate('root')}
-          onClose={() => setAsking(false)}
+          onClose={() => setPanel(null)}
         />
       )}
     </>

@@ -30,6 +30,7 @@ export const ServiceCard = memo(function ServiceCard({ id, data, selected }: Nod
         type="button"
         data-testid={`node-${id}`}
         aria-label={data.label}
+        title={data.label}
         aria-pressed={selected}
         onClick={() => selectInTopology({ kind: 'node', id })}
       >

@@ -75,10 +75,11 @@ export class FlowItems {
         draggable: false,
       }));
     }
+    const sent = sentBy(topology);
     for (const node of topology.nodes) {
       const position = positions[node.id];
       if (!position) continue;
-      const data = toServiceData(node, options);
+      const data = toServiceData(node, sent.get(node.id) ?? null, options);
       const selected = options.selected === node.id;
       this.#keep<ServiceNode | BoxNode>(next, this.#nodes, node.id, JSON.stringify([data, position, selected]), () => ({
         id: node.id,
@@ -134,8 +135,20 @@ export class FlowItems {
   }
 }
 
-function toServiceData(node: TopologyNode, { metric, found, coarse }: DrawOptions): ServiceData {
-  const line = coarse ? '' : nodeLine(node, metric);
+/** Requests per second that each node sends; a node that sends none is left out. */
+function sentBy({ edges }: Topology): ReadonlyMap<string, number> {
+  const sent = new Map<string, number>();
+  for (const { from, requestsPerSecond } of edges)
+    if (requestsPerSecond) sent.set(from, (sent.get(from) ?? 0) + requestsPerSecond);
+  return sent;
+}
+
+function toServiceData(
+  node: TopologyNode,
+  sentPerSecond: number | null,
+  { metric, found, coarse }: DrawOptions,
+): ServiceData {
+  const line = coarse ? '' : nodeLine(node, sentPerSecond, metric);
   const state =
     node.kind === 'service'
       ? { attached: 'in the mesh', partly: 'partly in the mesh', detached: 'not attached' }[node.mesh]
@@ -160,7 +173,7 @@ function toServiceData(node: TopologyNode, { metric, found, coarse }: DrawOption
   };
 }
 
-function nodeLine(node: TopologyNode, metric: Metric): string {
+function nodeLine(node: TopologyNode, sentPerSecond: number | null, metric: Metric): string {
   if (node.kind === 'caller') return 'not in the mesh';
   if (node.kind === 'gateway' && node.mesh === 'detached') return 'not running';
   if (node.tcp && node.requestsPerSecond === null)
@@ -168,6 +181,8 @@ function nodeLine(node: TopologyNode, metric: Metric): string {
   // Beside version chips there is room for one short word.
   if (node.kind === 'service' && node.mesh === 'detached')
     return node.versions.length > 1 ? 'detached' : 'not attached';
+  if (node.requestsPerSecond === null && sentPerSecond !== null && node.versions.length < 2)
+    return `sends ${formatRateShort(sentPerSecond)}`;
   if (node.requestsPerSecond === null)
     return node.kind === 'outside' ? 'outside the mesh' : node.versions.length > 1 ? 'idle' : 'no traffic';
   const second = metric === 'errors' ? `${formatPercent(node.errorPercent)} err` : formatMs(node.p95Ms);

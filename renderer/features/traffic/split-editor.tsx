@@ -41,7 +41,7 @@ function WeightsCard({ split, editing }: { split: SplitView; editing: SplitEditi
         <span>Version</span>
         <span>Weight</span>
         <span />
-        <span>Observed, last {split.observedWindowSeconds} s</span>
+        <span className="observed">Observed, last {split.observedWindowSeconds} s</span>
         <span className="num">share</span>
         <span className="num">success</span>
         <span className="num">p95</span>
@@ -131,7 +131,7 @@ function DestinationRow({ subset, weight, subsets, split, editing }: RowProps) {
         disabled={subsets.length < 2}
         onChange={change}
       />
-      <div className="meter" aria-hidden>
+      <div className="meter observed" aria-hidden>
         <i style={{ width: `${seen?.percent ?? 0}%`, background: color }} />
       </div>
       <span className={`num ${seen?.percent == null ? 'hint' : ''}`}>{formatPercent(seen?.percent)}</span>

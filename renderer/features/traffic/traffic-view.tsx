@@ -3,10 +3,9 @@
  * was observed beside what was asked for, and the YAML that results.
  */
 import { FileText, Search, Split } from 'lucide-react';
-import { useState } from 'react';
 import type { SplitView } from '../../../core/contract/shapes.ts';
 import { useAccess, useMesh } from '../../state/mesh-context.tsx';
-import { openDialog, useNavigation } from '../../state/navigation.ts';
+import { openDialog, setPanel, useNavigation } from '../../state/navigation.ts';
 import { serviceKeyOf } from '../../state/topology-names.ts';
 import { useQuery } from '../../state/use-query.ts';
 import { Button } from '../../ui/button.tsx';
@@ -26,7 +25,7 @@ export function TrafficView() {
   );
   const list = useQuery(`splits#${change}${shape}`, () => client.call('split.list', {}), 10_000);
   const wanted = useNavigation((state) => state.service);
-  const [yaml, setYaml] = useState(false);
+  const yaml = useNavigation((state) => state.panel === 'yaml');
   const splits = list.data ?? [];
   const current =
     splits.find((split) => serviceKeyOf(split) === wanted) ??
@@ -52,7 +51,7 @@ export function TrafficView() {
             icon={FileText}
             aria-pressed={yaml}
             disabled={!current}
-            onClick={() => setYaml(!yaml)}
+            onClick={() => setPanel(yaml ? null : 'yaml')}
           >
             {yaml ? 'Hide YAML' : 'View YAML'}
           </Button>

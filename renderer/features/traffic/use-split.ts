@@ -1,7 +1,9 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { SplitView } from '../../../core/contract/shapes.ts';
 import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
+import { offerUndo } from '../../state/offer-undo.ts';
 import { type Query, useQuery } from '../../state/use-query.ts';
+import { serviceName } from '../../ui/format.ts';
 import { startWeights, type Weight } from './weights.ts';
 
 /** How long a slider must rest before its value is sent. */
@@ -86,9 +88,11 @@ export function useSplit(service: string): SplitEditing {
       flush.current = null;
       turn.current += 1;
       setDraft(null);
-      void attempt('The split was not removed', () => client.call('split.clear', { service })).then(
-        (answer) => answer && query.put(answer),
-      );
+      void attempt('The split was not removed', () => client.call('split.clear', { service })).then((answer) => {
+        if (!answer) return;
+        query.put(answer);
+        void offerUndo(client, `Split of ${serviceName(service)} removed`);
+      });
     },
   };
 }

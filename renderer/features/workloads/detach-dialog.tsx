@@ -41,7 +41,12 @@ export function DetachDialog({ names, onClose }: { names: readonly string[] | 'a
     const views = await attempt(`Detach ${what}`, () =>
       client.call('workload.detach', { select, deadlineMs: Number(deadline) }),
     );
-    if (views) showToast('ok', `${what} detached`, 'Nothing of the mesh is left there.');
+    const again = () =>
+      void attempt(`Attach ${what}`, () =>
+        client.call('workload.attach', { select: { names: meshed.map(({ id }) => id) } }),
+      );
+    if (views)
+      showToast('ok', `${what} detached`, 'Nothing of the mesh is left there.', { label: 'Attach again', run: again });
     setPhase('done');
   };
 

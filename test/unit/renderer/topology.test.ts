@@ -193,6 +193,14 @@ describe('items of the canvas', () => {
     expect(edge?.data?.tone).toBe('fault');
   });
 
+  it('says what a service sends that nobody calls', () => {
+    const [edge] = topology.edges;
+    if (!edge) throw new Error('the demo has no edge');
+    const caller = { ...topology, nodes: [node('a'), node('b')], edges: [{ ...edge, from: 'a', to: 'b' }] };
+    const [, item] = new FlowItems().nodes(caller, { a: { x: 0, y: 0 }, b: { x: 300, y: 0 } }, options);
+    expect(item?.data).toMatchObject({ line: 'sends 61/s', errorPercent: null });
+  });
+
   it('shows no data instead of zero for a service without traffic', () => {
     const idle = { ...topology, nodes: [node('idle')], edges: [] };
     const [, item] = new FlowItems().nodes(idle, { idle: { x: 0, y: 0 } }, options);
