@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bootstrap, root, run } from './bootstrap.mjs';
+import { bootstrap, root, run, takeTurn } from './bootstrap.mjs';
 import { lightSchemas } from './light-schemas.mjs';
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -34,6 +34,8 @@ const program = (
       sourcemap: true,
       rollupOptions: {
         external,
+        // How long a busy machine took is no concern of whoever starts the product.
+        checks: { bundlerTimings: false },
         output: { format, entryFileNames: fileName, codeSplitting: false },
       },
     },
@@ -79,6 +81,15 @@ function hashOf(inputs) {
 
 /** @param {string[]} names @param {(line: string) => void} say */
 export async function build(names, say) {
+  const turn = takeTurn('building', say);
+  try {
+    await buildParts(names, say);
+  } finally {
+    turn.end();
+  }
+}
+
+async function buildParts(names, say) {
   const { build: viteBuild } = await import('vite');
   for (const name of names.length > 0 ? names : Object.keys(parts)) {
     const part = parts[name];
