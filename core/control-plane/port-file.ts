@@ -8,12 +8,12 @@ const Stored = z.object({ formatVersion: z.literal(1), ports: z.record(z.string(
 
 export type PortState = 'free' | 'taken' | 'forbidden';
 
-/** Whether this process could listen at 127.0.0.1:`port`. */
-export function probePort(port: number): Promise<PortState> {
+/** Whether this process could listen at `host`:`port`. */
+export function probePort(port: number, host = '127.0.0.1'): Promise<PortState> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EACCES' ? 'forbidden' : 'taken'));
-    probe.listen({ host: '127.0.0.1', port, exclusive: true }, () => probe.close(() => resolve('free')));
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve('free')));
   });
 }
 

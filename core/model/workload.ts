@@ -59,6 +59,8 @@ export const DiscoveredWorkload = z.strictObject({
   startedAtMs: z.number().nullable(),
   ports: z.array(WorkloadPort),
   addresses: z.array(WorkloadAddress),
+  /** Of gateways: of what passes connections of this machine on to it. */
+  relayAddresses: z.array(z.string()).optional(),
   /** Code and text when this workload can never be attached (host network, no network, Windows), else `null`. */
   notAttachable: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
 });

@@ -3,7 +3,7 @@ import type { GatewayView, WorkloadView } from '../../contract/shapes.ts';
 import { type Resource, toMeshResources } from '../../model/resource.ts';
 import { toServiceKey } from '../../model/workload.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { gatewayDestinations } from '../../snapshot/gateways/gateway-config.ts';
+import { gatewayDestinations, isGatewayDestination } from '../../snapshot/gateways/gateway-config.ts';
 import { type GatewayProxy, gatewayProxies } from '../../snapshot/gateways/gateway-proxies.ts';
 import { defaultRootNamespace, type MeshSnapshot } from '../../snapshot/snapshot.ts';
 import { IdFile } from '../id-file.ts';
@@ -45,17 +45,20 @@ export function createGateways(surroundings: GatewaySurroundings): Gateways {
   const ports = new HostPorts(join(stateDir, 'gateway-ports.json'));
   const credentials = new Credentials({ dir: projectDir, log });
   const proxies = createProxyFinder(resources);
+  const inContainers = containers?.gateways(ports, log) ?? null;
+  const hostAddressOf = async (network: string) => (await inContainers?.hostAddressOf(network)) ?? null;
   const runtime = new GatewayRuntime({
     proxies,
     onChange: (callback) => resources.onChange(callback),
     processes: new ProcessPlace({
       program: join(distDir, 'sidecar', 'sidecar.mjs'),
-      ...{ stateDir, ports, log },
+      ...{ stateDir, ports, hostAddressOf, log },
       onRestart: (message) => onNotice({ level: 'warn', code: null, message }),
     }),
-    containers: containers?.gateways(ports) ?? null,
+    containers: inContainers,
     networks: () => networksOf(mesh().workloads()),
-    placeFor: (proxy) => placeFor(proxy, mesh().snapshot(), mesh().workloads()),
+    placeFor: (proxy) => placeFor(proxy, mesh().snapshot(), mesh().workloads(), hostAddressOf),
+    isDestination: (proxy) => isGatewayDestination(mesh().snapshot(), proxy),
     log,
   });
   const stopped = new IdFile({
@@ -117,18 +120,27 @@ function createProxyFinder(resources: ResourceStore): () => readonly GatewayProx
   };
 }
 
-/** Beside what its routes lead to: a container where any of that is one. Where they lead outside: as most that is attached. */
-function placeFor(
+/**
+ * Beside what its routes lead to: a container where that is containers, a process where it is host processes. Both: a process,
+ * if this machine reaches the containers' networks. Where routes lead outside: as what is attached.
+ */
+async function placeFor(
   proxy: GatewayProxy,
   snapshot: MeshSnapshot,
   workloads: readonly WorkloadView[],
-): GatewayPlace['kind'] {
+  hostAddressOf: (network: string) => Promise<string | null>,
+): Promise<GatewayPlace['kind']> {
   const destinations = gatewayDestinations(snapshot, proxy);
   const isBehind = ({ service, namespace }: WorkloadView) => destinations.has(toServiceKey(service, namespace));
   const others = workloads.filter(({ runtime, state }) => runtime !== 'gateway' && state === 'running');
   const behind = others.filter(isBehind);
   const deciding = behind.length > 0 ? behind : others.filter(({ mesh }) => mesh !== 'detached');
-  return deciding.some(({ runtime }) => runtime === 'docker') ? 'docker' : 'process';
+  const containers = deciding.filter(({ runtime }) => runtime === 'docker');
+  if (containers.length === 0) return 'process';
+  if (containers.length === deciding.length) return 'docker';
+  const networks = [...new Set(containers.flatMap(({ addresses }) => addresses.map(({ network }) => network)))];
+  const hosts = await Promise.all(networks.map(hostAddressOf));
+  return hosts.every((host) => host !== null) ? 'process' : 'docker';
 }
 
 /** What decides which gateways run, where, and on which networks. */

@@ -41,13 +41,18 @@ export interface RunningGateway {
   readonly listeners: ListenerConfig;
   /** Where sidecars reach it. */
   readonly addresses: readonly WorkloadAddress[];
+  /** Of what passes connections of this machine on to it. */
+  readonly relayAddresses?: readonly string[];
   /** Gateway port -> port to connect to at these addresses, where they differ. */
   readonly endpointPorts: readonly { readonly port: number; readonly targetPort: number }[];
   connect(): Promise<Duplex>;
   /** Listens at these ports from the next configuration on. False: it has to be started anew for that. */
   setPorts(ports: readonly number[]): Promise<boolean>;
-  /** Makes it reachable from, and lets it reach, these networks. Resolves true when its addresses changed. */
-  join(networks: readonly string[]): Promise<boolean>;
+  /**
+   * Lets it reach these networks of containers, and makes it reachable from there; a process listens on them only if
+   * `isDestination`: routes of the mesh lead to it. Resolves true when its addresses changed.
+   */
+  join(networks: readonly string[], isDestination: boolean): Promise<boolean>;
   openTerminal(kind: 'logs' | 'shell', columns: number, rows: number): Promise<TerminalSession>;
   /** Idempotent. */
   remove(): Promise<void>;

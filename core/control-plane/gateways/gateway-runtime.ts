@@ -17,7 +17,9 @@ export interface GatewayRuntimeOptions {
   /** Networks of containers that a gateway in a container is to be on. */
   readonly networks: () => readonly string[];
   /** Where a gateway reaches what it leads to. */
-  readonly placeFor: (proxy: GatewayProxy) => GatewayPlace['kind'];
+  readonly placeFor: (proxy: GatewayProxy) => Promise<GatewayPlace['kind']>;
+  /** Whether routes of the mesh lead to it. */
+  readonly isDestination: (proxy: GatewayProxy) => boolean;
   readonly log: Logger;
 }
 
@@ -64,7 +66,7 @@ export class GatewayRuntime implements Runtime {
     const running = this.#running.get(workloadId);
     await running?.remove();
     const wanted = this.#options.networks();
-    const place = this.#placeOf(proxy);
+    const place = await this.#placeOf(proxy);
     const gateway = await place.start({
       workloadId,
       incarnation: this.#incarnation(workloadId),
@@ -73,7 +75,7 @@ export class GatewayRuntime implements Runtime {
       networks: wanted,
     });
     this.#running.set(workloadId, gateway);
-    await gateway.join(wanted);
+    await gateway.join(wanted, this.#options.isDestination(proxy));
     this.#announce();
     return this.#toSidecar(gateway);
   }
@@ -139,9 +141,10 @@ export class GatewayRuntime implements Runtime {
     for (const proxy of this.#options.proxies()) {
       const running = this.#running.get(proxy.id);
       if (running === undefined) continue;
-      const stays = this.#placeOf(proxy).kind === running.kind && (await running.setPorts(numbersOf(proxy)));
+      const place = await this.#placeOf(proxy);
+      const stays = place.kind === running.kind && (await running.setPorts(numbersOf(proxy)));
       if (!stays) this.#incarnations.set(proxy.id, String(Number(this.#incarnation(proxy.id)) + 1));
-      else await running.join(networks);
+      else await running.join(networks, this.#options.isDestination(proxy));
     }
     this.#announce();
   }
@@ -150,9 +153,9 @@ export class GatewayRuntime implements Runtime {
     return this.#incarnations.get(workloadId) ?? '1';
   }
 
-  #placeOf(proxy: GatewayProxy): GatewayPlace {
+  async #placeOf(proxy: GatewayProxy): Promise<GatewayPlace> {
     const { containers, processes, placeFor } = this.#options;
-    return containers !== null && placeFor(proxy) === 'docker' ? containers : processes;
+    return containers !== null && (await placeFor(proxy)) === 'docker' ? containers : processes;
   }
 
   #announce(): void {
@@ -214,6 +217,7 @@ function toWorkload(proxy: GatewayProxy, running: RunningGateway | undefined, in
       publishedPort: published.get(port) ?? null,
     })),
     addresses: [...(running?.addresses ?? [])],
+    ...(running?.relayAddresses === undefined ? {} : { relayAddresses: [...running.relayAddresses] }),
     notAttachable: null,
   };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { MeshError } from '../../contract/errors.ts';
 import type { WorkloadAddress } from '../../model/workload.ts';
 import type { Logger } from '../../shared/logger.ts';
+import { probePort } from '../port-file.ts';
 import { followOutput } from '../runtime/process/follow-output.ts';
 import { SidecarProcess } from '../runtime/process/sidecar-process.ts';
 import { makeSocketFolder } from '../runtime/process/socket-folder.ts';
@@ -17,11 +18,16 @@ export interface ProcessPlaceOptions {
   readonly program: string;
   readonly stateDir: string;
   readonly ports: HostPorts;
+  /** This machine's own address on a network of containers; `null`: it does not reach that network. */
+  readonly hostAddressOf: (network: string) => Promise<string | null>;
   readonly log: Logger;
   readonly onRestart: (message: string) => void;
 }
 
-/** Gateways as child processes of this one, on loopback; they end with it. They reach what this machine reaches. */
+/**
+ * Gateways as child processes of this one, on loopback; they end with it. They reach what this machine reaches: on Linux that
+ * is containers of its own engine, too.
+ */
 export class ProcessPlace implements GatewayPlace {
   readonly kind = 'process';
   readonly #options: ProcessPlaceOptions;
@@ -34,7 +40,7 @@ export class ProcessPlace implements GatewayPlace {
   }
 
   async start(request: GatewayRequest): Promise<RunningGateway> {
-    const { program, stateDir, ports, log, onRestart } = this.#options;
+    const { program, stateDir, log, onRestart } = this.#options;
     this.#dir ??= makeSocketFolder(join(stateDir, 'gateways.json'));
     this.#count += 1;
     const key = createHash('sha256').update(`${request.workloadId} ${this.#count}`).digest('hex').slice(0, 10);
@@ -43,7 +49,7 @@ export class ProcessPlace implements GatewayPlace {
       dir: join(await this.#dir, key),
       joins: false,
     });
-    const gateway = new ProcessGateway(request, sidecar, ports, () => this.#running.delete(gateway));
+    const gateway = new ProcessGateway(request, sidecar, this.#options, () => this.#running.delete(gateway));
     this.#running.add(gateway);
     try {
       await gateway.setPorts(request.ports);
@@ -70,31 +76,30 @@ class ProcessGateway implements RunningGateway {
   readonly kind = 'process';
   readonly workloadId: string;
   readonly incarnation: string;
-  readonly addresses = [loopback];
+  addresses: readonly WorkloadAddress[] = [loopback];
   ports: readonly PublishedPort[] = [];
   readonly #sidecar: SidecarProcess;
-  readonly #hostPorts: HostPorts;
+  readonly #options: ProcessPlaceOptions;
   readonly #onRemoved: () => void;
 
   constructor(
     { workloadId, incarnation }: GatewayRequest,
     sidecar: SidecarProcess,
-    hostPorts: HostPorts,
+    options: ProcessPlaceOptions,
     onRemoved: () => void,
   ) {
     this.workloadId = workloadId;
     this.incarnation = incarnation;
     this.#sidecar = sidecar;
-    this.#hostPorts = hostPorts;
+    this.#options = options;
     this.#onRemoved = onRemoved;
   }
 
   get listeners() {
-    const toListener = ({ port, published }: PublishedPort) => ({
-      listen: { host: '127.0.0.1', port: published },
-      port,
-    });
-    return { kind: 'gateway' as const, ports: this.ports.map(toListener) };
+    const hosts = this.addresses.flatMap(({ ip }) => (ip === '' ? [] : [ip]));
+    const toListeners = ({ port, published }: PublishedPort) =>
+      hosts.map((host) => ({ listen: { host, port: published }, port }));
+    return { kind: 'gateway' as const, ports: this.ports.flatMap(toListeners) };
   }
 
   get endpointPorts() {
@@ -110,15 +115,36 @@ class ProcessGateway implements RunningGateway {
     const chosen: PublishedPort[] = [];
     for (const port of ports) {
       const known = this.ports.find((own) => own.port === port);
-      const published = known?.published ?? (await this.#hostPorts.choose(this.workloadId, port, { mayBind: false }));
+      const published =
+        known?.published ?? (await this.#options.ports.choose(this.workloadId, port, { mayBind: false }));
       chosen.push({ port, published });
     }
     this.ports = chosen;
     return true;
   }
 
-  async join(): Promise<boolean> {
-    return false;
+  /** A network that it reaches and is not to be called from has no address here. */
+  async join(networks: readonly string[], isDestination: boolean): Promise<boolean> {
+    const known = new Map(this.addresses.map(({ network, ip }) => [network, ip]));
+    const addresses: WorkloadAddress[] = [loopback];
+    for (const network of networks) {
+      const host = await this.#options.hostAddressOf(network);
+      if (host === null) continue;
+      const listens = isDestination && (known.get(network) === host || (await this.#isFreeAt(host)));
+      addresses.push({ network, ip: listens ? host : '', aliases: [] });
+    }
+    const changed = JSON.stringify(addresses) !== JSON.stringify(this.addresses);
+    this.addresses = addresses;
+    return changed;
+  }
+
+  async #isFreeAt(host: string): Promise<boolean> {
+    for (const { port, published } of this.ports) {
+      if ((await probePort(published, host)) === 'free') continue;
+      this.#options.log.warn(`containers do not reach port ${port} of the gateway: ${host}:${published} is taken`);
+      return false;
+    }
+    return true;
   }
 
   async openTerminal(kind: 'logs' | 'shell') {

@@ -64,11 +64,12 @@ export class WorkloadRegistry {
     return only === undefined || others.length > 0 ? null : only;
   }
 
-  /** Loopback, or the first address of a network that the workload is on: where the host's own calls come from. */
+  /** Loopback, a relay of it, or the first address of a network that it is on: where the host's own calls come from. */
   isLocal(address: string, seenBy: string): boolean {
     if (address === '::1' || address.startsWith('127.')) return true;
     const gateway = (ip: string) => ip.replace(/\.\d+$/, '.1');
-    return this.get(seenBy)?.addresses.some(({ ip }) => gateway(ip) === address) ?? false;
+    const { addresses = [], relayAddresses = [] } = this.get(seenBy) ?? {};
+    return relayAddresses.includes(address) || addresses.some(({ ip }) => gateway(ip) === address);
   }
 
   /** One workload by id, name, start of its id, or by a service that has only one. Throws NOT_FOUND, AMBIGUOUS_NAME. */

@@ -1,6 +1,6 @@
 /** The part of a configuration that only gateways have: their servers, and the services that their routes lead to. */
 import type { GatewayConfig, GatewayServerConfig } from '../../model/gateway-config.ts';
-import { compareText } from '../../model/resource.ts';
+import { compareText, namespaceOf } from '../../model/resource.ts';
 import type { FaultConfig, HttpRoute, ServiceConfig } from '../../model/sidecar-config.ts';
 import type { DiscoveredWorkload } from '../../model/workload.ts';
 import type { MeshSnapshot } from '../snapshot.ts';
@@ -148,4 +148,15 @@ export function gatewayDestinations(snapshot: MeshSnapshot, proxy: GatewayProxy)
     compilePort(port, proxy, snapshot, ports, made);
   }
   return new Set(made.hosts.flatMap(leadsTo));
+}
+
+/** Whether VirtualServices send what is in the mesh to a gateway, as for egress. */
+export function isGatewayDestination({ resources }: MeshSnapshot, { name, namespace }: GatewayProxy): boolean {
+  const isItsName = (host: string, own: string) =>
+    host === name ? own === namespace : host === `${name}.${namespace}` || host.startsWith(`${name}.${namespace}.`);
+  return resources.virtualServices.some((resource) => {
+    const { http = [], tls = [], tcp = [] } = resource.spec;
+    const targets = [...http, ...tls, ...tcp].flatMap(({ route = [] }) => route.map(({ destination }) => destination));
+    return targets.some(({ host }) => isItsName(host, namespaceOf(resource)));
+  });
 }

@@ -205,13 +205,14 @@ export class DockerRuntime implements Runtime {
   }
 
   /** Where gateways run that lead to containers. */
-  gateways(ports: HostPorts): GatewayContainers {
+  gateways(hostPorts: HostPorts, log: Logger): GatewayContainers {
     return new GatewayContainers({
       docker: () => this.#docker(),
       isConnected: () => this.#engine.docker !== null,
       image: (docker) => this.#image.ensure(docker, this.#engine.local),
       owner: this.#owner,
-      ports,
+      hostPorts,
+      log,
     });
   }
 

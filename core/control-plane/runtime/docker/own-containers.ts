@@ -3,7 +3,7 @@ import type Docker from 'dockerode';
 import { isDone, toEngineError } from './engine-error.ts';
 import { isOurs, label } from './labels.ts';
 
-export type Role = 'sidecar' | 'rules' | 'check' | 'gateway' | 'hold';
+export type Role = 'sidecar' | 'rules' | 'check' | 'gateway' | 'relay' | 'hold';
 
 export interface Purpose {
   readonly owner: string;
@@ -74,6 +74,23 @@ export function gatewayContainer(
         ports.map(({ port, published }) => [`${port}/tcp`, [{ HostIp: '127.0.0.1', HostPort: String(published) }]]),
       ),
     },
+  };
+}
+
+/** A container that publishes `ports` and passes their connections on to the same ports of `target` (`relay.mjs`). */
+export function relayContainer(
+  image: string,
+  purpose: Purpose,
+  ports: readonly { readonly port: number; readonly published: number }[],
+  target: { readonly network: string; readonly ip: string },
+): Docker.ContainerCreateOptions {
+  const { HostConfig: common, ...container } = gatewayContainer(image, purpose, ports, target.network);
+  return {
+    ...container,
+    Entrypoint: ['node', '--max-semi-space-size=1', '--max-old-space-size=32', '/meshdesk/relay.mjs'],
+    Cmd: [target.ip, ...ports.map(({ port }) => String(port))],
+    User: '1337:1337',
+    HostConfig: { ...common, CapAdd: [], Memory: 128 * 1024 * 1024, PidsLimit: 32 },
   };
 }
 

@@ -11,7 +11,7 @@ export interface ImageFile {
   readonly executable: boolean;
 }
 
-const needed = ['sidecar.mjs', 'guard.sh', 'bridge.sh', 'bridge.mjs', 'rules.sh', 'hold.mjs'];
+const needed = ['sidecar.mjs', 'guard.sh', 'bridge.sh', 'bridge.mjs', 'rules.sh', 'hold.mjs', 'relay.mjs'];
 const ffiVendorFile = /\.(c|h|hh|cc|inc|S|md|txt)$/;
 
 function* walk(dir: string, prefix: string): Generator<ImageFile> {
