@@ -5,16 +5,20 @@ const project = (name: string, extra: Record<string, unknown> = {}) => ({
   test: { name, include: [`test/${name}/**/*.test.{ts,tsx}`], ...extra },
 });
 
+/** How long `eventually` waits unless told otherwise; below the time limit of a test, so that its message is what is read. */
+const patience = (ms: number) => ({ env: { MESHDESK_TEST_PATIENCE_MS: String(ms) } });
+
+// Time limits are there for what hangs. None is an assertion: machines are busy, by any factor.
 export default defineConfig({
   test: {
     passWithNoTests: false,
     projects: [
-      project('unit', { testTimeout: 5_000 }),
-      project('contract', { testTimeout: 10_000 }),
-      project('conformance', { testTimeout: 30_000, hookTimeout: 30_000 }),
-      project('integration', { testTimeout: 30_000, hookTimeout: 30_000 }),
-      project('docker', { testTimeout: 120_000, hookTimeout: 180_000, fileParallelism: false }),
-      project('e2e', { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }),
+      project('unit', { testTimeout: 30_000, hookTimeout: 30_000 }),
+      project('contract', { testTimeout: 40_000, hookTimeout: 40_000 }),
+      project('conformance', { testTimeout: 90_000, hookTimeout: 90_000, ...patience(30_000) }),
+      project('integration', { testTimeout: 90_000, hookTimeout: 90_000, ...patience(30_000) }),
+      project('docker', { testTimeout: 240_000, hookTimeout: 300_000, fileParallelism: false, ...patience(60_000) }),
+      project('e2e', { testTimeout: 240_000, hookTimeout: 240_000, fileParallelism: false, ...patience(60_000) }),
     ],
   },
 });

@@ -101,7 +101,7 @@ describe.skipIf(problem !== null)('cleaning an engine up', () => {
 
   it('removes the sidecar of a target that is gone, and one that has ended', async () => {
     const passing = await shop.add({ name: 'passing', command: ['node', '-e', server] });
-    await eventually('it is listed', () => runtime.workloads().some(({ id }) => id === passing.id), 5_000);
+    await eventually('it is listed', () => runtime.workloads().some(({ id }) => id === passing.id));
     await runtime.startSidecar(passing.id);
     await runtime.startSidecar(shop.id('target'));
     await passing.remove({ force: true });

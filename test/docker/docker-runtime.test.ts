@@ -89,7 +89,7 @@ describe.skipIf(problem !== null)('the Docker runtime', () => {
   it('follows pause, rename, stop, start and removal', async () => {
     const container = await shop.add({ name: 'actor', command: sleeper });
     const becomes = (what: string, test: (found: DiscoveredWorkload | undefined) => boolean) =>
-      eventually(what, () => test(runtime.workloads().find(({ id }) => id === container.id)), 5_000);
+      eventually(what, () => test(runtime.workloads().find(({ id }) => id === container.id)));
     await becomes('running', (found) => found?.state === 'running');
     const first = runtime.workloads().find(({ id }) => id === container.id)?.incarnation;
     await container.pause();
@@ -111,16 +111,13 @@ describe.skipIf(problem !== null)('the Docker runtime', () => {
     const network = await shop.docker.createNetwork({ Name: `${shop.run}-second` });
     try {
       await network.connect({ Container: container.id, EndpointConfig: { Aliases: ['moved'] } });
-      await eventually(
-        'a second address',
-        () =>
-          find('mover')?.addresses.some(
-            ({ network: name, aliases }) => name === `${shop.run}-second` && aliases.includes('moved'),
-          ),
-        5_000,
+      await eventually('a second address', () =>
+        find('mover')?.addresses.some(
+          ({ network: name, aliases }) => name === `${shop.run}-second` && aliases.includes('moved'),
+        ),
       );
       await network.disconnect({ Container: container.id });
-      await eventually('one address', () => find('mover')?.addresses.length === 1, 5_000);
+      await eventually('one address', () => find('mover')?.addresses.length === 1);
     } finally {
       await container.remove({ force: true });
       await network.remove();
@@ -132,7 +129,7 @@ describe.skipIf(problem !== null)('the Docker runtime', () => {
     ['none', 'NO_NETWORK', /no network/],
   ])('refuses a container with network_mode %s', async (networkMode, code, message) => {
     await shop.add({ name: `net-${networkMode}`, command: sleeper, networkMode });
-    const found = await eventually('it is listed', () => find(`net-${networkMode}`), 5_000);
+    const found = await eventually('it is listed', () => find(`net-${networkMode}`));
     expect(found.notAttachable?.code).toBe(code);
     await expect(runtime.startSidecar(found.id)).rejects.toMatchObject({
       code,
@@ -143,7 +140,7 @@ describe.skipIf(problem !== null)('the Docker runtime', () => {
 
   it('refuses a container that shares another’s network, and names that one', async () => {
     await shop.add({ name: 'guest', command: sleeper, networkMode: `container:${shop.id('target')}` });
-    const found = await eventually('it is listed', () => find('guest'), 5_000);
+    const found = await eventually('it is listed', () => find('guest'));
     await expect(runtime.startSidecar(found.id)).rejects.toMatchObject({
       message: expect.stringContaining(shop.id('target').slice(0, 12)) as string,
     });
@@ -152,7 +149,7 @@ describe.skipIf(problem !== null)('the Docker runtime', () => {
   it('refuses a container that is not running, and one that does not exist', async () => {
     const container = await shop.add({ name: 'stopped', command: sleeper });
     await container.stop({ t: 0 });
-    await eventually('it has stopped', () => find('stopped')?.state === 'exited', 5_000);
+    await eventually('it has stopped', () => find('stopped')?.state === 'exited');
     await expect(runtime.startSidecar(container.id)).rejects.toMatchObject({ code: 'NOT_RUNNING' });
     await expect(runtime.startSidecar('f'.repeat(64))).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
@@ -237,7 +234,6 @@ describe.skipIf(problem !== null)('the Docker runtime', () => {
     await eventually(
       'another incarnation',
       () => find('target')?.incarnation !== first.incarnation && find('target')?.state === 'running',
-      5_000,
     );
     const second = await runtime.startSidecar(shop.id('target'));
     expect(second.incarnation).toBe(find('target')?.incarnation);
@@ -352,7 +348,7 @@ describe.skipIf(problem !== null)('the Docker runtime', () => {
     await eventually('it runs', () => text().includes('23'));
     session.close();
     const isAsBefore = async () => JSON.stringify(await processes('target')) === JSON.stringify(before);
-    await eventually('only the processes of before', isAsBefore, 5_000);
+    await eventually('only the processes of before', isAsBefore);
   });
 
   it('has no terminal of a sidecar that is not there', async () => {

@@ -69,7 +69,7 @@ describe.skipIf(problem !== null)('a container engine that comes and goes', () =
 
   it('is connected by itself once it answers, and its containers are listed', async () => {
     await proxy.open();
-    await eventually('connected', () => state() === 'connected', 6_000);
+    await eventually('connected', () => state() === 'connected');
     expect(names()).toContain(shop.name('target'));
   });
 
@@ -77,21 +77,21 @@ describe.skipIf(problem !== null)('a container engine that comes and goes', () =
     const sidecar = await runtime.startSidecar(shop.id('target'));
     try {
       await proxy.cut();
-      await eventually('unavailable', () => state() === 'unavailable', 5_000);
+      await eventually('unavailable', () => state() === 'unavailable');
       const connecting = async () => await sidecar.connect();
       await expect(connecting()).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' });
       await shop.add({ name: 'meanwhile', command: sleeper });
       await proxy.open();
-      await eventually('connected', () => state() === 'connected', 6_000);
-      await eventually('what was started meanwhile', () => names().includes(shop.name('meanwhile')), 5_000);
+      await eventually('connected', () => state() === 'connected');
+      await eventually('what was started meanwhile', () => names().includes(shop.name('meanwhile')));
       const again = await runtime.adopt();
       expect(again.map(({ workloadId }) => workloadId)).toContain(shop.id('target'));
       const stream = await sidecar.connect();
       stream.destroy();
       await shop.add({ name: 'afterwards', command: sleeper });
-      await eventually('events flow again', () => names().includes(shop.name('afterwards')), 5_000);
+      await eventually('events flow again', () => names().includes(shop.name('afterwards')));
     } finally {
-      await eventually('connected', () => state() === 'connected', 6_000);
+      await eventually('connected', () => state() === 'connected');
       await sidecar.remove();
     }
   });

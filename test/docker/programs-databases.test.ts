@@ -27,11 +27,17 @@ describe.skipIf(postgresDir === null)('databases behind two sidecars', () => {
     failed: Number(/failed transactions: (\d+)/.exec(printed)?.[1]),
   });
 
+  /** Signals every process of this name in the client's container. */
+  const signal = (program: string, name: string) =>
+    inClient(
+      `for dir in /proc/[0-9]*; do read -r name 2>/dev/null <$dir/comm || continue; [ "$name" != ${program} ] || kill -${name} \${dir#/proc/}; done`,
+    );
+
   it('loses no transaction of pgbench while both ends are attached and detached again', async () => {
     // One run keeps the connections it has from before, the other opens a connection for each transaction.
     const runs = await Promise.all([
-      shop.beginIn('client', ['sh', '-c', `${pgbench} -c 4 -P 1 -T 12 postgres 2>&1`]),
-      shop.beginIn('client', ['sh', '-c', `${pgbench} -C -c 2 -P 1 -T 12 postgres 2>&1`]),
+      shop.beginIn('client', ['sh', '-c', `${pgbench} -c 4 -P 1 -T 300 postgres 2>&1`]),
+      shop.beginIn('client', ['sh', '-c', `${pgbench} -C -c 2 -P 1 -T 300 postgres 2>&1`]),
     ]);
     for (const run of runs) await run.line('transactions flow', (line) => line.startsWith('progress: '));
     await mesh.attach('client', 'postgres');
@@ -42,6 +48,8 @@ describe.skipIf(postgresDir === null)('databases behind two sidecars', () => {
       const detachedAt = seconds();
       await eventually('transactions after it was detached', () => seconds() > detachedAt);
     }
+    // What its own clock sends it when the time is up.
+    await signal('pgbench', 'ALRM');
     for (const run of runs) {
       const { code, stdout } = await run.ended;
       expect(code, stdout).toBe(0);
@@ -83,10 +91,10 @@ describe.skipIf(postgresDir === null)('databases behind two sidecars', () => {
     const waiting = await shop.beginIn('client', [
       'sh',
       '-c',
-      `(echo 'listen news; select 1 as ready;'; sleep 4; echo 'select 2;') | ${psql}`,
+      `(echo 'listen news; select 1 as ready;'; while [ ! -e /tmp/notified ]; do sleep 0.1; done; echo 'select 2;') | ${psql}`,
     ]);
     await waiting.line('it listens', (line) => line === '1');
-    await inClient(`${psql} -c "notify news, 'hello'"`);
+    await inClient(`${psql} -c "notify news, 'hello'" && : >/tmp/notified`);
     const { code, stdout } = await waiting.ended;
     expect(code).toBe(0);
     expect(stdout).toContain('Asynchronous notification "news" with payload "hello"');
@@ -98,7 +106,10 @@ describe.skipIf(postgresDir === null)('databases behind two sidecars', () => {
   });
 
   it('cancels a running statement from another connection', async () => {
-    const running = await shop.beginIn('client', ['sh', '-c', `timeout -s INT 1 ${psql} -c "select pg_sleep(60)"`]);
+    const running = await shop.beginIn('client', ['sh', '-c', `exec ${psql} -c "select pg_sleep(600)"`]);
+    const active = `select count(*) from pg_stat_activity where state = 'active' and query = 'select pg_sleep(600)'`;
+    await eventually('it runs', async () => (await inClient(`${psql} -c "${active}"`)) === '1');
+    await signal('psql', 'INT');
     const { stderr } = await running.ended;
     expect(stderr).toContain('canceling statement due to user request');
   });
@@ -117,7 +128,7 @@ describe.skipIf(postgresDir === null)('databases behind two sidecars', () => {
   });
 
   it('delivers what is published to a subscriber', async () => {
-    const subscriber = await shop.beginIn('client', ['sh', '-c', `timeout 20 ${redis} subscribe news`]);
+    const subscriber = await shop.beginIn('client', ['sh', '-c', `timeout 200 ${redis} subscribe news`]);
     await subscriber.line('it is subscribed', (line) => line === '1' || line.includes('(integer) 1'));
     await eventually('somebody hears it', async () => (await inClient(`${redis} publish news first`)) === '1');
     for (let n = 1; n <= 20; n += 1) await inClient(`${redis} publish news message-${n}`);

@@ -65,7 +65,7 @@ describe.skipIf(postgresDir === null)('web programs behind two sidecars', () => 
   const { shop } = mesh;
   const inClient = (line: string) => shop.shell('client', line);
   const outcomeOf = async (...operation: readonly (string | number)[]) =>
-    await (await shop.operate(...operation)).outcome(30_000);
+    await (await shop.operate(...operation)).outcome();
 
   beforeAll(async () => {
     const { cert, key } = createCertificate();
@@ -172,7 +172,6 @@ describe.skipIf(postgresDir === null)('web programs behind two sidecars', () => 
     await eventually(
       'their connections are gone',
       async () => (await shop.sidecarFigures('server')).connections <= before.connections + 2,
-      20_000,
     );
     expect((await shop.securedEdge(mesh.client, 'server')).mtls).toBe('closed');
   });
@@ -209,7 +208,7 @@ describe.skipIf(postgresDir === null)('web programs behind two sidecars', () => 
     await mesh.detach(30_000, 'client', 'server');
     await mesh.attach('client', 'server');
     for (const operation of [websocket, grpc, download])
-      expect(await operation.outcome(30_000)).toMatchObject({ outcome: 'complete' });
+      expect(await operation.outcome()).toMatchObject({ outcome: 'complete' });
     const { code, stdout } = await requests.ended;
     expect(code).toBe(0);
     expect(stdout.trim().split('\n')).toHaveLength(400);

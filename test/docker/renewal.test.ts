@@ -38,19 +38,15 @@ describe.skipIf(problem !== null)('the renewal of sidecar containers', () => {
     return Object.fromEntries(listed.map(({ workload, serial }) => [workload.name, serial]));
   };
   const settled = () =>
-    eventually(
-      'all attached, with nothing to say about it',
-      async () => {
-        const listed = (await mesh.client.call('workload.list', {})).filter(({ name }) => names().includes(name));
-        return listed.length === targets.length && listed.every((each) => each.mesh === 'attached' && !each.reason);
-      },
-      30_000,
-    );
+    eventually('all attached, with nothing to say about it', async () => {
+      const listed = (await mesh.client.call('workload.list', {})).filter(({ name }) => names().includes(name));
+      return listed.length === targets.length && listed.every((each) => each.mesh === 'attached' && !each.reason);
+    });
   /** Both loads answer this many more requests, and none has failed so far. */
   const flows = async (count = 300) => {
     for (const load of loads) {
       const from = (await load.read()).ok;
-      await eventually(`${count} more answers`, async () => (await load.read()).ok >= from + count, 20_000);
+      await eventually(`${count} more answers`, async () => (await load.read()).ok >= from + count);
       const { failed, errors } = await load.read();
       expect({ failed, errors }).toEqual({ failed: 0, errors: {} });
     }
@@ -109,22 +105,21 @@ describe.skipIf(problem !== null)('the renewal of sidecar containers', () => {
       const { ok } = await mesh.client.call('certificate.verify', { workload: name });
       expect(ok).toBe(true);
     }
-    const { edges } = await mesh.client.call('topology.get', { windowSeconds: 5 });
-    expect(edges.filter(({ protocol }) => protocol === 'http').every(({ mtls }) => mtls === 'closed')).toBe(true);
+    await eventually('mutual TLS on every edge', async () => {
+      const { edges } = await mesh.client.call('topology.get', { windowSeconds: 5 });
+      const http = edges.filter(({ protocol }) => protocol === 'http');
+      return http.length > 0 && http.every(({ mtls }) => mtls === 'closed');
+    });
   });
 
   it('of an older program’s sidecars comes by itself when another version starts, without a failed request', async () => {
     const older = await idsOf();
     await mesh.close({ keep: true });
     mesh = await startDockerMesh(projectDir);
-    const renewed = await eventually(
-      'all are renewed',
-      async () => {
-        const ids = await idsOf();
-        return ids.every(({ length }) => length === 1) && !ids.flat().some((id) => older.flat().includes(id)) && ids;
-      },
-      60_000,
-    );
+    const renewed = await eventually('all are renewed', async () => {
+      const ids = await idsOf();
+      return ids.every(({ length }) => length === 1) && !ids.flat().some((id) => older.flat().includes(id)) && ids;
+    });
     await settled();
     await flows();
     await mesh.close({ keep: true });
@@ -156,7 +151,7 @@ describe.skipIf(problem !== null)('the renewal of sidecar containers', () => {
 
     mesh = await startDockerMesh(projectDir);
     await settled();
-    await eventually('one each', async () => (await idsOf()).every(({ length }) => length === 1), 30_000);
+    await eventually('one each', async () => (await idsOf()).every(({ length }) => length === 1));
     const [api, fresh, kept] = await idsOf();
     expect([api, kept]).toEqual([before[0], before[2]]);
     expect(fresh).not.toEqual(before[1]);

@@ -70,17 +70,11 @@ describe.skipIf(problem !== null)('the user’s job on running containers', () =
 
   it('shows a started container and forgets a removed one', async () => {
     const container = await shop.add({ name: 'late', command: ['sleep', '60'] });
-    await eventually(
-      'it appears',
-      async () => (await workloads()).some(({ name, state }) => name === shop.name('late') && state === 'running'),
-      5_000,
+    await eventually('it appears', async () =>
+      (await workloads()).some(({ name, state }) => name === shop.name('late') && state === 'running'),
     );
     await container.remove({ force: true });
-    await eventually(
-      'it is gone',
-      async () => !(await workloads()).some(({ name }) => name === shop.name('late')),
-      5_000,
-    );
+    await eventually('it is gone', async () => !(await workloads()).some(({ name }) => name === shop.name('late')));
   });
 
   it('attaches all of them without losing a request or changing a target', async () => {
@@ -103,17 +97,22 @@ describe.skipIf(problem !== null)('the user’s job on running containers', () =
   });
 
   it('draws real rates and percentiles, mutual TLS between workloads, and the database as TCP', async () => {
-    const webToOrders = await eventually('web -> orders', async () => {
+    const measured = await startMeasuring(async () => (await load.read()).ok + hostLoad.answers());
+    const webToOrders = await eventually('web -> orders, as fast as the loads are', async () => {
       const found = await edge('web', 'orders');
-      return found !== undefined && (found.requestsPerSecond ?? 0) > 150 && found.mtls === 'closed' ? found : null;
+      const [rate, seen] = [await measured(), found?.requestsPerSecond ?? 0];
+      const isReal = rate !== null && seen > rate * 0.75 && seen < rate * 1.25;
+      if (!isReal || found?.mtls !== 'closed') throw new Error(`${rate}/s measured, ${JSON.stringify(found)} seen`);
+      return found;
     });
     expect(webToOrders).toMatchObject({ protocol: 'http', mtls: 'closed', errorPercent: 0 });
-    expect(webToOrders.requestsPerSecond).toBeGreaterThan(150);
-    expect(webToOrders.requestsPerSecond).toBeLessThan(260);
     for (const value of [webToOrders.p50Ms, webToOrders.p95Ms, webToOrders.p99Ms]) expect(value).toBeGreaterThan(0);
-    const toPayments = await edge('orders', 'payments');
-    expect(toPayments).toMatchObject({ protocol: 'http', mtls: 'closed' });
-    expect(toPayments?.versions.map(({ version, percent }) => [version, percent])).toEqual([['v1', 100]]);
+    await eventually('orders -> payments over mutual TLS, all to v1', async () => {
+      const found = await edge('orders', 'payments');
+      const versions = found?.versions.map(({ version, percent }) => `${version} ${percent}`).join();
+      if (found?.protocol === 'http' && found.mtls === 'closed' && versions === 'v1 100') return true;
+      throw new Error(JSON.stringify(found));
+    });
     expect(failures(await load.read())).toEqual(clean);
   });
 
@@ -150,31 +149,22 @@ describe.skipIf(problem !== null)('the user’s job on running containers', () =
       action: { kind: 'delay', delayMs: 400 },
       percent: 30,
     });
-    const slow = await eventually(
-      'the delay shows',
-      async () => {
-        const found = await edge('orders', 'payments');
-        return found !== undefined && (found.p95Ms ?? 0) >= 390 ? found : null;
-      },
-      5_000,
-    );
+    const slow = await eventually('the delay shows', async () => {
+      const found = await edge('orders', 'payments');
+      return found !== undefined && (found.p95Ms ?? 0) >= 390 ? found : null;
+    });
     expect(slow.badges).toContainEqual(expect.objectContaining({ kind: 'fault', faultId: fault.id }));
     const seen = await eventually('hits', async () =>
-      (await mesh.client.call('fault.list', {})).find(({ id, seen: count }) => id === fault.id && count >= 200),
+      (await mesh.client.call('fault.list', {})).find(({ id, seen: count }) => id === fault.id && count >= 500),
     );
     expect((seen.hits / seen.seen) * 100).toBeGreaterThan(18);
     expect((seen.hits / seen.seen) * 100).toBeLessThan(42);
     await mesh.client.call('fault.clear', { id: fault.id });
-    await eventually(
-      'the edge is fast again',
-      async () => ((await edge('orders', 'payments'))?.p95Ms ?? 1_000) < 200,
-      10_000,
-    );
+    await eventually('the edge is fast again', async () => ((await edge('orders', 'payments'))?.p95Ms ?? 1_000) < 390);
     expect(failures(await load.read())).toEqual(clean);
   });
 
   it('splits 10 % to v2, observes it, and pins a header to v2', async () => {
-    const start = await load.read();
     await mesh.client.call('split.set', {
       service: 'payments',
       weights: [
@@ -183,18 +173,19 @@ describe.skipIf(problem !== null)('the user’s job on running containers', () =
       ],
       pins: [{ name: 'x-user', value: 'beta', subset: 'v2' }],
     });
-    const answers = await Promise.all(
-      Array.from({ length: 5 }, () => shop.call('load', 'http://web:8080/', { 'x-user': 'beta' })),
-    );
-    for (const answer of answers) expect(answer).toContain('paymentsv2');
-    const now = await eventually(
-      '1,000 requests since',
-      async () => {
-        const totals = await load.read();
-        return totals.ok > start.ok + 1_000 ? totals : null;
-      },
-      15_000,
-    );
+    await eventually('five requests with the header, all to v2', async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 5 }, () => shop.call('load', 'http://web:8080/', { 'x-user': 'beta' })),
+      );
+      if (answers.every((answer) => answer.includes('paymentsv2'))) return true;
+      throw new Error(answers.join('; '));
+    });
+    // From here on it is in force.
+    const start = await load.read();
+    const now = await eventually('1,000 requests since', async () => {
+      const totals = await load.read();
+      return totals.ok > start.ok + 1_000 ? totals : null;
+    });
     const v2 = (now.versions['v2'] ?? 0) - (start.versions['v2'] ?? 0);
     const v1 = (now.versions['v1'] ?? 0) - (start.versions['v1'] ?? 0);
     const share = (v2 / (v1 + v2)) * 100;
@@ -239,6 +230,20 @@ describe.skipIf(problem !== null)('the user’s job on running containers', () =
     expect(ours.filter(({ Labels }) => ids.has(Labels['dev.meshdesk.workload'] ?? ''))).toEqual([]);
   });
 });
+
+/** Rate of a count over about as long as the window of the graph; `null` until that long has passed. */
+async function startMeasuring(count: () => Promise<number>): Promise<() => Promise<number | null>> {
+  const windowMs = 5_000;
+  const samples = [{ atMs: performance.now(), total: await count() }];
+  return async () => {
+    const [now, total] = [performance.now(), await count()];
+    samples.push({ atMs: now, total });
+    while ((samples[1]?.atMs ?? now) <= now - windowMs) samples.shift();
+    const [first] = samples;
+    if (first === undefined || first.atMs > now - windowMs) return null;
+    return ((total - first.total) / (now - first.atMs)) * 1_000;
+  };
+}
 
 /** Without the ids of commands that the test itself ran in the container. */
 function stable(inspected: unknown): unknown {

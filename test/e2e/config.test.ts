@@ -39,11 +39,7 @@ describe.skipIf(browser === null)('the project in the editor', () => {
     product = await startInBrowser(browser);
     await page().emulateMedia({ colorScheme: 'dark' });
     await button('Start the sample shop').click({ timeout: 20_000 });
-    await eventually(
-      'the shop in the mesh',
-      async () => (await call(page(), 'mesh.status', {})).sample === 'running',
-      60_000,
-    );
+    await eventually('the shop in the mesh', async () => (await call(page(), 'mesh.status', {})).sample === 'running');
     await call(page(), 'split.set', {
       service: 'payments',
       weights: [
@@ -107,15 +103,11 @@ describe.skipIf(browser === null)('the project in the editor', () => {
       'the slider where the file says',
       async () => (await page().getByLabel('Weight of v2 in percent').inputValue()) === '40',
     );
-    await eventually(
-      'far more than a tenth at version 2',
-      async () => {
-        const { observed } = await split();
-        const requests = observed.reduce((sum, version) => sum + version.requests, 0);
-        return requests >= 40 && (observed.find(({ version }) => version === 'v2')?.percent ?? 0) > 20;
-      },
-      60_000,
-    );
+    await eventually('far more than a tenth at version 2', async () => {
+      const { observed } = await split();
+      const requests = observed.reduce((sum, version) => sum + version.requests, 0);
+      return requests >= 40 && (observed.find(({ version }) => version === 'v2')?.percent ?? 0) > 20;
+    });
   });
 
   it('says at its line what is wrong with a text, and traffic keeps to the last good one', async () => {

@@ -111,14 +111,10 @@ describe.skipIf(engineProblem !== null || chromium === null)('running containers
       .getContainer(shop.id('orders'))
       .exec({ Cmd: ['redis-cli', '-h', 'redis', 'subscribe', 'news'] });
     await subscribe.start({ Detach: true });
-    const calls = await eventually(
-      'nearly all requests, over mutual TLS',
-      async () => {
-        const edge = await edgeBetween('orders', 'payments');
-        return edge?.mtls === 'closed' && (edge.requestsPerSecond ?? 0) > 150 && edge;
-      },
-      60_000,
-    );
+    const calls = await eventually('nearly all requests, over mutual TLS', async () => {
+      const edge = await edgeBetween('orders', 'payments');
+      return edge?.mtls === 'closed' && (edge.requestsPerSecond ?? 0) > 150 && edge;
+    });
     expect(calls.requestsPerSecond).toBeLessThan(260);
     await page().locator(`[data-testid="edge-${calls.from}-${calls.to}"][data-mtls="closed"]`).waitFor();
     await eventually('its rate on the label', async () => /\d{3}\/s/.test((await label(calls).textContent()) ?? ''));
@@ -184,11 +180,7 @@ describe.skipIf(engineProblem !== null || chromium === null)('running containers
     await page()
       .getByText(/1 fault on/)
       .waitFor({ state: 'detached' });
-    await eventually(
-      'the old latency',
-      async () => ((await edgeBetween('orders', 'payments'))?.p95Ms ?? 999) < 300,
-      30_000,
-    );
+    await eventually('the old latency', async () => ((await edgeBetween('orders', 'payments'))?.p95Ms ?? 999) < 300);
     await toggle.click();
     await page()
       .getByText(/1 fault on/)
@@ -203,18 +195,14 @@ describe.skipIf(engineProblem !== null || chromium === null)('running containers
     await dialog.getByRole('slider', { name: 'Weight of v2' }).fill('10');
     expect(await dialog.getByLabel('Weight of v1 in percent').inputValue()).toBe('90');
     await dialog.getByText(/applied to (\d+) of \1 sidecars?/).waitFor();
-    await eventually(
-      'about a tenth at version 2',
-      async () => {
-        const { observed, configured } = await call(page(), 'split.show', {
-          service: `payments.${shop.project}`,
-          windowSeconds: 10,
-        });
-        const share = observed.find(({ version }) => version === 'v2')?.percent ?? 0;
-        return configured && share > 6 && share < 14;
-      },
-      30_000,
-    );
+    await eventually('about a tenth at version 2', async () => {
+      const { observed, configured } = await call(page(), 'split.show', {
+        service: `payments.${shop.project}`,
+        windowSeconds: 10,
+      });
+      const share = observed.find(({ version }) => version === 'v2')?.percent ?? 0;
+      return configured && share > 6 && share < 14;
+    });
     await shoot('split-dialog');
     await button('Open in Traffic').click();
     await page().getByLabel('Header name').fill('x-user');

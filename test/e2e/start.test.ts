@@ -61,10 +61,8 @@ describe('npm start', () => {
     'says why it opens no window, and serves the page on loopback to one browser',
     async () => {
       const { child, said } = start([]);
-      const [address] = await eventually(
-        'an address',
-        () => /http:\/\/127\.0\.0\.1:\d+\/\S*token=\S+/.exec(said.out + said.err),
-        60_000,
+      const [address] = await eventually('an address', () =>
+        /http:\/\/127\.0\.0\.1:\d+\/\S*token=\S+/.exec(said.out + said.err),
       );
       expect(said.err).toContain('there is no display');
       const first = await fetch(address, { redirect: 'manual' });
@@ -83,7 +81,7 @@ describe('npm start', () => {
   it('serves the sample shop headless, on the port and project that were asked for', async () => {
     const project = join(home, 'shop');
     const { child, said } = start(['--headless', '--json', '--sample', '--project', project, '--port=0']);
-    const line = await eventually('the line of --json', () => /^\{.*\}$/m.exec(said.out)?.[0], 60_000);
+    const line = await eventually('the line of --json', () => /^\{.*\}$/m.exec(said.out)?.[0]);
     const ready = JSON.parse(line) as { url: string; token: string; project: string };
     expect(ready.project).toBe(project);
     const ask = async () => {
@@ -94,7 +92,7 @@ describe('npm start', () => {
       });
       return ((await response.json()) as { output: { sample: string; sidecars: { acked: number } } }).output;
     };
-    await eventually('the shop in the mesh', async () => (await ask()).sidecars.acked === 8, 30_000);
+    await eventually('the shop in the mesh', async () => (await ask()).sidecars.acked === 8);
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
@@ -115,14 +113,10 @@ describe.skipIf(electron === null)('the desktop', () => {
 
   it('ends with everything it started when it gets a signal', async () => {
     const desktop = await startDesktop(electron ?? '', ['--sample']);
-    const workloads = await eventually(
-      'the shop in the mesh',
-      async () => {
-        const list = await call(desktop.page, 'workload.list', {});
-        return list.length === 8 && list.every(({ mesh }) => mesh === 'attached') && list;
-      },
-      40_000,
-    );
+    const workloads = await eventually('the shop in the mesh', async () => {
+      const list = await call(desktop.page, 'workload.list', {});
+      return list.length === 8 && list.every(({ mesh }) => mesh === 'attached') && list;
+    });
     const pids = workloads.map(({ stateText }) => Number(/^pid (\d+)$/.exec(stateText)?.[1]));
     expect(pids.filter(isAlive)).toHaveLength(8);
     const child = desktop.application?.process();
@@ -130,7 +124,7 @@ describe.skipIf(electron === null)('the desktop', () => {
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
-    await eventually('no process of the shop', () => pids.every((pid) => !isAlive(pid)), 10_000);
+    await eventually('no process of the shop', () => pids.every((pid) => !isAlive(pid)));
     await desktop.close();
   });
 

@@ -47,20 +47,12 @@ describe.each(shells)('the sample shop ($name)', ({ name, start }) => {
     await product.page.screenshot({ path: join(artefacts, `${name}-first-start.png`) });
     const startedAt = performance.now();
     await begin.click();
-    await eventually(
-      'six edges with traffic',
-      async () => (await product.page.getByTestId(/^edge-/).count()) >= 6,
-      30_000,
-    );
+    await eventually('six edges with traffic', async () => (await product.page.getByTestId(/^edge-/).count()) >= 6);
     process.stdout.write(`${name}: live graph ${Math.round(performance.now() - startedAt)} ms after the click\n`);
   });
 
   step('shows every edge inside the mesh as mutual TLS, the ledger as TCP', async () => {
-    await eventually(
-      'closed locks only',
-      async () => (await topology()).edges.every(({ mtls }) => mtls === 'closed'),
-      30_000,
-    );
+    await eventually('closed locks only', async () => (await topology()).edges.every(({ mtls }) => mtls === 'closed'));
     await eventually(
       'closed locks in the page',
       async () => (await product.page.locator('[data-testid^="edge-"]:not([data-mtls="closed"])').count()) === 0,
@@ -92,7 +84,7 @@ describe.each(shells)('the sample shop ($name)', ({ name, start }) => {
     await product.page.getByLabel('Share of requests', { exact: true }).fill('100');
     await dialogButton('Inject fault').click();
     const switchedAt = performance.now();
-    await eventually('a delayed request', async () => (await call(product.page, 'fault.list', {}))[0]?.hits, 10_000);
+    await eventually('a delayed request', async () => (await call(product.page, 'fault.list', {}))[0]?.hits);
     process.stdout.write(
       `${name}: first delayed request ${Math.round(performance.now() - switchedAt)} ms after the click\n`,
     );
@@ -103,11 +95,7 @@ describe.each(shells)('the sample shop ($name)', ({ name, start }) => {
     await product.page.screenshot({ path: join(artefacts, `${name}-fault-on.png`) });
     await button('Clear all').click();
     await product.page.getByText('No faults').waitFor();
-    await eventually(
-      'the old latency',
-      async () => ((await edgeBetween('web', 'catalog'))?.p95Ms ?? 999) < 400,
-      20_000,
-    );
+    await eventually('the old latency', async () => ((await edgeBetween('web', 'catalog'))?.p95Ms ?? 999) < 400);
   });
 
   step('moves 10 % to version 2 with the slider, shows what was observed, and pins a header', async () => {
@@ -123,16 +111,12 @@ describe.each(shells)('the sample shop ($name)', ({ name, start }) => {
       return configured && applied.acked === applied.of;
     });
     await product.page.getByText(/applied to (\d+) of \1 sidecars/).waitFor();
-    await eventually(
-      'about a tenth at version 2',
-      async () => {
-        const { observed } = await call(product.page, 'split.show', { service: 'payments', windowSeconds: 30 });
-        const requests = observed.reduce((sum, version) => sum + version.requests, 0);
-        const share = observed.find(({ version }) => version === 'v2')?.percent ?? 0;
-        return requests >= 40 && share > 3 && share < 25;
-      },
-      60_000,
-    );
+    await eventually('about a tenth at version 2', async () => {
+      const { observed } = await call(product.page, 'split.show', { service: 'payments', windowSeconds: 30 });
+      const requests = observed.reduce((sum, version) => sum + version.requests, 0);
+      const share = observed.find(({ version }) => version === 'v2')?.percent ?? 0;
+      return requests >= 40 && share > 3 && share < 25;
+    });
     await product.page.getByLabel('Header name').fill('x-canary');
     await product.page.getByLabel('Header value').fill('true');
     await button('Add pin').click();
@@ -193,10 +177,8 @@ describe.each(shells)('the sample shop ($name)', ({ name, start }) => {
     await open('Workloads');
     await button('Detach all').click();
     await dialogButton('Detach').click();
-    await eventually(
-      'no workload in the mesh',
-      async () => (await call(product.page, 'workload.list', {})).every(({ mesh }) => mesh === 'detached'),
-      30_000,
+    await eventually('no workload in the mesh', async () =>
+      (await call(product.page, 'workload.list', {})).every(({ mesh }) => mesh === 'detached'),
     );
     const status = await call(product.page, 'mesh.status', {});
     expect(status.sidecars.attached).toBe(0);

@@ -29,7 +29,7 @@ export class ConnectionLoad {
   /** Resolves when this many more requests have been answered. */
   async more(count: number): Promise<void> {
     const from = this.answered;
-    await eventually(`${count} more answers`, () => (this.answered >= from + count ? true : null), 15_000);
+    await eventually(`${count} more answers`, () => (this.answered >= from + count ? true : null));
   }
 
   async stop(): Promise<void> {

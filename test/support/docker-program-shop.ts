@@ -70,7 +70,12 @@ export class ProgramShop extends DockerShop {
   ): Promise<void> {
     await this.prepare();
     const specs: Record<ServerName, Omit<ContainerSpec, 'name'>> = {
-      server: { command: ['node', '/app/server.mjs'], port: 8080, ports: [7000, 7001, 9090], files: programFiles() },
+      server: {
+        command: ['node', '/app/server.mjs'],
+        port: 8080,
+        ports: [7000, 7001, 7002, 7003, 9090],
+        files: programFiles(),
+      },
       postgres: { command: ['sh', '-c', postgresStart], port: 5432, user: 'postgres' },
       redis: { command: ['redis-server', '--save', '', '--protected-mode', 'no'], port: 6379 },
       nginx: {
@@ -100,15 +105,11 @@ export class ProgramShop extends DockerShop {
   }
 
   async answers(what: string, command: readonly string[]): Promise<void> {
-    await eventually(
-      `${what} answers`,
-      async () => {
-        const { code, stderr } = await this.runIn('client', command);
-        if (code !== 0) throw new Error(`${command[0]} ended with ${code}: ${stderr}`);
-        return true;
-      },
-      20_000,
-    );
+    await eventually(`${what} answers`, async () => {
+      const { code, stderr } = await this.runIn('client', command);
+      if (code !== 0) throw new Error(`${command[0]} ended with ${code}: ${stderr}`);
+      return true;
+    });
   }
 
   async #addNamed(name: string, spec: Omit<ContainerSpec, 'name'>): Promise<void> {
@@ -247,7 +248,7 @@ export class Operation {
     this.#running = running;
   }
 
-  async begun(timeoutMs = 10_000): Promise<ClientEvent> {
+  async begun(timeoutMs?: number): Promise<ClientEvent> {
     const line = await this.#running.line(`${this.#name} has begun`, (text) => text.includes('"begun"'), timeoutMs);
     return JSON.parse(line) as ClientEvent;
   }
@@ -258,7 +259,7 @@ export class Operation {
   }
 
   /** How it ended; fails when it has not after `timeoutMs`. */
-  async outcome(timeoutMs = 10_000): Promise<ClientEvent> {
+  async outcome(timeoutMs?: number): Promise<ClientEvent> {
     const line = await this.#running.line(`${this.#name} has ended`, (text) => text.includes('"outcome"'), timeoutMs);
     return JSON.parse(line) as ClientEvent;
   }

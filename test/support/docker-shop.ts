@@ -113,15 +113,11 @@ export class DockerShop {
       publish: true,
       labels: composed('web'),
     });
-    await eventually(
-      'the shop answers',
-      async () => {
-        const answer = await this.call('web', 'http://web:8080/');
-        if (!answer.includes('paymentsv1') || !answer.includes('redis')) throw new Error(answer);
-        return true;
-      },
-      20_000,
-    );
+    await eventually('the shop answers', async () => {
+      const answer = await this.call('web', 'http://web:8080/');
+      if (!answer.includes('paymentsv1') || !answer.includes('redis')) throw new Error(answer);
+      return true;
+    });
   }
 
   async add(spec: ContainerSpec): Promise<Docker.Container> {

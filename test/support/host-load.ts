@@ -4,7 +4,7 @@ import { Agent, get } from 'node:http';
 export function startHostLoad(
   url: string,
   everyMs: number,
-): { stop(): Promise<{ answers: number; failures: string[] }> } {
+): { answers(): number; stop(): Promise<{ answers: number; failures: string[] }> } {
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const failures: string[] = [];
   const running = new Set<Promise<void>>();
@@ -30,6 +30,7 @@ export function startHostLoad(
     running.add(one);
   }, everyMs);
   return {
+    answers: () => answers,
     stop: async () => {
       clearInterval(timer);
       await Promise.all(running);

@@ -52,16 +52,12 @@ export class ProgramMesh {
 
   /** Waits until a workload is in the mesh with nothing wrong. */
   async healthy(short: string): Promise<void> {
-    await eventually(
-      `${short} is attached, with nothing to say about it`,
-      async () => {
-        const all = await this.client.call('workload.list', {});
-        const found = all.find(({ name }) => name === this.shop.name(short));
-        if (found?.mesh !== 'attached' || found.reason !== null) throw new Error(`${found?.mesh}: ${found?.reason}`);
-        return true;
-      },
-      30_000,
-    );
+    await eventually(`${short} is attached, with nothing to say about it`, async () => {
+      const all = await this.client.call('workload.list', {});
+      const found = all.find(({ name }) => name === this.shop.name(short));
+      if (found?.mesh !== 'attached' || found.reason !== null) throw new Error(`${found?.mesh}: ${found?.reason}`);
+      return true;
+    });
   }
 
   async close(): Promise<void> {

@@ -134,11 +134,7 @@ test('a fault shows on its edge and is taken away again', async () => {
     action: { kind: 'abort', httpStatus: 503 },
     percent: 100,
   });
-  await eventually(
-    'the errors are seen',
-    async () => ((await edge('web', 'catalog', 1))?.errorPercent ?? 0) > 50,
-    5_000,
-  );
+  await eventually('the errors are seen', async () => ((await edge('web', 'catalog', 1))?.errorPercent ?? 0) > 50);
   expect((await edge('web', 'catalog'))?.badges).toMatchObject([{ kind: 'fault', faultId: fault.id }]);
   expect(await mesh.client.call('fault.clear', { id: fault.id })).toEqual([]);
   await eventually('the errors are gone', async () => (await edge('web', 'catalog', 1))?.errorPercent === 0);

@@ -5,6 +5,7 @@ import http2 from 'node:http2';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SidecarConfig } from '../../../core/model/sidecar-config.ts';
+import { eventually } from '../../support/eventually.ts';
 import { emptyConfig, freePort, TestSidecar } from '../../support/test-sidecar.ts';
 
 let sidecar: TestSidecar;
@@ -106,7 +107,7 @@ describe('HTTP/2', () => {
     const gone = once(session, 'goaway');
     const request = session.request({ ':path': '/' });
     const answered = once(request, 'response');
-    await expect.poll(() => held.length).toBe(1);
+    await eventually('the request at the application', () => held.length === 1);
     await configure(2, applicationPort, ['127.0.0.1']);
     expect((await gone)[0]).toBe(http2.constants.NGHTTP2_NO_ERROR);
     held[0]?.respond({ ':status': 200 });

@@ -150,17 +150,18 @@ describe('the control stream', () => {
   });
 
   it('drops faults when the lease lapses, and a new control plane has to push them again', async () => {
-    const sidecar = await start({ leaseMs: 400 });
+    const sidecar = await start({ leaseMs: 3_000 });
     const port = await freePort();
-    sidecar.control.startHeartbeats(100);
+    sidecar.control.startHeartbeats(250);
     const config = configFor(port, await okServer(), { faults: [abort] });
     await sidecar.control.push(config);
     expect(await statusOf(port)).toBe(418);
     const reports = sidecar.control.reports.length;
-    await eventually('more than a lease to pass', () => sidecar.control.reports.length > reports);
+    // One a second.
+    await eventually('more than a lease to pass', () => sidecar.control.reports.length > reports + 3);
     expect(await statusOf(port)).toBe(418);
     sidecar.control.close();
-    await eventually('the fault to end by itself', async () => (await statusOf(port)) === 200, 3_000);
+    await eventually('the fault to end by itself', async () => (await statusOf(port)) === 200);
     await sidecar.reconnect(60_000);
     expect(await statusOf(port)).toBe(200);
     await sidecar.control.push({ ...config, revision: 2 });
@@ -169,13 +170,13 @@ describe('the control stream', () => {
 
   it("ends a fault at the time the control plane said, by the control plane's clock", async () => {
     const sidecar = await start();
-    const port = await freePort();
+    const [port, application] = [await freePort(), await okServer()];
     const theirNow = Date.now() - 3_600_000;
     sidecar.control.send({ type: 'heartbeat', nowMs: theirNow });
-    const fault = { ...abort, expiresAtMs: theirNow + 700 };
-    await sidecar.control.push(configFor(port, await okServer(), { faults: [fault] }));
+    const fault = { ...abort, expiresAtMs: theirNow + 4_000 };
+    await sidecar.control.push(configFor(port, application, { faults: [fault] }));
     expect(await statusOf(port)).toBe(418);
-    await eventually('the fault to expire', async () => (await statusOf(port)) === 200, 3_000);
+    await eventually('the fault to expire', async () => (await statusOf(port)) === 200);
   });
 
   it('reports every second, and counts on while nobody listens', async () => {
@@ -269,11 +270,11 @@ describe('drain', () => {
 
   it('can be taken back', async () => {
     const { sidecar, socket } = await withTcpConnection();
-    sidecar.control.send({ type: 'drain', deadlineMs: 300, tcp: 'keep' });
+    sidecar.control.send({ type: 'drain', deadlineMs: 2_000, tcp: 'keep' });
     await sidecar.control.next('drain.progress');
     sidecar.control.send({ type: 'undrain' });
     const reports = sidecar.control.reports.length;
-    await eventually('the deadline to pass', () => sidecar.control.reports.length > reports);
+    await eventually('the deadline to pass', () => sidecar.control.reports.length > reports + 2);
     expect(await isAlive(socket)).toBe(true);
   });
 });

@@ -7,6 +7,7 @@ import { createServer as createHttpServer, request } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stalledClientMs } from '../../../core/data-plane/listener/read-first-bytes.ts';
 import type { SidecarConfig } from '../../../core/model/sidecar-config.ts';
 import { eventually } from '../../support/eventually.ts';
 import { TestCa } from '../../support/test-ca.ts';
@@ -152,10 +153,13 @@ describe('a pair of sidecars', () => {
   it('lets a server that speaks first speak, without a declared protocol', async () => {
     const port = await listening(createServer((socket) => socket.write('220 ready\r\n')));
     const { outboundPort } = await startPair(port);
-    const started = performance.now();
-    const [greeting] = await once(dial(outboundPort), 'data');
-    expect(String(greeting)).toBe('220 ready\r\n');
-    expect(performance.now() - started).toBeLessThan(1_000);
+    // As soon as a quiet client is known to be one, not when it is given up; a busy machine may need a second try to show it.
+    await eventually('a greeting soon after', async () => {
+      const started = performance.now();
+      const [greeting] = await once(dial(outboundPort), 'data');
+      expect(String(greeting)).toBe('220 ready\r\n');
+      return performance.now() - started < stalledClientMs;
+    });
   });
 
   it('serves a client as HTTP that was silent before its first request', async () => {

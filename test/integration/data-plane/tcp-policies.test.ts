@@ -64,7 +64,7 @@ const open = () => new Client(mesh.outboundPort);
 
 describe('TCP connections', () => {
   it('are closed when nothing passes for longer than idleTimeout, and not while something does', async () => {
-    await configure([(await startEcho()).port], { tcpIdleTimeoutMs: 1_200 });
+    await configure([(await startEcho()).port], { tcpIdleTimeoutMs: 3_000 });
     const [idle, busy] = [open(), open()];
     await Promise.all([idle.says('echo'), busy.says('echo')]);
     const timer = setInterval(() => busy.socket.write('x'), 200);

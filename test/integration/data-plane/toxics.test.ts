@@ -42,7 +42,7 @@ describe('latency', () => {
     const seen = watchSocket(client);
     const sent = text(3_000_000);
     server.end(sent);
-    await eventually('the end arrives', () => seen.end, 30_000);
+    await eventually('the end arrives', () => seen.end);
     expect([seen.text === sent, seen.error]).toEqual([true, null]);
   });
 });

@@ -48,7 +48,7 @@ describe('connections of HTTP/1.1', () => {
 
   it('are closed when they are idle for longer than idleTimeout', async () => {
     const origin = await startHttp();
-    await mesh.configure([origin.port], { idleTimeoutMs: 200 });
+    await mesh.configure([origin.port], { idleTimeoutMs: 2_000 });
     await mesh.get();
     expect(origin.open).toBe(1);
     await eventually('the idle connection is closed', () => origin.open === 0);

@@ -206,7 +206,7 @@ export async function listen(server: net.Server): Promise<number> {
 }
 
 /** Waits for a condition; throws with its text after the deadline. */
-export async function until(condition: () => boolean, what: string, deadlineMs = 5_000): Promise<void> {
+export async function until(condition: () => boolean, what: string, deadlineMs = 30_000): Promise<void> {
   const end = performance.now() + deadlineMs;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`not reached: ${what}`);

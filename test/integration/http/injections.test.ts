@@ -267,7 +267,7 @@ describe.each(protocols)('a fault inside every try (%s)', (protocol) => {
 
   it('runs into the time limit of a try', async () => {
     const slowOnce = httpFault(fixedDelay(60_000), { trigger: { kind: 'first', count: 1 } });
-    await shop.inject([slowOnce], [route({ retryOn: '5xx', perTryTimeoutMs: 1_000 })]);
+    await shop.inject([slowOnce], [route({ retryOn: '5xx', perTryTimeoutMs: 2_500 })]);
     expect(await shop.ask(protocol)).toMatchObject({ status: 200, body: 'hello world' });
   });
 
@@ -302,9 +302,9 @@ describe.each(protocols)('a fault before the router (%s)', (protocol) => {
   });
 
   it('does not run into the time limit of the route', async () => {
-    await shop.inject([httpFault(fixedDelay(1_500), { layer: 'request' })], [route({}, { timeoutMs: 1_200 })]);
+    await shop.inject([httpFault(fixedDelay(2_700), { layer: 'request' })], [route({}, { timeoutMs: 2_500 })]);
     const reply = await shop.ask(protocol);
-    expect([reply.status, reply.ms >= 1_499]).toEqual([200, true]);
+    expect([reply.status, reply.ms >= 2_699]).toEqual([200, true]);
   });
 });
 

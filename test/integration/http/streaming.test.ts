@@ -129,7 +129,7 @@ describe('back-pressure', () => {
       received += bytes.length;
     });
     client.resume();
-    await until(() => received > big.length, 'the whole answer', 10_000);
+    await until(() => received > big.length, 'the whole answer');
     client.destroy();
   });
 
@@ -154,7 +154,7 @@ describe('back-pressure', () => {
       received += bytes.length;
     });
     sockets[0]?.resume();
-    await until(() => received > 4 * big.length, 'the whole body', 10_000);
+    await until(() => received > 4 * big.length, 'the whole body');
     client.destroy();
     sockets[0]?.destroy();
     await new Promise((resolve) => lazy.close(resolve));

@@ -238,7 +238,7 @@ describe('what is attached', () => {
       reason: 'It is attached as soon as it runs.',
     });
     bench.runtime.change([web, { ...orders, incarnation: '2' }]);
-    await eventually('the new sidecar', () => stateOf('orders') === 'attached', 1_000);
+    await eventually('the new sidecar', () => stateOf('orders') === 'attached');
     expect(bench.runtime.sidecar('orders')).not.toBe(first);
     expect(bench.runtime.log).not.toContain('undirect orders');
   });
@@ -289,7 +289,7 @@ describe('what is attached', () => {
     await bench.mesh.attach({ all: true });
     bench.runtime.failures.set('connect orders', new Error('gone'));
     bench.runtime.sidecar('orders').restart();
-    await eventually('plaintext', () => bench.runtime.log.includes('web uses plaintext with orders'), 5_000);
+    await eventually('plaintext', () => bench.runtime.log.includes('web uses plaintext with orders'));
     bench.runtime.log.length = 0;
     bench.runtime.failures.clear();
     await eventually('attached again', () => stateOf('orders') === 'attached');

@@ -325,11 +325,7 @@ describe('what is shown', () => {
     await mesh.faults.set({ from: 'web', to: 'orders', action: delay, percent: 50 });
     changes.length = 0;
     runtime.sidecar('web').report({});
-    await eventually(
-      'the changes',
-      () => ['status', 'workloads', 'faults'].every((what) => changes.includes(what)),
-      3_000,
-    );
+    await eventually('the changes', () => ['status', 'workloads', 'faults'].every((what) => changes.includes(what)));
     stop();
   });
 

@@ -36,7 +36,7 @@ describe.each(everyWire)('back-pressure of a %s wire over %s', (kind, transport)
       setImmediate(() => peer.socket.resume());
     });
     pump();
-    await eventually('the end', () => peer.ended, 25_000);
+    await eventually('the end', () => peer.ended);
     expect(bytesGot).toBe(total);
     expect(got.digest('hex')).toBe(sent.digest('hex'));
     expect(owner.drained).toBeGreaterThan(10);
@@ -69,7 +69,7 @@ describe.each(everyWire)('back-pressure of a %s wire over %s', (kind, transport)
       if (!from.peer.socket.write(block)) await new Promise((resolve) => from.peer.socket.once('drain', resolve));
     }
     from.peer.socket.end();
-    await eventually('the end', () => to.peer.ended, 25_000);
+    await eventually('the end', () => to.peer.ended);
     expect(bytesGot).toBe(64 * block.length);
     expect(got.digest('hex')).toBe(sent.digest('hex'));
   });
@@ -89,7 +89,7 @@ describe.each(everyWire)('back-pressure of a %s wire over %s', (kind, transport)
       }, 1);
     };
     peer.socket.write(bytes);
-    await eventually('all', () => owner.receivedBytes === bytes.length, 20_000);
+    await eventually('all', () => owner.receivedBytes === bytes.length);
     expect(Buffer.concat(owner.received).equals(bytes)).toBe(true);
   });
 

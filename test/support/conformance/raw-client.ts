@@ -82,7 +82,7 @@ export class RawClient {
   }
 
   /** Waits until `done` holds or the other side has ended; fails with `what` after the deadline. */
-  async until(what: string, done: () => boolean, deadlineMs = 4_000): Promise<void> {
+  async until(what: string, done: () => boolean, deadlineMs = 30_000): Promise<void> {
     const end = performance.now() + deadlineMs;
     while (!done() && !this.ended) {
       const leftMs = end - performance.now();

@@ -84,8 +84,8 @@ const operations = {
     request.end();
   },
   /** Lines of a server that speaks first, until its last. */
-  tcp: () => {
-    const socket = net.connect(7001, host);
+  tcp: (port = 7001) => {
+    const socket = net.connect(Number(port), host);
     let text = '';
     socket.setEncoding('latin1').on('data', (data) => {
       if (text === '') print({ begun: true });

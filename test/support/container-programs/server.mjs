@@ -1,6 +1,6 @@
 // A service of every kind, for tests of what lies between it and its clients:
 //   8080 HTTP: /hello /slow?ms= /bytes/N (a stream that never repeats) /digest/ID /upload /open, WebSocket /echo and /ticks
-//   9090 gRPC   7000 TCP echo   7001 TCP, a line every 50 ms, the server speaks first
+//   9090 gRPC   7000 TCP echo   7001 to 7003 TCP, a line every 50 ms for 5, 15 and 90 s, the server speaks first
 // /open says how many operations of each kind are in progress, so that a test sees what is left when a client is gone.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -95,19 +95,22 @@ const echo = net.createServer({ allowHalfOpen: true }, (socket) => {
   socket.on('close', begin('tcp')).on('error', () => socket.destroy());
   socket.pipe(socket);
 });
-const ticker = net.createServer((socket) => {
-  let sent = 0;
-  const timer = setInterval(() => {
-    sent += 1;
-    socket.write(`tick ${sent}\n`);
-    if (sent === 100) socket.end('done\n');
-  }, 50);
-  socket.on('close', begin('tcp')).on('close', () => clearInterval(timer));
-  socket.on('error', () => socket.destroy());
-  socket.resume();
-});
+const ticker = (lines) =>
+  net.createServer((socket) => {
+    let sent = 0;
+    const timer = setInterval(() => {
+      sent += 1;
+      socket.write(`tick ${sent}\n`);
+      if (sent === lines) socket.end('done\n');
+    }, 50);
+    socket.on('close', begin('tcp')).on('close', () => clearInterval(timer));
+    socket.on('error', () => socket.destroy());
+    socket.resume();
+  });
 
 await serveGrpc(9090, begin);
 echo.listen(7000, '0.0.0.0');
-ticker.listen(7001, '0.0.0.0');
+ticker(100).listen(7001, '0.0.0.0');
+ticker(300).listen(7002, '0.0.0.0');
+ticker(1_800).listen(7003, '0.0.0.0');
 server.listen({ port: 8080, host: '0.0.0.0', backlog: 4_096 }, () => process.stdout.write('ready\n'));
