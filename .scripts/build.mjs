@@ -79,38 +79,50 @@ function hashOf(inputs) {
   return hash.digest('hex');
 }
 
-/** @param {string[]} names @param {(line: string) => void} say */
-export async function build(names, say) {
-  const turn = takeTurn('building', say);
-  try {
-    await buildParts(names, say);
-  } finally {
-    turn.end();
-  }
+const stampOf = (name) => join(root, '.build/stamps', name);
+
+/** The part's hash when it has to be built; `null`: it is there. */
+function staleHash(name) {
+  const part = parts[name];
+  if (!part) throw new Error(`unknown part '${name}'; parts: ${Object.keys(parts).join(' ')}`);
+  const hash = hashOf(part.inputs);
+  const stamp = stampOf(name);
+  const isThere = existsSync(join(root, part.outDir)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
+  return isThere ? null : hash;
 }
 
-async function buildParts(names, say) {
+async function buildPart(name, hash, say) {
   const { build: viteBuild } = await import('vite');
-  for (const name of names.length > 0 ? names : Object.keys(parts)) {
-    const part = parts[name];
-    if (!part) throw new Error(`unknown part '${name}'; parts: ${Object.keys(parts).join(' ')}`);
-    const outDir = join(root, part.outDir);
-    const stamp = join(root, '.build/stamps', name);
-    const hash = hashOf(part.inputs);
-    if (existsSync(outDir) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) continue;
-    const started = performance.now();
-    rmSync(stamp, { force: true });
-    await viteBuild({
-      root: part.configFile ? join(root, dirname(part.configFile)) : root,
-      configFile: part.configFile ? join(root, part.configFile) : false,
-      logLevel: 'warn',
-      ...part.config,
-      build: { ...part.config.build, outDir, emptyOutDir: true },
-    });
-    for (const folder of part.copy) cpSync(join(root, folder), outDir, { recursive: true });
-    mkdirSync(dirname(stamp), { recursive: true });
-    writeFileSync(stamp, hash);
-    say(`built ${name} in ${Math.round(performance.now() - started)} ms`);
+  const part = parts[name];
+  const outDir = join(root, part.outDir);
+  const started = performance.now();
+  rmSync(stampOf(name), { force: true });
+  await viteBuild({
+    root: part.configFile ? join(root, dirname(part.configFile)) : root,
+    configFile: part.configFile ? join(root, part.configFile) : false,
+    logLevel: 'warn',
+    ...part.config,
+    build: { ...part.config.build, outDir, emptyOutDir: true },
+  });
+  for (const folder of part.copy) cpSync(join(root, folder), outDir, { recursive: true });
+  mkdirSync(dirname(stampOf(name)), { recursive: true });
+  writeFileSync(stampOf(name), hash);
+  say(`built ${name} in ${Math.round(performance.now() - started)} ms`);
+}
+
+/** @param {string[]} names @param {(line: string) => void} say */
+export async function build(names, say) {
+  const wanted = names.length > 0 ? names : Object.keys(parts);
+  // What is there already needs no right to write.
+  if (wanted.every((name) => staleHash(name) === null)) return;
+  const turn = takeTurn('building', say);
+  try {
+    for (const name of wanted) {
+      const hash = staleHash(name);
+      if (hash !== null) await buildPart(name, hash, say);
+    }
+  } finally {
+    turn.end();
   }
 }
 
