@@ -63,7 +63,9 @@ function candidates(from: Point, to: Point): readonly Point[] {
   const lift = nodeSize.height / 2 + 15;
   const offsets = [0, 8, 16, 26].flatMap((more) => [-lift - more, lift + more]);
   const beside = offsets.map((offset) => ({ x: middle.x, y: middle.y + offset }));
-  return [...along, ...beside];
+  // In a crowd the middle has no room anywhere: any place of the curve with some room above or below it.
+  const crowded = along.flatMap(({ x, y }) => [22, -22, 44, -44].map((offset) => ({ x, y: y + offset })));
+  return [...along, ...beside, ...crowded];
 }
 
 /** A point of the curve that the canvas draws from right handle to left handle (a cubic with level ends). */

@@ -43,6 +43,38 @@ export function packParts(positions: Positions, topology: Pick<Topology, 'nodes'
   return packed;
 }
 
+/**
+ * The graph with the edges inside of projects only, and those of nodes that have to do with one project alone: what is
+ * left falls into a part per project. `null` where there are not two projects to set apart. Pure.
+ */
+export function withinProjects({
+  nodes,
+  edges,
+}: Pick<Topology, 'nodes' | 'edges'>): Pick<Topology, 'nodes' | 'edges'> | null {
+  const projectOf = new Map(nodes.map(({ id, project }) => [id, project]));
+  if (new Set(nodes.flatMap(({ project }) => project ?? [])).size < 2) return null;
+  const near = new Map<string, Set<string>>();
+  for (const { from, to } of edges)
+    for (const [id, other] of [
+      [from, projectOf.get(to)],
+      [to, projectOf.get(from)],
+    ] as const)
+      if (other) near.set(id, (near.get(id) ?? new Set()).add(other));
+  const homeOf = (id: string) => {
+    const [only = null, ...others] = near.get(id) ?? [];
+    return projectOf.get(id) ?? (others.length === 0 ? only : null);
+  };
+  return { nodes, edges: edges.filter(({ from, to }) => homeOf(from) !== null && homeOf(from) === homeOf(to)) };
+}
+
+/** How large a layout is seen in a window: the zoom at which all of it is in sight, up to a factor. Pure. */
+export function fitOf(positions: Positions, topology: Pick<Topology, 'nodes' | 'edges'>): number {
+  const ids = topology.nodes.flatMap(({ id }) => (positions[id] ? id : []));
+  if (ids.length === 0) return 0;
+  const { width, height } = measure(ids, positions, topology);
+  return Math.min(aspect / width, 1 / height);
+}
+
 /** Node ids that belong together: by an edge or by a project. */
 function partsOf({ nodes, edges }: Pick<Topology, 'nodes' | 'edges'>): readonly (readonly string[])[] {
   const parent = new Map<string, string>();

@@ -11,6 +11,7 @@ import { attempt, useAccess, useMesh } from '../../state/mesh-context.tsx';
 import { navigate, selectInTopology, useNavigation } from '../../state/navigation.ts';
 import { Button, IconButton } from '../../ui/button.tsx';
 import { SearchBox, Segmented } from '../../ui/controls.tsx';
+import { plural } from '../../ui/format.ts';
 import { EmptyState, View } from '../../ui/panels.tsx';
 import { ProjectFrame, ServiceCard, TrafficLine } from './canvas-parts.tsx';
 import { EdgeDrawer } from './edge-drawer.tsx';
@@ -20,7 +21,7 @@ import { boxesOf } from './layout.ts';
 import { NodeDrawer } from './node-drawer.tsx';
 import './topology.css';
 import { type LayoutControl, useLayout } from './use-layout.ts';
-import { fitPadding, largestZoom, viewportFor } from './viewport.ts';
+import { farScale, fitPadding, largestZoom, viewportFor } from './viewport.ts';
 
 const nodeTypes = { service: ServiceCard, box: ProjectFrame };
 const edgeTypes = { traffic: TrafficLine };
@@ -157,9 +158,25 @@ function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
         aria-label="Service graph"
       />
       {found && found.nodes.size === 0 && <p className="graph-note">Nothing in the graph fits the filter.</p>}
+      {nodes.length === 0 && (
+        <p className="graph-note arranging" role="status">
+          <span className="dot busy" />
+          Arranging {plural(topology.nodes.length, 'service')}
+        </p>
+      )}
+      <FarScale host={host} />
       <AttachHint />
     </div>
   );
+}
+
+/** Seen from far away, frames and the names of projects are drawn thicker and larger, so that they stay in sight. */
+function FarScale({ host }: { host: RefObject<HTMLDivElement | null> }) {
+  const far = useStore((state) => farScale(state.transform[2]));
+  useEffect(() => {
+    host.current?.style.setProperty('--far', String(far));
+  }, [host, far]);
+  return null;
 }
 
 /** A graph of services of which none is attached shows no traffic: says so, with the way out. */

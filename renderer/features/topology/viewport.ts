@@ -10,6 +10,14 @@ export const largestZoom = 1.15;
 /** Below this the small text of a node is under 9 px. */
 const readableZoom = 0.8;
 
+/**
+ * By how much lines and names are drawn larger at a zoom, from 1 to 8: they would be under a pixel. In steps, because each
+ * one is a new style for the whole graph. Pure.
+ */
+export function farScale(zoom: number): number {
+  return zoom >= 0.6 ? 1 : Math.min(8, 2 ** (Math.round(2 * Math.log2(0.8 / zoom)) / 2));
+}
+
 export interface ViewportInput {
   readonly positions: Positions;
   readonly boxes: readonly ProjectBox[];

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Topology } from '../../../core/contract/shapes.ts';
 import { toElkGraph, toPositions } from '../../../renderer/features/topology/elk-graph.ts';
 import { boxesOf, nodeSize } from '../../../renderer/features/topology/layout.ts';
-import { packParts } from '../../../renderer/features/topology/pack.ts';
+import { fitOf, packParts, withinProjects } from '../../../renderer/features/topology/pack.ts';
 import { demoTopology, demoWorkloads, largeTopology } from '../../support/fake-mesh-data.ts';
 
 const demo = demoTopology(demoWorkloads(true), 0, 1, {
@@ -78,5 +78,36 @@ describe('packing of parts', () => {
     const height = Math.max(...boxes.map((box) => box.y + box.height));
     expect(width / height).toBeGreaterThan(0.8);
     expect(width / height).toBeLessThan(3.2);
+  });
+
+  it('sets projects that call each other in a row apart, and leaves their inner order', async () => {
+    const [first] = demo.nodes.filter(({ kind }) => kind === 'service');
+    const [edge] = demo.edges;
+    if (!first || !edge) throw new Error('the demo mesh is empty');
+    const ids = Array.from({ length: 12 }, (_, project) => ['a', 'b', 'c'].map((name) => `${name}${project}`));
+    const nodes = ids.flatMap((names, project) => names.map((id) => ({ ...first, id, project: `p${project}` })));
+    const chain = ids.flat();
+    const edges = chain.slice(1).map((to, at) => ({ ...edge, id: `${chain[at]}->${to}`, from: chain[at] ?? '', to }));
+    const whole = { nodes, edges };
+    const apart = withinProjects(whole);
+    expect(apart?.edges).toHaveLength(12 * 2);
+    const packed = packParts(await layout(apart ?? whole), apart ?? whole);
+    expect(fitOf(packed, whole)).toBeGreaterThan(3 * fitOf(await layout(whole), whole));
+    for (const { from, to } of apart?.edges ?? []) expect(packed[from]?.x).toBeLessThan(packed[to]?.x ?? 0);
+  });
+
+  it('sets nothing apart where there is one project, and keeps a caller with the only project that it calls', () => {
+    expect(withinProjects(demo)).toBeNull();
+    const [service] = demo.nodes.filter(({ project }) => project === 'shop');
+    const [edge] = demo.edges;
+    if (!service || !edge) throw new Error('the demo mesh is empty');
+    const other = { ...service, id: 'other', project: 'other' };
+    const lone = { ...service, id: 'lone', project: null };
+    const between = { ...edge, id: 'between', from: service.id, to: 'other' };
+    const called = { ...edge, id: 'called', from: 'lone', to: 'other' };
+    const graph = { nodes: [service, other, lone], edges: [between, called] };
+    expect(withinProjects(graph)?.edges).toEqual([called]);
+    const both = { ...graph, edges: [...graph.edges, { ...called, id: 'too', to: service.id }] };
+    expect(withinProjects(both)?.edges).toEqual([]);
   });
 });

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { viewportFor } from '../../../renderer/features/topology/viewport.ts';
+import { farScale, viewportFor } from '../../../renderer/features/topology/viewport.ts';
 import { fromFirstValue } from '../../../renderer/ui/chart.tsx';
+
+describe('lines and names seen from far away', () => {
+  it('are as they are at a size that can be read, larger below it, and never without end', () => {
+    expect([2, 1, 0.6].map(farScale)).toEqual([1, 1, 1]);
+    const far = [0.5, 0.3, 0.2, 0.1].map(farScale);
+    expect(far).toEqual([...far].sort((left, right) => left - right));
+    expect(farScale(0.2) * 0.2).toBeGreaterThan(0.5);
+    expect(farScale(0.01)).toBe(8);
+  });
+});
 
 describe('the part of the graph in sight', () => {
   const chain = Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((id, place) => [id, { x: place * 274, y: 0 }]));
