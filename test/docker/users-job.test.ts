@@ -11,6 +11,7 @@ import { type DockerMesh, dockerProblem, startDockerMesh } from '../support/dock
 import { DockerShop, type LoadTotals } from '../support/docker-shop.ts';
 import { eventually } from '../support/eventually.ts';
 import { startHostLoad } from '../support/host-load.ts';
+import { isRate, startMeasuring } from '../support/measured-rate.ts';
 
 const problem = await dockerProblem();
 const targets = ['web', 'orders', 'payments-v1', 'payments-v2', 'redis'];
@@ -100,10 +101,9 @@ describe.skipIf(problem !== null)('the user’s job on running containers', () =
     const measured = await startMeasuring(async () => (await load.read()).ok + hostLoad.answers());
     const webToOrders = await eventually('web -> orders, as fast as the loads are', async () => {
       const found = await edge('web', 'orders');
-      const [rate, seen] = [await measured(), found?.requestsPerSecond ?? 0];
-      const isReal = rate !== null && seen > rate * 0.75 && seen < rate * 1.25;
-      if (!isReal || found?.mtls !== 'closed') throw new Error(`${rate}/s measured, ${JSON.stringify(found)} seen`);
-      return found;
+      const rate = await measured();
+      if (found?.mtls === 'closed' && isRate(found.requestsPerSecond, rate)) return found;
+      throw new Error(`${rate}/s measured, ${JSON.stringify(found)} seen`);
     });
     expect(webToOrders).toMatchObject({ protocol: 'http', mtls: 'closed', errorPercent: 0 });
     for (const value of [webToOrders.p50Ms, webToOrders.p95Ms, webToOrders.p99Ms]) expect(value).toBeGreaterThan(0);
@@ -230,20 +230,6 @@ describe.skipIf(problem !== null)('the user’s job on running containers', () =
     expect(ours.filter(({ Labels }) => ids.has(Labels['dev.meshdesk.workload'] ?? ''))).toEqual([]);
   });
 });
-
-/** Rate of a count over about as long as the window of the graph; `null` until that long has passed. */
-async function startMeasuring(count: () => Promise<number>): Promise<() => Promise<number | null>> {
-  const windowMs = 5_000;
-  const samples = [{ atMs: performance.now(), total: await count() }];
-  return async () => {
-    const [now, total] = [performance.now(), await count()];
-    samples.push({ atMs: now, total });
-    while ((samples[1]?.atMs ?? now) <= now - windowMs) samples.shift();
-    const [first] = samples;
-    if (first === undefined || first.atMs > now - windowMs) return null;
-    return ((total - first.total) / (now - first.atMs)) * 1_000;
-  };
-}
 
 /** Without the ids of commands that the test itself ran in the container. */
 function stable(inspected: unknown): unknown {

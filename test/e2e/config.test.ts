@@ -38,7 +38,7 @@ describe.skipIf(browser === null)('the project in the editor', () => {
     if (browser === null) return;
     product = await startInBrowser(browser);
     await page().emulateMedia({ colorScheme: 'dark' });
-    await button('Start the sample shop').click({ timeout: 20_000 });
+    await button('Start the sample shop').click();
     await eventually('the shop in the mesh', async () => (await call(page(), 'mesh.status', {})).sample === 'running');
     await call(page(), 'split.set', {
       service: 'payments',

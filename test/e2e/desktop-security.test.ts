@@ -11,7 +11,7 @@ describe.skipIf(program === null)('the desktop keeps its page in', () => {
 
   beforeAll(async () => {
     desktop = await startDesktop(program ?? '');
-    await desktop.page.getByRole('button', { name: 'Start the sample shop' }).waitFor({ timeout: 30_000 });
+    await desktop.page.getByRole('button', { name: 'Start the sample shop' }).waitFor();
   });
   afterAll(() => desktop?.close());
 

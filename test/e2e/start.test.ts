@@ -138,7 +138,7 @@ describe.skipIf(electron === null)('the desktop', () => {
     const sandbox = process.platform === 'linux' && process.getuid?.() === 0 ? ['--no-sandbox'] : [];
     const second = spawnSync(electron ?? '', [...sandbox, root], {
       encoding: 'utf8',
-      timeout: 30_000,
+      timeout: 120_000,
       env: { ...process.env, MESHDESK_HOME: home?.home, DISPLAY: home?.display },
     });
     expect(second.status).toBe(0);

@@ -29,7 +29,7 @@ async function readNumber(server: ChildProcess): Promise<string> {
   const out = server.stdio[3];
   if (!out || !('setEncoding' in out)) throw new Error('Xvfb has no channel to tell its number');
   out.setEncoding('utf8');
-  const told = once(out, 'data', { signal: AbortSignal.timeout(20_000) });
+  const told = once(out, 'data', { signal: AbortSignal.timeout(60_000) });
   const failed = once(server, 'exit').then(() => {
     throw new Error('Xvfb ended before it told its number');
   });

@@ -30,7 +30,12 @@ const viewport = { width: 1320, height: 860 };
 /** Chromium refuses its sandbox to root. */
 const sandbox = process.platform === 'linux' && process.getuid?.() === 0 ? ['--no-sandbox'] : [];
 
-function watchErrors(page: Page): string[] {
+/** For a start, and for a step in the page. */
+const startsWithinMs = 120_000;
+const stepWithinMs = 60_000;
+
+function watch(page: Page): string[] {
+  page.setDefaultTimeout(stepWithinMs);
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(`exception: ${error.message}`));
   page.on('console', (message) => {
@@ -87,9 +92,9 @@ async function openPage(
   });
   collect(server, output);
   const url = await readAddress(server, output);
-  const browser: Browser = await chromium.launch({ executablePath, args: sandbox });
+  const browser: Browser = await chromium.launch({ executablePath, args: sandbox, timeout: startsWithinMs });
   const page = await (await browser.newContext({ viewport })).newPage();
-  const pageErrors = watchErrors(page);
+  const pageErrors = watch(page);
   await page.goto(url);
   return {
     kind: 'browser',
@@ -108,7 +113,9 @@ async function openPage(
 
 async function readAddress(server: ChildProcess, output: readonly string[]): Promise<string> {
   if (!server.stdout) throw new Error('the server has no stdout');
-  const first = once(createInterface({ input: server.stdout }), 'line', { signal: AbortSignal.timeout(90_000) });
+  const first = once(createInterface({ input: server.stdout }), 'line', {
+    signal: AbortSignal.timeout(startsWithinMs),
+  });
   const failed = once(server, 'exit').then(() => {
     throw new Error(`meshdesk ended before it was ready: ${output.join('\n')}`);
   });
@@ -126,13 +133,14 @@ export async function startDesktop(executablePath: string, args: readonly string
     executablePath,
     args: [...sandbox, root, '--project', projectDir, ...args],
     cwd: root,
+    timeout: startsWithinMs,
     env: { ...inherited, ...env, ...(display.name ? { DISPLAY: display.name } : {}) } as Record<string, string>,
   });
   // Kept, because the application cannot be asked for it any more once it has ended.
   const child = application.process();
   collect(child, output);
-  const page = await application.firstWindow();
-  const pageErrors = watchErrors(page);
+  const page = await application.firstWindow({ timeout: startsWithinMs });
+  const pageErrors = watch(page);
   await page.waitForLoadState('domcontentloaded');
   return {
     kind: 'electron',
