@@ -21,6 +21,10 @@ export const GatewayTlsConfig = z.strictObject({
   /** SHA-256 of a client's certificate (hex, lower case) or of its public key (base64), one of which it must have. */
   hashes: z.array(z.string()).optional(),
   spkis: z.array(z.string()).optional(),
+  /** Of `clientCas`, instead of the CAs that its certificates bring. */
+  clientCa: z.string().optional(),
+  /** A client's certificate may be of anybody. */
+  acceptUntrusted: z.boolean().optional(),
 });
 export type GatewayTlsConfig = z.infer<typeof GatewayTlsConfig>;
 
@@ -61,6 +65,9 @@ export const GatewayCertificate = z.strictObject({
 });
 export type GatewayCertificate = z.infer<typeof GatewayCertificate>;
 
+export const GatewayClientCa = z.strictObject({ name: z.string(), caPem: z.string() });
+export type GatewayClientCa = z.infer<typeof GatewayClientCa>;
+
 export const GatewayConfig = z.strictObject({
   ports: z.array(
     z.strictObject({
@@ -72,5 +79,7 @@ export const GatewayConfig = z.strictObject({
   ),
   /** Put in on the way to the proxy, nowhere else. */
   certificates: z.array(GatewayCertificate),
+  /** Those that are named apart from a certificate; put in on the way as well. */
+  clientCas: z.array(GatewayClientCa).optional(),
 });
 export type GatewayConfig = z.infer<typeof GatewayConfig>;

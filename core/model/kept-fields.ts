@@ -26,6 +26,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   ],
   PeerAuthentication: [],
   ReferenceGrant: [],
+  Namespace: [],
   BackendTLSPolicy: ['spec.options'],
   XBackendTrafficPolicy: ['spec.sessionPersistence', 'spec.retryConstraint.budget.interval'],
   TrafficSplit: ['spec.matches'],
@@ -37,8 +38,8 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   ],
   // Both kinds of that name: `servers` of Istio's, `listeners` of the Gateway API's.
   Gateway: [
-    ...['bind', 'defaultEndpoint', 'tls.caCrl', 'tls.caCertCredentialName'].map((field) => `spec.servers.*.${field}`),
-    ...['infrastructure', 'allowedListeners', 'defaultScope', 'tls'].map((field) => `spec.${field}`),
+    ...['bind', 'defaultEndpoint'].map((field) => `spec.servers.*.${field}`),
+    ...['infrastructure', 'allowedListeners', 'defaultScope', 'tls.backend'].map((field) => `spec.${field}`),
   ],
   GatewayClass: ['spec.parametersRef'],
   HTTPRoute: [...gatewayRoute, 'spec.useDefaultGateways'],

@@ -10,6 +10,7 @@ import { GRPCRoute, TCPRoute, TLSRoute } from './grpc-route.ts';
 import { HTTPRoute } from './http-route.ts';
 import { GatewayClass, K8sGateway, ReferenceGrant } from './k8s-gateway.ts';
 import { MeshSettings } from './mesh-settings.ts';
+import { Namespace } from './namespace.ts';
 import { PeerAuthentication } from './peer-authentication.ts';
 import { ProxyConfig } from './proxy-config.ts';
 import { RequestAuthentication } from './request-authentication.ts';
@@ -37,6 +38,7 @@ const groups: Readonly<Record<string, Readonly<Record<string, z.ZodType<Resource
     BackendTLSPolicy,
   },
   'gateway.networking.x-k8s.io': { XBackendTrafficPolicy },
+  v1: { Namespace },
   'split.smi-spec.io': { TrafficSplit },
   'meshdesk.dev': { FaultInjection, MeshSettings },
 };

@@ -13,6 +13,7 @@ import type { GRPCRoute, TCPRoute, TLSRoute } from './grpc-route.ts';
 import type { HTTPRoute } from './http-route.ts';
 import type { GatewayClass, K8sGateway, ReferenceGrant } from './k8s-gateway.ts';
 import type { MeshSettings } from './mesh-settings.ts';
+import type { Namespace } from './namespace.ts';
 import type { PeerAuthentication } from './peer-authentication.ts';
 import type { ProxyConfig } from './proxy-config.ts';
 import type { RequestAuthentication } from './request-authentication.ts';
@@ -46,6 +47,7 @@ export type KeptResource =
   | ReferenceGrant
   | BackendTLSPolicy
   | XBackendTrafficPolicy
+  | Namespace
   | TrafficSplit
   | MeshSettings;
 

@@ -31,6 +31,8 @@ import { allocateAddresses } from './visibility/virtual-addresses.ts';
 import { virtualHosts } from './visibility/virtual-hosts.ts';
 import { serviceKeyOf } from './workload-identity.ts';
 
+const nobody = () => false;
+
 /** Compiles everything that is the same for all sidecars. Cheap; `toSidecarConfig` does the rest on demand. */
 export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
   const sorted = [...input.workloads].sort((a, b) => compareText(a.discovered.id, b.discovered.id));
@@ -67,8 +69,11 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
       ...virtualServiceFindings(resources, services, rootNamespace),
       ...selection.findings,
       ...referenceFindings(resources, services),
-      ...backendPolicyFindings(resources, services, input.hasCredential ?? (() => false)),
-      ...gatewayStatusFindings(resources, rootNamespace, input.hasCredential ?? (() => false)),
+      ...backendPolicyFindings(resources, services, input.hasRoots ?? nobody),
+      ...gatewayStatusFindings(resources, rootNamespace, {
+        hasCredential: input.hasCredential ?? nobody,
+        hasRoots: input.hasRoots ?? nobody,
+      }),
       ...destinationRuleFindings(resources, services, workloads, rootNamespace),
       ...protocolFindings(resources, services),
       ...gatewayConflictFindings(resources, rootNamespace),

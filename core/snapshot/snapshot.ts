@@ -65,8 +65,10 @@ export interface SnapshotInput {
   readonly faults: readonly ActiveFault[];
   /** FaultInjections of every kind that are switched on, those of `faults` among them; default: none. */
   readonly injections?: readonly ActiveInjection[];
-  /** Whether the project has a credential that a Gateway names, or a ConfigMap (`configmap:namespace/name`) with CAs; default: none. What is in it is not for snapshots. */
+  /** Whether the project has a credential that a Gateway names; default: none. What is in it is not for snapshots. */
   readonly hasCredential?: (name: string) => boolean;
+  /** The same of CAs: `configmap:namespace/name`, or `namespace/name` of a Secret. */
+  readonly hasRoots?: (name: string) => boolean;
 }
 
 export interface SnapshotService {

@@ -10,7 +10,8 @@ import { isAbsolute, join, relative, resolve } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { GatewayCertificate } from '../../model/gateway-config.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { filesPrefix } from '../../snapshot/gateways/gateway-proxies.ts';
+import { filesPrefix } from '../../snapshot/gateways/server-tls.ts';
+import { configMapPrefix } from '../../snapshot/policies/upstream-tls.ts';
 
 export type Credential = Omit<GatewayCertificate, 'name'>;
 
@@ -34,7 +35,7 @@ interface Manifest {
 export class Credentials {
   readonly #options: CredentialsOptions;
   #known = new Map<string, Credential>();
-  /** By `namespace/name` of the ConfigMap. */
+  /** By what names them; see `findRoots`. */
   #roots = new Map<string, string>();
   #text = '';
   #timer: NodeJS.Timeout | null = null;
@@ -75,7 +76,7 @@ export class Credentials {
     if (this.#text !== before) this.#onChange();
   }
 
-  /** `namespace/name` of a secret (of any namespace, if this one has none), or `files:certificate|key|ca`; `null`: there is none. */
+  /** `namespace/name` of a secret (of any namespace, if this one has none), or `files:certificate|key|ca|crl`; `null`: there is none. */
   find(name: string): Credential | null {
     this.#isNeeded = true;
     if (name.startsWith(filesPrefix)) return this.#known.get(name) ?? null;
@@ -83,10 +84,12 @@ export class Credentials {
     return this.#known.get(name) ?? this.#known.get(`/${bare}`) ?? this.#known.get(`*/${bare}`) ?? null;
   }
 
-  /** The CAs of a ConfigMap (`ca.crt`), by `namespace/name`; `null`: there are none. */
+  /** CAs, by `configmap:namespace/name` or `namespace/name` of a Secret that need have nothing else; `null`: there are none. */
   findRoots(name: string): string | null {
     this.#isNeeded = true;
-    return this.#roots.get(name) ?? null;
+    const known = this.#roots.get(name);
+    if (known !== undefined || name.startsWith(configMapPrefix)) return known ?? null;
+    return this.find(name)?.clientCaPem ?? null;
   }
 
   /** The files that a Gateway names, relative to the project; they are read with everything else from now on. */
@@ -162,15 +165,19 @@ export class Credentials {
   }
 
   async #readFiles(name: string): Promise<Credential | null> {
-    const [certificate = '', key = '', ca = ''] = name.slice(filesPrefix.length).split('|');
+    const [certificate = '', key = '', ca = '', crl = ''] = name.slice(filesPrefix.length).split('|');
     const read = async (path: string) => {
       const inside = resolve(this.#options.dir, isAbsolute(path) ? `.${path}` : path);
       const isOurs = path !== '' && !relative(this.#options.dir, inside).startsWith('..');
       return isOurs ? await readFile(inside, 'utf8').catch(() => null) : null;
     };
-    const [chainPem, keyPem, clientCaPem] = await Promise.all([certificate, key, ca].map(read));
+    const [chainPem, keyPem, clientCaPem, clientCrlPem] = await Promise.all([certificate, key, ca, crl].map(read));
     if (chainPem == null || keyPem == null) return null;
-    return { chainPem, keyPem, ...(clientCaPem == null ? {} : { clientCaPem }) };
+    return {
+      ...{ chainPem, keyPem },
+      ...(clientCaPem == null ? {} : { clientCaPem }),
+      ...(clientCrlPem == null ? {} : { clientCrlPem }),
+    };
   }
 }
 
@@ -197,8 +204,9 @@ function casOf(secrets: readonly Manifest[]): ReadonlyMap<string, string> {
 function rootsOf(manifests: readonly Manifest[]): Map<string, string> {
   const roots = new Map<string, string>();
   for (const { kind, namespace, name, fields } of manifests) {
-    const ca = fields.get('ca.crt');
-    if (kind === 'ConfigMap' && ca !== undefined) roots.set(`${namespace}/${name}`, ca);
+    const isMap = kind === 'ConfigMap';
+    const ca = fields.get('ca.crt') ?? (isMap ? undefined : fields.get('cacert'));
+    if (ca !== undefined) roots.set(`${isMap ? configMapPrefix : ''}${namespace}/${name}`, ca);
   }
   return roots;
 }

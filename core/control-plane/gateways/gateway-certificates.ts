@@ -4,7 +4,7 @@ import type { GatewayCertificate, GatewayServerConfig } from '../../model/gatewa
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
-import { filesPrefix } from '../../snapshot/gateways/gateway-proxies.ts';
+import { filesPrefix } from '../../snapshot/gateways/server-tls.ts';
 import type { CertificateAuthority } from '../identity/certificate-authority.ts';
 import type { ServingCertificate } from '../identity/issue-serving-certificate.ts';
 import type { Credentials } from './credentials.ts';
@@ -42,7 +42,15 @@ export class GatewayCertificates {
     const servers = gateway.ports.flatMap((port) => port.servers);
     const names = [...new Set(servers.flatMap(({ tls }) => tls?.certificates ?? []))];
     const certificates = names.flatMap((name) => this.#find(name, servers) ?? []);
-    return { ...config, gateway: { ...gateway, certificates } };
+    const cas = [...new Set(servers.flatMap(({ tls }) => tls?.clientCa ?? []))];
+    const clientCas = cas.flatMap((name) => {
+      const caPem = this.#options.credentials?.findRoots(name) ?? null;
+      return caPem === null ? [] : [{ name, caPem }];
+    });
+    return {
+      ...config,
+      gateway: { ...gateway, certificates, ...(clientCas.length === 0 ? {} : { clientCas }) },
+    };
   }
 
   #find(name: string, servers: readonly GatewayServerConfig[]): GatewayCertificate | null {

@@ -128,7 +128,7 @@ export class Mesh implements MeshApi {
       dir: options.project.dir,
       log: options.log,
       secret: (name) => options.credentials?.find(name) ?? null,
-      configMap: (name) => options.credentials?.findRoots(name) ?? null,
+      roots: (name) => options.credentials?.findRoots(name) ?? null,
       onChange: () => this.#publisher.schedule(),
     });
     this.#publisher = new Publisher({

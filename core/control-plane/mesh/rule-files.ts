@@ -10,8 +10,8 @@ export interface RuleFilesOptions {
   readonly log: Logger;
   /** What a credential's file stands for in a Secret manifest; `null`: there is none. */
   readonly secret: (name: string) => { chainPem: string; keyPem: string; clientCaPem?: string | undefined } | null;
-  /** The `ca.crt` of a ConfigMap, by `namespace/name`; `null`: there is none. */
-  readonly configMap: (name: string) => string | null;
+  /** The `ca.crt` of a ConfigMap, by `configmap:namespace/name`; `null`: there is none. */
+  readonly roots: (name: string) => string | null;
   /** A file that a configuration names is another than before. */
   readonly onChange: () => void;
 }
@@ -54,7 +54,7 @@ export class RuleFiles {
   }
 
   #textOf(name: string): string | null {
-    if (name.startsWith(configMapPrefix)) return this.#options.configMap(name.slice(configMapPrefix.length));
+    if (name.startsWith(configMapPrefix)) return this.#options.roots(name);
     let known = this.#known.get(name);
     if (known === undefined) {
       known = this.#read(name);

@@ -1,5 +1,4 @@
 import { defaultTrustDomain } from '../../model/identity.ts';
-import { configMapPrefix } from '../../snapshot/policies/upstream-tls.ts';
 import { defaultRootNamespace, type SnapshotInput } from '../../snapshot/snapshot.ts';
 import { type Attachment, toSnapshotWorkload } from './attachment.ts';
 import type { FaultBook } from './fault-book.ts';
@@ -16,10 +15,8 @@ export function toSnapshotInput(
   return {
     ...{ trustDomain, rootNamespace },
     resources: resources.all(),
-    hasCredential: (name) =>
-      name.startsWith(configMapPrefix)
-        ? credentials?.findRoots(name.slice(configMapPrefix.length)) != null
-        : credentials?.find(name) != null,
+    hasCredential: (name) => credentials?.find(name) != null,
+    hasRoots: (name) => credentials?.findRoots(name) != null,
     faults: faults.active(),
     injections: faults.injections(),
     workloads: registry.all().map((discovered) => toSnapshotWorkload(discovered, attachments.get(discovered.id))),

@@ -19,6 +19,8 @@ export interface CompiledServer {
   readonly config: GatewayServerConfig;
   /** With their keys, in order; empty where none are needed, or none are there. */
   readonly certificates: readonly GatewayCertificate[];
+  /** CAs of clients (PEM), all that there are for it. */
+  readonly clientCas: readonly string[];
   /** By lower-case host name; `null`: no virtual host is for it. */
   hostOf(name: string): GatewayHost | null;
 }
@@ -43,20 +45,25 @@ export interface CompiledGateway {
 /** Worked out once per revision. */
 export function compileGateway(config: GatewayConfig): CompiledGateway {
   const certificates = new Map(config.certificates.map((certificate) => [certificate.name, certificate]));
-  const ports = new Map(config.ports.map((port) => [port.port, compilePort(port, certificates)]));
+  const clientCas = new Map((config.clientCas ?? []).map(({ name, caPem }) => [name, caPem]));
+  const ports = new Map(config.ports.map((port) => [port.port, compilePort(port, certificates, clientCas)]));
   return { port: (port) => ports.get(port) ?? null };
 }
 
 function compilePort(
   { port, httpsPort, servers }: GatewayConfig['ports'][number],
   known: ReadonlyMap<string, GatewayCertificate>,
+  knownCas: ReadonlyMap<string, string>,
 ): CompiledPort {
   const compiled = servers.map((config): CompiledServer => {
     const hosts = compileDomains(
       config.hosts.map(({ domain, service, httpsRedirect = false }) => [domain, { service, httpsRedirect }] as const),
     );
     const certificates = (config.tls?.certificates ?? []).flatMap((name) => known.get(name) ?? []);
-    return { config, certificates, hostOf: hosts };
+    const ca = config.tls?.clientCa;
+    const ofCertificates = () => certificates.flatMap(({ clientCaPem }) => clientCaPem ?? []);
+    const clientCas = ca === undefined ? ofCertificates() : [knownCas.get(ca) ?? []].flat();
+    return { config, certificates, clientCas, hostOf: hosts };
   });
   const secured = compiled.filter(({ config }) => config.tls !== undefined);
   const named = (list: readonly CompiledServer[]) =>

@@ -36,8 +36,7 @@ export class GatewayTls {
       result.refuse(reason);
     };
     const { mode } = server.config.tls ?? {};
-    const hasCa = server.certificates.some(({ clientCaPem }) => clientCaPem !== undefined);
-    if ((mode === 'mutual' || mode === 'optional-mutual') && !hasCa) {
+    if ((mode === 'mutual' || mode === 'optional-mutual') && server.clientCas.length === 0) {
       refuse('there is no CA of its clients');
       return;
     }
@@ -110,21 +109,21 @@ type Tls = NonNullable<CompiledServer['config']['tls']>;
 function isSame(a: CompiledServer, b: CompiledServer): boolean {
   return (
     a.config.protocol === b.config.protocol &&
-    JSON.stringify([a.config.tls, a.certificates]) === JSON.stringify([b.config.tls, b.certificates])
+    JSON.stringify([a.config.tls, a.certificates, a.clientCas]) ===
+      JSON.stringify([b.config.tls, b.certificates, b.clientCas])
   );
 }
 
-function toOptions({ config, certificates }: CompiledServer): Parameters<typeof createServer>[0] & object {
+function toOptions({ config, certificates, clientCas }: CompiledServer): Parameters<typeof createServer>[0] & object {
   const tls = config.tls ?? { mode: 'simple', certificates: [] };
   const { minVersion = 'TLSv1.2', maxVersion = 'TLSv1.3', cipherSuites = [] } = tls;
-  const clientCas = certificates.flatMap(({ clientCaPem }) => clientCaPem ?? []);
   const revoked = certificates.flatMap(({ clientCrlPem }) => clientCrlPem ?? []);
   // Those of TLS 1.3 are not for a configuration to choose, as in Envoy.
   const always = DEFAULT_CIPHERS.split(':').filter((name) => name.startsWith('TLS_'));
   return {
     key: certificates.map(({ keyPem }) => keyPem),
     cert: certificates.map(({ chainPem }) => chainPem),
-    ...(clientCas.length === 0 ? {} : { ca: clientCas }),
+    ...(clientCas.length === 0 ? {} : { ca: [...clientCas] }),
     ...(revoked.length === 0 ? {} : { crl: revoked }),
     ...(config.protocol === 'http' ? { ALPNProtocols: ['h2', 'http/1.1'] } : {}),
     ...(cipherSuites.length === 0 ? {} : { ciphers: [...always, ...cipherSuites].join(':') }),
@@ -142,6 +141,7 @@ function toOptions({ config, certificates }: CompiledServer): Parameters<typeof 
 function whyNot(socket: TLSSocket, certificate: PeerCertificate | null, tls: Tls): string | null {
   if (tls.mode === 'simple') return null;
   if (certificate === null) return tls.mode === 'mutual' ? 'the client has shown no certificate' : null;
+  if (tls.acceptUntrusted === true) return null;
   if (!socket.authorized) return `the client's certificate is not accepted: ${socket.authorizationError}`;
   const { subjectAltNames = [], hashes = [], spkis = [] } = tls;
   const names = (certificate.subjectaltname ?? '').split(', ').map((name) => name.replace(/^[^:]+:/, ''));

@@ -9,11 +9,11 @@ import { warning } from './check-references.ts';
 type Policy = BackendTLSPolicy | XBackendTrafficPolicy;
 type Ref = Pick<BackendTargetRef, 'group' | 'kind' | 'name' | 'sectionName'>;
 
-/** @param hasCredential asked for `configmap:namespace/name` */
+/** @param hasRoots whether the project has `configmap:namespace/name` */
 export function backendPolicyFindings(
   resources: MeshResources,
   services: ReadonlyMap<string, unknown>,
-  hasCredential: (name: string) => boolean,
+  hasRoots: (name: string) => boolean,
 ): readonly Finding[] {
   const tls = ofKind(resources.kept, 'BackendTLSPolicy').filter(isForUs);
   const all: readonly Policy[] = [...tls, ...ofKind(resources.kept, 'XBackendTrafficPolicy').filter(isForUs)];
@@ -25,7 +25,7 @@ export function backendPolicyFindings(
         return problem === null ? olderFinding(policy, ref, first) : problem;
       }),
     ),
-    ...tls.flatMap((policy) => rootsFinding(policy, hasCredential)),
+    ...tls.flatMap((policy) => rootsFinding(policy, hasRoots)),
   ];
 }
 
@@ -51,9 +51,9 @@ function olderFinding(policy: Policy, { kind, name, sectionName = '' }: Ref, fir
   return [warning('CONFLICTING_HOST', message, 'One policy of a kind is attached to a target; merge the two.')];
 }
 
-function rootsFinding(policy: BackendTLSPolicy, hasCredential: (name: string) => boolean): Finding[] {
+function rootsFinding(policy: BackendTLSPolicy, hasRoots: (name: string) => boolean): Finding[] {
   const roots = configMapOf(policy);
-  if (roots === null || (roots.startsWith(configMapPrefix) && hasCredential(roots))) return [];
+  if (roots === null || (roots.startsWith(configMapPrefix) && hasRoots(roots))) return [];
   const message = `${describeResource(policy)}: there is no ${roots.replace(configMapPrefix, 'ConfigMap ')} with ca.crt, so calls fail`;
   return [warning('NO_CREDENTIAL', message, 'Put the ConfigMap into a YAML file of the project.')];
 }

@@ -35,7 +35,7 @@ export function attachTo(route: AttachableRoute, server: ProxyServer): readonly 
       (ref.port === undefined || ref.port === listener.port),
   );
   if (!isNamed) return 'NoMatchingParent';
-  if (!allowsKind(listener, route.kind) || !allowsNamespace(listener, own, gateway)) return 'NotAllowedByListeners';
+  if (!allowsKind(listener, route.kind) || !allowsNamespace(server, own)) return 'NotAllowedByListeners';
   const asked = route.spec.hostnames ?? [];
   const offered = listener.hostname ?? '*';
   if (asked.length === 0) return [offered.toLowerCase()];
@@ -56,12 +56,43 @@ function allowsKind({ protocol, allowedRoutes }: GatewayListener, kind: string):
   return isPossible && (asked === undefined || asked.some((one) => one.kind === kind));
 }
 
-/** Namespaces have no labels here but their name; a selector that asks for others is taken to allow. */
-function allowsNamespace({ allowedRoutes }: GatewayListener, namespace: string, gateway: string): boolean {
-  const { from = 'Same', selector } = allowedRoutes?.namespaces ?? {};
+/** By the labels of its Namespace; of one that the project does not have, only the name is known, and the rest is taken to fit. */
+function allowsNamespace({ listener, gateway, namespaceLabels }: ProxyServer, namespace: string): boolean {
+  const { from = 'Same', selector = {} } = listener?.allowedRoutes?.namespaces ?? {};
   if (from === 'Same') return gateway.startsWith(`${namespace}/`);
-  const name = selector?.matchLabels?.['kubernetes.io/metadata.name'];
-  return from === 'All' || name === undefined || name === namespace;
+  if (from === 'All') return true;
+  const known = namespaceLabels.get(namespace);
+  const labels = { ...known, [nameLabel]: namespace };
+  const { matchLabels = {}, matchExpressions = [] } = selector;
+  const isSaid = (key: string) => known !== undefined || key === nameLabel;
+  const requirements = [
+    ...Object.entries(matchLabels).map(([key, value]) => ({ key, operator: 'In', values: [value] })),
+    ...matchExpressions,
+  ];
+  return requirements.every((requirement) => !isSaid(requirement.key) || meets(labels, requirement));
+}
+
+/** Every namespace has it. */
+const nameLabel = 'kubernetes.io/metadata.name';
+
+/** Kubernetes' LabelSelectorRequirement. */
+function meets(
+  labels: Readonly<Record<string, string>>,
+  { key, operator, values = [] }: { key: string; operator: string; values?: readonly string[] | undefined },
+): boolean {
+  const value = labels[key];
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    default:
+      return false;
+  }
 }
 
 /** The more specific of two host names of which one covers the other; `null`: they have no name in common. */

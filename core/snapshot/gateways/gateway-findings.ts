@@ -7,23 +7,32 @@ import { toIstioProtocol } from '../../model/host-syntax.ts';
 import { describeResource, isIstioGateway, type MeshResources, namespaceOf, ofKind } from '../../model/resource.ts';
 import type { VirtualService } from '../../model/virtual-service.ts';
 import { warning } from '../checks/check-references.ts';
+import { configMapPrefix } from '../policies/upstream-tls.ts';
 import { isSecretGranted } from '../routes/gateway-grants.ts';
 import { type AttachableRoute, attachTo, intersectHosts, namesGateway, type Refusal } from './gateway-attachments.ts';
-import { filesPrefix, type GatewayProxy, gatewayProxies, k8sGateways, type ProxyServer } from './gateway-proxies.ts';
+import { type GatewayProxy, gatewayProxies, k8sGateways, type ProxyServer } from './gateway-proxies.ts';
 import { fullGatewayName, hostsAt } from './gateway-rules.ts';
+import { filesPrefix } from './server-tls.ts';
 
-/** @param hasCredential whether the project has the certificate and key of this name */
+interface Credentials {
+  /** Whether the project has the certificate and key of this name. */
+  readonly hasCredential: (name: string) => boolean;
+  /** Or the CAs. */
+  readonly hasRoots: (name: string) => boolean;
+}
+
 export function gatewayStatusFindings(
   resources: MeshResources,
   rootNamespace: string,
-  hasCredential: (name: string) => boolean,
+  credentials: Credentials,
 ): readonly Finding[] {
   const proxies = gatewayProxies(resources, rootNamespace);
   const servers = [...new Map(proxies.flatMap((proxy) => proxy.servers.map((one) => [one.id, one] as const))).values()];
   return [
     ...unservedFindings(resources),
     ...proxies.flatMap(mergeFindings),
-    ...credentialFindings(servers, hasCredential),
+    ...credentialFindings(servers, credentials),
+    ...servers.flatMap((server) => rootsFindings(server, credentials)),
     ...grantFindings(resources),
     ...resources.virtualServices.flatMap((resource) => unboundVirtualService(resource, servers)),
     ...routesOf(resources).flatMap((route) => unboundRoute(route, servers, resources)),
@@ -86,14 +95,14 @@ function speech({ protocol, tls }: ProxyServer): string {
 
 function credentialFindings(
   servers: readonly ProxyServer[],
-  hasCredential: (name: string) => boolean,
+  { hasCredential, hasRoots }: Credentials,
 ): readonly Finding[] {
   return servers.flatMap(({ gateway, tls }) =>
     (tls?.certificates ?? []).flatMap((name) => {
       if (hasCredential(name)) return [];
       const isFile = name.startsWith(filesPrefix);
       const bare = isFile ? (name.slice(filesPrefix.length).split('|')[0] ?? '') : name.slice(name.indexOf('/') + 1);
-      const needsCa = tls?.mode === 'mutual' || tls?.mode === 'optional-mutual';
+      const needsCa = asksClients(tls) && (tls?.clientCa === undefined || !hasRoots(tls.clientCa));
       const how = isFile
         ? `Put ${bare} and its key into the project folder`
         : `Put secrets/${bare}.crt and secrets/${bare}.key${needsCa ? ` (and ${bare}.ca.crt, of the clients)` : ''} into the project, or a Secret`;
@@ -104,6 +113,23 @@ function credentialFindings(
       );
     }),
   );
+}
+
+const asksClients = (tls: ProxyServer['tls']) => tls?.mode === 'mutual' || tls?.mode === 'optional-mutual';
+
+/** CAs of clients that are named apart from a certificate. */
+function rootsFindings({ gateway, tls }: ProxyServer, { hasRoots }: Credentials): readonly Finding[] {
+  if (tls?.clientCa === undefined || !asksClients(tls) || hasRoots(tls.clientCa)) return [];
+  const what = tls.clientCa.startsWith(configMapPrefix)
+    ? `ConfigMap ${tls.clientCa.slice(configMapPrefix.length)}`
+    : `Secret ${tls.clientCa}`;
+  return [
+    warning(
+      'NO_CREDENTIAL',
+      `Gateway ${gateway}: the project has no ${what} with ca.crt, so no client can come in`,
+      'Put it into a YAML file of the project.',
+    ),
+  ];
 }
 
 function grantFindings(resources: MeshResources): readonly Finding[] {

@@ -6,15 +6,15 @@
  *
  * Nothing is known here of what is bound to them (gateway-hosts.ts), nor of where a proxy runs.
  */
-import type { GatewayServer, ServerTls } from '../../model/gateway.ts';
+import type { GatewayServer } from '../../model/gateway.ts';
 import type { GatewayTlsConfig } from '../../model/gateway-config.ts';
 import { isHttpProtocol, toIstioProtocol } from '../../model/host-syntax.ts';
 import type { GatewayListener, K8sGateway } from '../../model/k8s-gateway.ts';
 import type { PortProtocol } from '../../model/protocol.ts';
 import { compareText, isIstioGateway, type MeshResources, namespaceOf, ofKind } from '../../model/resource.ts';
-import { isSecretGranted } from '../routes/gateway-grants.ts';
 import { matchesLabels, serviceAccountLabel } from '../workload-identity.ts';
 import { type MergedServers, mergeServers } from './merge-servers.ts';
+import { compileListenerTls, compileServerTls } from './server-tls.ts';
 
 /** `skipped`: what Gateways ask for besides that does not go together with it. */
 export interface GatewayProxy extends MergedServers {
@@ -43,10 +43,9 @@ export interface ProxyServer {
   readonly hosts: readonly { readonly namespace: string; readonly host: string }[];
   /** Of the Gateway API. */
   readonly listener: GatewayListener | null;
+  /** Of the namespaces that the project has as resources, by name. */
+  readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
-
-/** Names of credentials begin with it when they are files that the Gateway names. */
-export const filesPrefix = 'files:';
 
 const ingress = { app: 'istio-ingressgateway', istio: 'ingressgateway' };
 const egress = { app: 'istio-egressgateway', istio: 'egressgateway' };
@@ -157,7 +156,7 @@ function fromServer(server: GatewayServer, gateway: string, namespace: string): 
   if (protocol === null || protocol === 'UDP' || port.number === 0 || tls?.mode === 'AUTO_PASSTHROUGH') return null;
   const isHttp = isHttpProtocol(protocol);
   const isTls = protocol === 'HTTPS' || protocol === 'TLS';
-  const compiled = isTls ? compileTls(tls ?? {}, namespace) : null;
+  const compiled = isTls ? compileServerTls(tls ?? {}, namespace) : null;
   const inside = isHttp || (protocol === 'HTTPS' && compiled?.mode !== 'passthrough') ? 'http' : 'tcp';
   return {
     gateway,
@@ -170,6 +169,7 @@ function fromServer(server: GatewayServer, gateway: string, namespace: string): 
     httpsRedirect: isHttp && tls?.httpsRedirect === true,
     hosts: hosts.map((host) => splitHost(host, namespace)),
     listener: null,
+    namespaceLabels: noLabels,
   };
 }
 
@@ -180,87 +180,38 @@ function splitHost(text: string, own: string): { namespace: string; host: string
   return { namespace: namespace === '.' ? own : namespace, host: text.slice(slash + 1).toLowerCase() };
 }
 
-const modes = {
-  PASSTHROUGH: 'passthrough',
-  SIMPLE: 'simple',
-  MUTUAL: 'mutual',
-  OPTIONAL_MUTUAL: 'optional-mutual',
-  ISTIO_MUTUAL: 'mesh',
-  AUTO_PASSTHROUGH: 'passthrough',
-} as const;
-const versions = {
-  TLSV1_0: 'TLSv1',
-  TLSV1_1: 'TLSv1.1',
-  TLSV1_2: 'TLSv1.2',
-  TLSV1_3: 'TLSv1.3',
-} as const;
+const noLabels: ProxyServer['namespaceLabels'] = new Map();
+const labelled = new WeakMap<MeshResources, ProxyServer['namespaceLabels']>();
 
-function versionOf(asked: ServerTls['minProtocolVersion']): (typeof versions)[keyof typeof versions] | undefined {
-  return asked === undefined || asked === 'TLS_AUTO' ? undefined : versions[asked];
-}
-
-function compileTls(tls: ServerTls, namespace: string): GatewayTlsConfig {
-  const mode = modes[tls.mode ?? 'PASSTHROUGH'];
-  const minVersion = versionOf(tls.minProtocolVersion);
-  const maxVersion = versionOf(tls.maxProtocolVersion);
-  const { cipherSuites = [], subjectAltNames = [], verifyCertificateHash = [], verifyCertificateSpki = [] } = tls;
-  return {
-    mode,
-    certificates: mode === 'mesh' || mode === 'passthrough' ? [] : credentialsOf(tls, namespace),
-    ...(minVersion === undefined ? {} : { minVersion }),
-    ...(maxVersion === undefined ? {} : { maxVersion }),
-    ...(cipherSuites.length === 0 ? {} : { cipherSuites }),
-    ...(subjectAltNames.length === 0 ? {} : { subjectAltNames }),
-    ...(verifyCertificateHash.length === 0
-      ? {}
-      : { hashes: verifyCertificateHash.map((hash) => hash.replaceAll(':', '').toLowerCase()) }),
-    ...(verifyCertificateSpki.length === 0 ? {} : { spkis: verifyCertificateSpki }),
-  };
-}
-
-/** `namespace/name` of secrets, or the files, of which `files:` tells certificate, key and CA. */
-function credentialsOf(tls: ServerTls, namespace: string): string[] {
-  const named = tls.credentialNames ?? (tls.credentialName ? [tls.credentialName] : []);
-  if (named.length > 0) {
-    const bare = named.map((name) => name.replace(/^kubernetes:\/\//, ''));
-    return bare.map((name) => (name.includes('/') ? name : `${namespace}/${name}`));
+function labelsOfNamespaces(resources: MeshResources): ProxyServer['namespaceLabels'] {
+  let labels = labelled.get(resources);
+  if (labels === undefined) {
+    const namespaces = ofKind(resources.kept, 'Namespace');
+    labels = new Map(namespaces.map(({ metadata }) => [metadata.name, metadata.labels ?? {}]));
+    labelled.set(resources, labels);
   }
-  const pairs = tls.tlsCertificates ?? [tls];
-  return pairs.map(
-    ({ serverCertificate = '', privateKey = '', caCertificates = tls.caCertificates ?? '' }) =>
-      `${filesPrefix}${[serverCertificate, privateKey, caCertificates].join('|')}`,
-  );
+  return labels;
 }
 
 function fromListener(listener: GatewayListener, gateway: K8sGateway, resources: MeshResources): ProxyServer | null {
-  const { protocol, hostname, tls, port } = listener;
+  const { protocol, hostname, port } = listener;
   if (!['HTTP', 'HTTPS', 'TLS', 'TCP'].includes(protocol)) return null;
   const namespace = namespaceOf(gateway);
   const name = `${namespace}/${gateway.metadata.name}`;
-  const mode = protocol === 'HTTPS' || protocol === 'TLS' ? listenerMode(tls) : null;
-  const certificates = (tls?.certificateRefs ?? [])
-    .filter((ref) => isSecretGranted(ref, namespace, ofKind(resources.kept, 'ReferenceGrant')))
-    .map((ref) => `${ref.namespace ?? namespace}/${ref.name}`);
-  const needsNone = mode === 'mesh' || mode === 'passthrough';
+  const secured = compileListenerTls(listener, gateway, ofKind(resources.kept, 'ReferenceGrant'));
   return {
     gateway: name,
     api: 'gateway-api',
     id: `${name}/${listener.name}`,
     port,
     protocol: protocol === 'HTTP' || protocol === 'HTTPS' ? 'http' : 'tcp',
-    tls: mode === null ? null : { mode, certificates: needsNone ? [] : certificates },
-    hasTlsBlock: mode !== null,
+    tls: secured,
+    hasTlsBlock: secured !== null,
     httpsRedirect: false,
     hosts: [{ namespace: '*', host: (hostname ?? '*').toLowerCase() }],
     listener,
+    namespaceLabels: labelsOfNamespaces(resources),
   };
-}
-
-/** Istio's option says what the API has no word for. */
-function listenerMode(tls: GatewayListener['tls']): GatewayTlsConfig['mode'] {
-  if (tls?.mode === 'Passthrough') return 'passthrough';
-  const asked = tls?.options?.['gateway.istio.io/tls-terminate-mode'];
-  return asked === 'MUTUAL' ? 'mutual' : asked === 'ISTIO_MUTUAL' ? 'mesh' : 'simple';
 }
 
 /** What each of a proxy's ports speaks, as others see it. */

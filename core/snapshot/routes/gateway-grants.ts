@@ -12,7 +12,7 @@ interface Reference {
 
 function isAllowed(
   ref: Reference,
-  kind: 'Service' | 'Secret',
+  kind: 'Service' | 'Secret' | 'ConfigMap',
   from: { readonly kinds: readonly string[]; readonly namespace: string },
   grants: readonly ReferenceGrant[],
 ): boolean {
@@ -39,7 +39,12 @@ export function isGranted(
   return isAllowed(ref, 'Service', { kinds: ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute'], namespace }, grants);
 }
 
-/** Whether a Gateway of `namespace` may refer to a secret. */
-export function isSecretGranted(ref: Reference, namespace: string, grants: readonly ReferenceGrant[]): boolean {
-  return isAllowed(ref, 'Secret', { kinds: ['Gateway'], namespace }, grants);
+/** Whether a Gateway of `namespace` may refer to a secret, or to CAs in a ConfigMap. */
+export function isSecretGranted(
+  ref: Reference,
+  namespace: string,
+  grants: readonly ReferenceGrant[],
+  kind: 'Secret' | 'ConfigMap' = 'Secret',
+): boolean {
+  return isAllowed(ref, kind, { kinds: ['Gateway'], namespace }, grants);
 }

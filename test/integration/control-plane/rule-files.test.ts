@@ -18,7 +18,7 @@ beforeEach(async () => {
     dir,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     secret: (name) => (name === 'known' ? { chainPem: 'chain', keyPem: 'key', clientCaPem: 'ca' } : null),
-    configMap: (name) => (name === 'shop/ca' ? 'roots' : null),
+    roots: (name) => (name === 'configmap:shop/ca' ? 'roots' : null),
     onChange: () => {
       changes += 1;
     },

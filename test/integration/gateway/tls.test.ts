@@ -126,6 +126,58 @@ describe('TLS of a Gateway', () => {
     await expect(ask({ port, tls })).rejects.toThrow();
   });
 
+  it('asks clients at a port for a certificate of the CA in a ConfigMap (Gateway API), or for none that has to be valid', async () => {
+    const project = await startProject('httpbin');
+    const [pair, stranger] = [await createServingPair('httpbin.example.com'), await createServingPair('other')];
+    await project.write(
+      'secret.yaml',
+      secret('shown', { 'tls.crt': pair.server.chainPem, 'tls.key': pair.server.keyPem }).replace(
+        'istio-system',
+        'default',
+      ),
+    );
+    await project.write(
+      'ca.yaml',
+      `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: clients }\ndata: { ca.crt: ${JSON.stringify(pair.caPem)} }\n`,
+    );
+    const validation = (mode: string) =>
+      `{ validation: { caCertificateRefs: [{ group: "", kind: ConfigMap, name: clients }], mode: ${mode} } }`;
+    const listener = (port: number) =>
+      `  - { name: p${port}, port: ${port}, protocol: HTTPS, tls: { certificateRefs: [{ name: shown }] } }`;
+    await project.write(
+      'gateway.yaml',
+      `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: entrance }
+spec:
+  gatewayClassName: istio
+  addresses: [{ type: Hostname, value: istio-ingressgateway.istio-system }]
+  tls: { frontend: { default: ${validation('AllowValidOnly')}, perPort: [{ port: 9443, tls: ${validation('AllowInsecureFallback')} }] } }
+  listeners:
+${listener(8443)}
+${listener(9443)}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: httpbin }
+spec: { parentRefs: [{ name: entrance }], rules: [{ backendRefs: [{ name: httpbin, port: ${project.ports.get('httpbin')} }] }] }
+`,
+    );
+    await project.start();
+    const gateway = await project.gateway('istio-ingressgateway');
+    const [strict, lax] = [publishedAt(gateway, 8443), publishedAt(gateway, 9443)];
+    const tls = { servername: 'httpbin.example.com', ca: pair.caPem };
+    const answer = await eventually('an answer', () => ask({ port: strict, tls: { ...tls, ...pair.client } }));
+    expect((JSON.parse(answer.body) as Echo).headers['x-forwarded-client-cert']).toContain('DNS=client.example.com');
+    await expect(ask({ port: strict, tls })).rejects.toThrow();
+    await expect(ask({ port: strict, tls: { ...tls, ...stranger.client } })).rejects.toThrow();
+    expect((await ask({ port: lax, tls })).status).toBe(200);
+    expect((await ask({ port: lax, tls: { ...tls, ...stranger.client } })).status).toBe(200);
+    expect(
+      (await project.mesh.client.call('config.findings', {})).filter(({ severity }) => severity !== 'info'),
+    ).toEqual([]);
+  });
+
   it('passes TLS on by server name with PASSTHROUGH, and redirects plaintext to https elsewhere', async () => {
     const pair = await createServingPair('nginx.example.com');
     const server = createTlsServer({ key: pair.server.keyPem, cert: pair.server.chainPem }, (socket) => {

@@ -48,9 +48,10 @@ describe('credentials of a project', () => {
       `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ca, namespace: shop }\ndata: { ca.crt: ${JSON.stringify(pair.caPem)} }\n`,
     );
     await credentials.start();
-    expect(credentials.findRoots('shop/ca')).toBe(pair.caPem);
-    expect(credentials.findRoots('other/ca')).toBeNull();
+    expect(credentials.findRoots('configmap:shop/ca')).toBe(pair.caPem);
+    expect(credentials.findRoots('configmap:other/ca')).toBeNull();
     expect(credentials.find('shop/ca')).toBeNull();
+    expect(credentials.findRoots('shop/ca')).toBeNull();
   });
 
   it('are Secrets, of the namespace that is named before any other, in both forms, with a CA of their own', async () => {
@@ -67,6 +68,8 @@ describe('credentials of a project', () => {
     expect(credentials.find('istio-system/shop')).toEqual(pair.server);
     expect(credentials.find('third/shop')).toEqual(other.server);
     expect(credentials.find('istio-system/generic')).toEqual({ ...pair.server, clientCaPem: pair.caPem });
+    expect(credentials.findRoots('istio-system/generic-cacert')).toBe(pair.caPem);
+    expect(credentials.findRoots('istio-system/generic')).toBe(pair.caPem);
   });
 
   it('are not used when key and certificate do not fit, which is said without a word of them', async () => {

@@ -77,6 +77,32 @@ describe('what is said about gateways', () => {
     ]);
   });
 
+  it('takes routes of namespaces by the labels of their Namespace, and where there is none by the name', () => {
+    const namespace = `\n---\napiVersion: v1\nkind: Namespace\nmetadata: { name: other, labels: { team: blue } }\n`;
+    const from = (selector: string) =>
+      api(http(`, allowedRoutes: { namespaces: { from: Selector, selector: ${selector} } }`)) +
+      route('parentRefs: [{ name: edge, namespace: shop }]', 'other');
+    const isTaken = (selector: string, more = namespace) =>
+      !about(from(selector) + more).some((text) => text.startsWith('ROUTE_NOT_BOUND'));
+    const expression = (text: string) => `{ matchExpressions: [{ key: team, ${text} }] }`;
+    expect(isTaken('{ matchLabels: { team: blue } }')).toBe(true);
+    expect(isTaken('{ matchLabels: { team: red } }')).toBe(false);
+    expect(isTaken('{ matchLabels: { team: red } }', '')).toBe(true);
+    expect(isTaken('{ matchLabels: { kubernetes.io/metadata.name: shop } }', '')).toBe(false);
+    expect(isTaken('{ matchLabels: { kubernetes.io/metadata.name: other } }')).toBe(true);
+    expect(isTaken(expression('operator: In, values: [red, blue]'))).toBe(true);
+    expect(isTaken(expression('operator: NotIn, values: [blue]'))).toBe(false);
+    expect(isTaken(expression('operator: Exists'))).toBe(true);
+    expect(isTaken(expression('operator: DoesNotExist'))).toBe(false);
+  });
+
+  it('tells which CA of clients is missing', () => {
+    const yaml = istio('a', tls('MUTUAL, credentialName: one, caCertCredentialName: configmap://shop/ca'));
+    expect(about(yaml, ['shop/one'])).toEqual([
+      'NO_CREDENTIAL Gateway shop/a: the project has no ConfigMap shop/ca with ca.crt, so no client can come in',
+    ]);
+  });
+
   it('tells which credential is missing, and what happens without', () => {
     const yaml =
       istio('a', tls('SIMPLE, credentialName: one')) + istio('b', tls('MUTUAL, credentialName: two', 'mutual', 8443));

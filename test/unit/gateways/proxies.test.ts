@@ -67,6 +67,18 @@ spec: { gatewayClassName: ${className}, listeners: [{ name: http, port: 80, prot
       'SIMPLE, serverCertificate: /a.crt, privateKey: /a.key',
       { mode: 'simple', certificates: ['files:/a.crt|/a.key|'] },
     ],
+    [
+      'MUTUAL, credentialName: c, caCertCredentialName: ca',
+      { mode: 'mutual', certificates: ['shop/c'], clientCa: 'shop/ca' },
+    ],
+    [
+      'MUTUAL, credentialName: c, caCertCredentialName: configmap://infra/ca, insecureSkipVerify: true',
+      { mode: 'mutual', certificates: ['shop/c'], clientCa: 'configmap:infra/ca', acceptUntrusted: true },
+    ],
+    [
+      'MUTUAL, serverCertificate: /a.crt, privateKey: /a.key, caCertificates: /ca.crt, caCrl: /ca.crl',
+      { mode: 'mutual', certificates: ['files:/a.crt|/a.key|/ca.crt|/ca.crl'] },
+    ],
     ['ISTIO_MUTUAL', { mode: 'mesh', certificates: [] }],
     ['PASSTHROUGH', { mode: 'passthrough', certificates: [] }],
     [
@@ -82,6 +94,53 @@ spec: { gatewayClassName: ${className}, listeners: [{ name: http, port: 80, prot
     const server = `{ port: { number: 443, name: https, protocol: HTTPS }, hosts: [shop.example.com], tls: { mode: ${tls} } }`;
     const [proxy] = proxiesOf(gateway('a', '{ istio: ingressgateway }', server));
     expect(proxy?.servers[0]?.tls).toEqual(expected);
+  });
+});
+
+describe('what a Gateway of the Gateway API asks of clients', () => {
+  const ref = (name: string, more = '') => `{ group: "", kind: ConfigMap, name: ${name}${more} }`;
+  const validation = (refs: string, mode = 'AllowValidOnly') =>
+    `{ validation: { caCertificateRefs: [${refs}], mode: ${mode} } }`;
+  const listener = (port: number, options = '{}') =>
+    `{ name: p${port}, port: ${port}, protocol: HTTPS, tls: { certificateRefs: [{ name: c }], options: ${options} } }`;
+  const serversOf = (frontend: string, listeners: string, grant = '') =>
+    proxiesOf(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: shop }
+spec: { gatewayClassName: istio, listeners: [${listeners}], tls: { frontend: ${frontend} } }
+${grant}`)[0]?.servers.map((server) => server.tls);
+  const base = { certificates: ['shop/c'] };
+
+  it('is a certificate of the CA, for all ports but those that have their own', () => {
+    const other = `{ port: 8443, tls: ${validation('{ group: "", kind: Secret, name: other }', 'AllowInsecureFallback')} }`;
+    const frontend = `{ default: ${validation(ref('ca'))}, perPort: [${other}, { port: 9443, tls: {} }] }`;
+    expect(serversOf(frontend, [443, 8443, 9443].map((port) => listener(port)).join(', '))).toEqual([
+      { ...base, mode: 'mutual', clientCa: 'configmap:shop/ca' },
+      { ...base, mode: 'optional-mutual', clientCa: 'shop/other', acceptUntrusted: true },
+      { ...base, mode: 'simple' },
+    ]);
+  });
+
+  it('gives way to the option of the listener', () => {
+    const option = '{ gateway.istio.io/tls-terminate-mode: OPTIONAL_MUTUAL }';
+    expect(serversOf(`{ default: ${validation(ref('ca'))} }`, listener(443, option))).toEqual([
+      { ...base, mode: 'optional-mutual', clientCa: 'configmap:shop/ca' },
+    ]);
+  });
+
+  it('is nobody’s certificate where a CA of another namespace is not granted, or there are several', () => {
+    const far = `{ default: ${validation(ref('ca', ', namespace: infra'))} }`;
+    const grant = `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: { name: g, namespace: infra }
+spec: { from: [{ group: gateway.networking.k8s.io, kind: Gateway, namespace: shop }], to: [{ group: "", kind: ConfigMap }] }
+`;
+    const caOf = (frontend: string, more = '') => serversOf(frontend, listener(443), more)?.[0]?.clientCa;
+    expect(caOf(far)).toBe('configmap:infra/ca (not granted)');
+    expect(caOf(far, grant)).toBe('configmap:infra/ca');
+    expect(caOf(`{ default: ${validation(`${ref('a')}, ${ref('b')}`)} }`)).toBe('configmap:shop/a, configmap:shop/b');
   });
 });
 

@@ -109,8 +109,8 @@ describe('an XBackendTrafficPolicy', () => {
 });
 
 describe('findings on backend policies', () => {
-  const said = (yaml: string, hasCredential = (_name: string) => false) =>
-    meshOf(shop(), yaml, { hasCredential }).findings.map(({ code, message }) => `${code} ${message}`);
+  const said = (yaml: string, hasRoots = (_name: string) => false) =>
+    meshOf(shop(), yaml, { hasRoots }).findings.map(({ code, message }) => `${code} ${message}`);
 
   it('name targets and CAs that are not there, and policies that come too late', () => {
     const nobody = tlsPolicy(system, { target: '{ group: "", kind: Service, name: nobody }' });
