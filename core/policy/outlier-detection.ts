@@ -34,8 +34,8 @@ export const defaultOutlierPolicy: OutlierPolicy = {
 
 export type EndpointResult =
   | { readonly kind: 'status'; readonly status: number }
-  /** Connect failure, reset, timeout: nothing came from the endpoint. */
-  | { readonly kind: 'local-origin' };
+  /** Connect failure, reset, timeout: nothing came from the endpoint, though it may have been connected to. */
+  | { readonly kind: 'local-origin'; readonly connected: boolean };
 
 export interface EndpointHealth {
   readonly ejected: boolean;
@@ -87,6 +87,8 @@ export class OutlierDetector {
     const { consecutive5xx, consecutiveGatewayErrors, consecutiveLocalOriginFailures } = this.#policy;
     const isLocal = result.kind === 'local-origin';
     if (isLocal && consecutiveLocalOriginFailures !== null) {
+      // As in Envoy, a connection that was made ends a run of failures, so that of resets and timeouts only the last one counts.
+      if (result.connected) watched.localFailures = 0;
       watched.localFailures += 1;
       if (!reached(watched.localFailures, consecutiveLocalOriginFailures)) return false;
       watched.localFailures = 0;

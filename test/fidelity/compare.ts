@@ -76,15 +76,16 @@ export function tally(observations: readonly Observation[]): Tally {
   return counts;
 }
 
-/** Compares shares of outcomes. */
-export function compareShares(istio: Tally, meshdesk: Tally): readonly Difference[] {
+/** Compares shares of outcomes. @param unevenness by which each share may be off besides, relative to itself; default 0 */
+export function compareShares(istio: Tally, meshdesk: Tally, unevenness = 0): readonly Difference[] {
   const sum = (counts: Tally) => Object.values(counts).reduce((all, count) => all + count, 0);
   const [istioTotal, meshdeskTotal] = [sum(istio), sum(meshdesk)];
   const differences: Difference[] = [];
   for (const outcome of new Set([...Object.keys(istio), ...Object.keys(meshdesk)])) {
     const [x, y] = [istio[outcome] ?? 0, meshdesk[outcome] ?? 0];
     const pooled = (x + y) / (istioTotal + meshdeskTotal);
-    const error = Math.sqrt(pooled * (1 - pooled) * (1 / istioTotal + 1 / meshdeskTotal));
+    const chance = pooled * (1 - pooled) * (1 / istioTotal + 1 / meshdeskTotal);
+    const error = Math.sqrt(chance + 2 * (unevenness * pooled) ** 2);
     if (Math.abs(x / istioTotal - y / meshdeskTotal) > maxDeviation * error) {
       const what = `share of ${outcome}`;
       differences.push({ what, istio: `${x} of ${istioTotal}`, meshdesk: `${y} of ${meshdeskTotal}` });

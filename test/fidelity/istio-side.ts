@@ -30,7 +30,7 @@ export async function startIstioSide(program: string): Promise<IstioSide> {
           versions.map((version) => ({ version, port: upstreams.portOf(version) })),
         );
       const texts = world.scenarios.map(
-        ({ host, versions, yaml }) => `${toEntry(host, versions)}${withPorts(yaml, upstreams)}`,
+        ({ host, versions, yaml, forIstio }) => `${toEntry(host, versions)}${withPorts(yaml + forIstio, upstreams)}`,
       );
       // Istio takes the file over some time after it changes; the sentinel says when this world is the one in force.
       const sentinel = `world-${loaded}`;

@@ -12,7 +12,7 @@ import { startIstioSide } from './istio-side.ts';
 import { compareManifests, recordManifests } from './manifests/compare-manifests.ts';
 import { startMeshdeskSide } from './meshdesk-side.ts';
 import { type Recorded, record } from './record.ts';
-import { type FoundDifference, runWorld } from './run-world.ts';
+import { type FoundDifference, isTimed, runWorld } from './run-world.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios/scenarios.ts';
 import { shrinkCase } from './shrink-case.ts';
@@ -90,7 +90,8 @@ try {
 }
 total.unexplained = unexplained.length;
 if (values.record !== undefined) {
-  record(values.record, recorded, new Set(generated.keys()), all);
+  const written = scenarios.filter((scenario) => !isTimed(scenario)).map(({ name }) => name);
+  record(values.record, recorded, new Set(generated.keys()), all, written);
 }
 for (const [what, count] of countByKind(unexplained)) say(`${count} x ${what}`);
 if (!values.json) say('');

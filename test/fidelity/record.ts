@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Answered } from './answers.ts';
 import type { Scenario } from './scenario.ts';
@@ -20,14 +20,24 @@ export interface GeneratedRecording {
 
 const arbiter = 'istiod of 2024-02 (1.22) with Envoy 1.40';
 
-/** @param generated names of generated scenarios; without any, those recorded before stay */
+/**
+ * Hand-written scenarios that were not asked keep what was recorded of them, in the order of the sources.
+ * @param generated names of generated scenarios; without any, those recorded before stay
+ * @param written names of all hand-written scenarios
+ */
 export function record(
   folder: string,
   recorded: Recorded,
   generated: ReadonlySet<string>,
   all: readonly Scenario[],
+  written: readonly string[],
 ): void {
-  const answers = Object.fromEntries(Object.entries(recorded).filter(([name]) => !generated.has(name)));
+  const path = join(folder, 'istio.json');
+  const before = existsSync(path) ? readRecording<Recording>(path).answers : {};
+  const known = { ...before, ...recorded };
+  const answers = Object.fromEntries(
+    written.flatMap((name) => (known[name] === undefined ? [] : [[name, known[name]]])),
+  );
   const cases = all
     .filter(({ name }) => generated.has(name))
     .map((scenario) => ({ ...scenario, answers: recorded[scenario.name] ?? [] }));

@@ -4,7 +4,7 @@ import type { IstioSide } from './istio-side.ts';
 import type { MeshdeskSide } from './meshdesk-side.ts';
 import type { Ask } from './scenario.ts';
 import type { Upstreams } from './upstreams.ts';
-import type { PlacedScenario, World } from './world.ts';
+import { laterWorld, type PlacedScenario, type World } from './world.ts';
 
 export interface FoundDifference extends Difference {
   readonly scenario: string;
@@ -30,23 +30,25 @@ export async function runWorld(
   meshdesk: MeshdeskSide,
   upstreams: Upstreams,
 ): Promise<WorldResult> {
-  await startUpstreams(world, upstreams);
-  await Promise.all([istio.load(world, upstreams), meshdesk.load(world, upstreams)]);
   const differences: FoundDifference[] = [];
   const answers: Record<string, Answered[]> = {};
   let requests = 0;
-  await forEachScenario(world, async (scenario) => {
-    const { name, host, yaml } = scenario;
-    const known: Answered[] = [];
-    answers[name] = known;
-    for (const ask of scenario.asks) {
-      requests += ask.repeat ?? 1;
-      const [a, b] = await askBoth([istio, meshdesk], upstreams, host, ask);
-      known.push(JSON.parse(JSON.stringify(a).replaceAll(host, '{host}')) as Answered);
-      const found = compareAnswered(a, b, scenario.draws);
-      differences.push(...found.map((difference) => ({ ...difference, scenario: name, ask, yaml })));
-    }
-  });
+  for (const part of [world, laterWorld(world)]) {
+    if (part === null) continue;
+    await startUpstreams(part, upstreams);
+    await Promise.all([istio.load(part, upstreams), meshdesk.load(part, upstreams)]);
+    await forEachScenario(part, async (scenario) => {
+      const { name, host, yaml } = scenario;
+      answers[name] ??= [];
+      for (const ask of scenario.asks) {
+        requests += ask.repeat ?? 1;
+        const [a, b] = await askBoth([istio, meshdesk], upstreams, host, ask);
+        answers[name].push(JSON.parse(JSON.stringify(a).replaceAll(host, '{host}')) as Answered);
+        const found = compareAnswered(a, b, scenario.draws);
+        differences.push(...found.map((difference) => ({ ...difference, scenario: name, ask, yaml })));
+      }
+    });
+  }
   return { cases: world.scenarios.length, requests, differences, istio: answers };
 }
 
@@ -54,10 +56,22 @@ export function startUpstreams(world: World, upstreams: Upstreams): Promise<void
   return upstreams.start([...new Set(world.scenarios.flatMap(({ versions }) => versions))]);
 }
 
+/** It is about times, so that nothing else should go on. */
+export function isTimed({ asks }: Pick<PlacedScenario, 'asks'>): boolean {
+  return asks.some(({ pauses, watch, afterMs = 0 }) => pauses === true || watch !== undefined || afterMs > longMs);
+}
+
+const longMs = 5_000;
+
+/** Single requests first, then those that are repeated hundreds of times, then those that look at the clock. */
 export async function forEachScenario(world: World, work: (scenario: PlacedScenario) => Promise<void>): Promise<void> {
-  const waiting = [...world.scenarios];
-  const next = async () => {
-    for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) await work(scenario);
-  };
-  await Promise.all(Array.from({ length: parallel }, next));
+  const loadOf = (scenario: PlacedScenario) =>
+    isTimed(scenario) ? 2 : scenario.asks.some(({ repeat = 1 }) => repeat > 100) ? 1 : 0;
+  for (const load of [0, 1, 2]) {
+    const waiting = world.scenarios.filter((scenario) => loadOf(scenario) === load);
+    const next = async () => {
+      for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) await work(scenario);
+    };
+    await Promise.all(Array.from({ length: parallel }, next));
+  }
 }

@@ -17,6 +17,8 @@ export interface UpstreamOrder {
   readonly delayMs?: number;
   /** Closes the connection with RST instead of answering. */
   readonly reset?: boolean;
+  /** The order is for this version only; others answer with 200. */
+  readonly only?: string;
   /** Headers of the answer. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -36,6 +38,19 @@ export interface Ask {
   readonly mirrored?: boolean;
   /** One after the other on one connection; for stickiness: which version answered must be the same within the series. */
   readonly sticky?: boolean;
+  /** With `repeat`: the times between the attempts of each request are compared, statistically. */
+  readonly pauses?: boolean;
+  /** With `repeat`: all at once, on a connection each; how many ended in which way is compared exactly. */
+  readonly atOnce?: boolean;
+  /**
+   * With `repeat`: as many keys, which stand for `{key}` in path and headers. Each is asked for twice; then this version fails
+   * until it is ejected, and each is asked for once more. Compared is how many keys were where before and after.
+   */
+  readonly keysUntilFails?: string;
+  /** Time before it is asked. */
+  readonly afterMs?: number;
+  /** Asks every 20 ms for some time, while this version fails; the times from one return of it to the next are compared. */
+  readonly watch?: { readonly version: string; readonly forMs: number };
 }
 
 export interface Scenario {
@@ -47,7 +62,11 @@ export interface Scenario {
   readonly versions?: readonly string[];
   /** The endpoint is drawn at random, so which version answers may differ; default false. */
   readonly draws?: boolean;
+  /** Resources that Istio gets besides: what newer ones do with a field that the arbiter does not know yet. */
+  readonly forIstio?: string;
   readonly asks: readonly Ask[];
+  /** Then the service has these versions, and is asked this. */
+  readonly later?: { readonly versions: readonly string[]; readonly asks: readonly Ask[] };
 }
 
 export const defaultVersions: readonly string[] = ['v1', 'v2'];

@@ -12,6 +12,8 @@ export interface Attempt {
   /** Lower-case names; values of repeated ones joined. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** When its head had come; monotonic. */
+  readonly atMs?: number;
 }
 
 export const askHeader = 'x-ask';
@@ -59,6 +61,7 @@ export class Upstreams {
   }
 
   async #serve(version: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const atMs = performance.now();
     const parts: Buffer[] = [];
     try {
       for await (const part of request) parts.push(part as Buffer);
@@ -72,9 +75,10 @@ export class Upstreams {
     const seen = this.#attempts.get(ask) ?? [];
     this.#attempts.set(ask, seen);
     const { method = '', url: path = '' } = request;
-    seen.push({ version, method, path, authority: headers.host ?? '', headers, body: Buffer.concat(parts).toString() });
+    const body = Buffer.concat(parts).toString();
+    seen.push({ version, method, path, authority: headers.host ?? '', headers, body, atMs });
     const order = parseOrder(headers[orderHeader]);
-    const isMeant = order.times === undefined || seen.length <= order.times;
+    const isMeant = (order.times === undefined || seen.length <= order.times) && (order.only ?? version) === version;
     const answer = () => {
       if (isMeant && order.reset === true) {
         request.socket.resetAndDestroy();

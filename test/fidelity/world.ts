@@ -9,7 +9,9 @@ export interface PlacedScenario {
   readonly versions: readonly string[];
   readonly draws: boolean;
   readonly yaml: string;
+  readonly forIstio: string;
   readonly asks: readonly Ask[];
+  readonly later: Scenario['later'];
 }
 
 export interface World {
@@ -19,18 +21,19 @@ export interface World {
 /** Gives every scenario a service of its own. @param prefix makes the names differ from those of other worlds */
 export function toWorld(scenarios: readonly Scenario[], prefix: string): World {
   return {
-    scenarios: scenarios.map(({ name, yaml, versions = defaultVersions, draws = false, asks }, index) => {
+    scenarios: scenarios.map((scenario, index) => {
+      const { name, yaml, versions = defaultVersions, draws = false, asks, forIstio = '', later } = scenario;
       const host = `${prefix}${index}`;
-      return {
-        name,
-        host,
-        versions,
-        draws,
-        asks,
-        yaml: yaml === '' ? '' : `---\n${yaml.replaceAll('{host}', host)}\n`,
-      };
+      const place = (text: string) => (text === '' ? '' : `---\n${text.replaceAll('{host}', host)}\n`);
+      return { name, host, versions, draws, asks, later, yaml: place(yaml), forIstio: place(forIstio) };
     }),
   };
+}
+
+/** The world after its services have changed, with what is asked then; `null`: none does. */
+export function laterWorld({ scenarios }: World): World | null {
+  if (scenarios.every(({ later }) => later === undefined)) return null;
+  return { scenarios: scenarios.map((scenario) => ({ ...scenario, asks: [], ...scenario.later, later: undefined })) };
 }
 
 /** Resources with `{port:v1}` for the port of the upstream of that version. */

@@ -118,6 +118,7 @@ export class Exchange extends ExchangeRequest implements Shaping {
   // --- endings -----------------------------------------------------------------------------------------------------
 
   onTimeout(): void {
+    if (this.busy && this.status === 0) this.forwarding.timedOut();
     this.fail(504, 'UT', 'upstream request timeout');
   }
 

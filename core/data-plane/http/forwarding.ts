@@ -85,7 +85,7 @@ export class Forwarding implements WheelEntry {
   }
 
   connectFailed(error: UpstreamError): void {
-    this.#tries.note(localOrigin);
+    this.#tries.note(unconnected);
     if (this.#repeatsAfter({ kind: 'connect-failure' })) return;
     this.#owner.answer({ status: 503, flag: 'UF', body: connectFailureBody(error) });
   }
@@ -98,7 +98,7 @@ export class Forwarding implements WheelEntry {
       if (endpoint !== undefined) this.#try(endpoint, loss.stale, noBytes, 0, 0);
       return;
     }
-    this.#tries.note(localOrigin);
+    this.#tries.note(connected);
     if (this.#repeatsAfter(loss.unprocessed ? { kind: 'refused-stream' } : { kind: 'reset' })) return;
     const { message: body } = loss;
     if (loss.reason === 'protocol') this.#owner.answer({ status: 502, flag: 'UPE', body });
@@ -233,11 +233,16 @@ export class Forwarding implements WheelEntry {
     this.#attempt.begin(endpoint, fresh, body, bodyStart, bodyEnd);
   }
 
+  /** The time of the request is up before an answer has begun: the endpoint of the try under way has failed. */
+  timedOut(): void {
+    this.#tries.note(this.#attempt.stream === null ? unconnected : connected);
+  }
+
   /** The time of a try is up. */
   onTimeout(): void {
     const owner = this.#owner;
     if (!owner.busy || !owner.unanswered) return;
-    this.#tries.note(localOrigin);
+    this.timedOut();
     if (this.#repeatsAfter({ kind: 'per-try-timeout' })) return;
     this.#attempt.cancel('cancelled');
     owner.answer({ status: 504, flag: 'UT', body: 'upstream request timeout' });
@@ -277,7 +282,8 @@ export class Forwarding implements WheelEntry {
 }
 
 const noBytes = Buffer.alloc(0);
-const localOrigin = { kind: 'local-origin' } as const;
+const unconnected = { kind: 'local-origin', connected: false } as const;
+const connected = { kind: 'local-origin', connected: true } as const;
 const noHealthyUpstream = { status: 503, flag: 'UH', body: 'no healthy upstream' };
 const overflow = {
   status: 503,

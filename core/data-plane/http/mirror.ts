@@ -35,7 +35,10 @@ function toShadowHost(authority: string): string {
   return `${authority.slice(0, authority.length - port.length)}-shadow${port}`;
 }
 
-/** Where copies of a request go: each mirror is drawn by its share; those with nobody there are left out. */
+/**
+ * Where copies of a request go; those with nobody there are left out. As in Envoy, a request draws once for all its mirrors, so
+ * that of 30 % and 60 % half of the second one's copies have one at the first, too, and 40 % of the requests have none.
+ */
 export function drawMirrors(
   mirrors: readonly MirrorConfig[],
   config: CompiledConfig,
@@ -43,8 +46,10 @@ export function drawMirrors(
   random: Random,
 ): readonly Forward[] {
   const host = toShadowHost(edit.host ?? request.authority);
-  const drawn = mirrors.filter(({ percent }) => random() * 100 < percent);
-  return drawn.flatMap((mirror) => toForward(mirror, config, host, edit.target) ?? []);
+  const draw = random() * 100;
+  return mirrors
+    .filter(({ percent }) => draw < percent)
+    .flatMap((mirror) => toForward(mirror, config, host, edit.target) ?? []);
 }
 
 /** Sent once, without faults and time limits of its own. */

@@ -67,7 +67,7 @@ export class TcpClusters {
 }
 
 const connected = { kind: 'status', status: 200 } as const;
-const failed = { kind: 'local-origin' } as const;
+const failed = { kind: 'local-origin', connected: false } as const;
 
 function keyHashOf({ loadBalancer }: ClusterPolicy, clientAddress: string): number | null {
   return loadBalancer?.kind === 'hash' && loadBalancer.key.kind === 'source-ip' ? hashText(clientAddress) : null;

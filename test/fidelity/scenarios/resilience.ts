@@ -131,19 +131,13 @@ export const resilience: readonly Scenario[] = [
   },
   {
     name: 'DestinationRule.loadBalancer: consistent hash on a header',
-    yaml: `${destinationRule('loadBalancer: { consistentHash: { httpHeaderName: x-user } }', [])}`.replace(
-      /\n {2}subsets:\n$/,
-      '\n',
-    ),
+    yaml: `${destinationRule('loadBalancer: { consistentHash: { httpHeaderName: x-user } }', [])}`,
     versions: ['v1', 'v2', 'v3'],
     asks: ['a', 'b', 'c', 'd'].map((user) => ({ headers: { 'x-user': user }, repeat: 12, sticky: true })),
   },
   {
     name: 'DestinationRule.loadBalancer: consistent hash on a query parameter',
-    yaml: `${destinationRule('loadBalancer: { consistentHash: { httpQueryParameterName: user } }', [])}`.replace(
-      /\n {2}subsets:\n$/,
-      '\n',
-    ),
+    yaml: `${destinationRule('loadBalancer: { consistentHash: { httpQueryParameterName: user } }', [])}`,
     versions: ['v1', 'v2', 'v3'],
     asks: ['a', 'b', 'c'].map((user) => ({ path: `/?user=${user}`, repeat: 12, sticky: true })),
   },

@@ -22,8 +22,7 @@ kind: DestinationRule
 metadata: { name: "{host}", namespace: shop }
 spec:
   host: ${self}
-${policy === '' ? '' : `  trafficPolicy:\n${indent(policy, 4)}\n`}  subsets:
-${subsets}`;
+${policy === '' ? '' : `  trafficPolicy:\n${indent(policy, 4)}\n`}${subsets === '' ? '' : `  subsets:\n${subsets}`}`;
 }
 
 /** A route to one subset, as an item of `route`. */

@@ -1,4 +1,7 @@
 import type { Scenario } from '../scenario.ts';
+import { chances } from './chances.ts';
+import { changes } from './changes.ts';
+import { ejections } from './ejections.ts';
 import { envoyDetails } from './envoy-details.ts';
 import { forwarding } from './forwarding.ts';
 import { matching } from './matching.ts';
@@ -12,4 +15,7 @@ export const scenarios: readonly Scenario[] = [
   ...envoyDetails,
   ...resilience,
   ...upstreams,
+  ...chances,
+  ...ejections,
+  ...changes,
 ];

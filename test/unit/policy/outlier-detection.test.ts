@@ -8,7 +8,8 @@ import {
 } from '../../../core/policy/outlier-detection.ts';
 
 const status = (code: number): EndpointResult => ({ kind: 'status', status: code });
-const lost: EndpointResult = { kind: 'local-origin' };
+const lost: EndpointResult = { kind: 'local-origin', connected: false };
+const reset: EndpointResult = { kind: 'local-origin', connected: true };
 
 function detector(policy: Partial<OutlierPolicy>, endpoints = ['a', 'b']): OutlierDetector {
   const made = new OutlierDetector({ ...defaultOutlierPolicy, maxEjectionPercent: 100, ...policy });
@@ -65,6 +66,12 @@ describe('outlier detection', () => {
     expect(on.record('a', status(500), 0)).toBe(false);
     expect(on.record('a', status(504), 0)).toBe(false);
     expect(on.record('a', status(503), 0)).toBe(true);
+  });
+
+  it('begins the run of split failures anew when a connection was made', () => {
+    const split = detector({ consecutiveLocalOriginFailures: 2 });
+    expect([reset, reset, reset].map((result) => split.record('a', result, 0))).toEqual([false, false, false]);
+    expect(split.record('a', lost, 0)).toBe(true);
   });
 
   it('counts lost connections as 5xx unless they are split off', () => {
