@@ -110,8 +110,15 @@ describe('a real Istio', () => {
 
   it('delays 30 % by 400 ms and aborts 10 % with 503', async () => {
     const answers: Answer[] = [];
-    for (let round = 0; round < 15; round += 1) answers.push(...(await getMany(40, 'orders')));
-    const delayed = answers.filter(({ durationMs }) => durationMs >= 395).length / answers.length;
+    const others: Answer[] = [];
+    for (let round = 0; round < 30; round += 1) {
+      answers.push(...(await getMany(20, 'orders')));
+      others.push(...(await getMany(10, 'payments')));
+    }
+    // A busy machine is slow to answer what no rule delays as well.
+    const slow = (all: readonly Answer[]) => all.filter(({ durationMs }) => durationMs >= 395).length / all.length;
+    const busy = slow(others);
+    const delayed = (slow(answers) - busy) / (1 - busy);
     const aborted = answers.filter(({ status }) => status === 503).length / answers.length;
     expect(Math.abs(delayed - 0.3)).toBeLessThan(0.12);
     expect(Math.abs(aborted - 0.1)).toBeLessThan(0.07);
