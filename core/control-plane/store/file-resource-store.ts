@@ -11,7 +11,7 @@ import type { ResourceStore } from '../mesh/resource-store.ts';
 import { type Change, EditHistory, type FileChange } from './edit-history.ts';
 import { putInYaml, removeFromYaml, toResourceName } from './edit-yaml.ts';
 import { locateResources } from './locate-resources.ts';
-import { type ProjectFile, ProjectFiles } from './project-files.ts';
+import { isBelow, type ProjectFile, ProjectFiles, type UnreadPlace } from './project-files.ts';
 import { requireProjectFile } from './project-path.ts';
 import { readWhole, writeWhole } from './write-file.ts';
 
@@ -84,6 +84,8 @@ export class FileResourceStore implements ResourceStore {
   #duplicates: readonly Finding[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #isStarted = false;
+  /** Places that somebody was told of. */
+  #unread: ReadonlySet<string> = new Set();
 
   constructor(options: FileResourceStoreOptions) {
     this.#options = options;
@@ -256,9 +258,13 @@ export class FileResourceStore implements ResourceStore {
    * @param quiet a file whose errors whoever wrote it is told anyway
    */
   async #reload(label: string | null = 'changed on disk', quiet: string | null = null): Promise<void> {
-    const files = await this.#files.readIfChanged();
-    if (files === null) return;
-    const loaded = new Map(files.map((file) => [file.path, this.#load(file, file.path === quiet)]));
+    const read = await this.#files.readIfChanged();
+    if (read === null) return;
+    const loaded = this.#keepUnread(
+      read.files.map((file) => this.#load(file, file.path === quiet)),
+      read.unread,
+    );
+    this.#tellEmptied(read.files.filter(({ path }) => path !== quiet));
     if (label !== null && this.#isStarted) this.#history.add(label, this.#differences(loaded), this.#options.nowMs());
     this.#isStarted = true;
     this.#loaded = loaded;
@@ -292,6 +298,37 @@ export class FileResourceStore implements ResourceStore {
     if (!isQuiet) this.#options.onNotice({ level: 'error', code: 'INVALID_RESOURCE', message });
     if (known === undefined) return loaded;
     return { ...known, text, findings, isBehind: true };
+  }
+
+  /** Rules must not be gone because nobody may read their file just now: what was read last stays. */
+  #keepUnread(files: readonly LoadedFile[], unread: readonly UnreadPlace[]): Map<string, LoadedFile> {
+    const loaded = new Map(files.map((file) => [file.path, file]));
+    const told = this.#unread;
+    this.#unread = new Set(unread.map(({ path, reason }) => `${path} ${reason}`));
+    for (const place of unread) {
+      const kept = [...this.#loaded.values()].filter((file) => !loaded.has(file.path) && isBelow(file.path, place));
+      for (const file of kept) loaded.set(file.path, file);
+      if (told.has(`${place.path} ${place.reason}`)) continue;
+      const what = place.path === '' ? "The project's folder" : place.path;
+      const meanwhile =
+        kept.length > 0
+          ? `What was read of ${kept.map(({ path }) => path).join(', ')} before stays in force.`
+          : 'What is in there is left out.';
+      const message = `${what} cannot be read (${place.reason}). ${meanwhile}`;
+      this.#options.onNotice({ level: kept.length > 0 ? 'error' : 'warn', code: 'INVALID_RESOURCE', message });
+    }
+    return new Map([...loaded].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** An editor or a full disk may leave nothing of a file; whoever meant to empty it is not surprised by a word. */
+  #tellEmptied(files: readonly ProjectFile[]): void {
+    for (const { path, text } of files) {
+      const known = this.#loaded.get(path);
+      if (text.trim() !== '' || known === undefined || known.resources.length === 0) continue;
+      const lost = known.resources.map(describeResource).join(', ');
+      const message = `${path} is empty now, so ${lost} applies no more. Undo brings it back.`;
+      this.#options.onNotice({ level: 'warn', code: 'INVALID_RESOURCE', message });
+    }
   }
 
   /** One resource per kind, namespace and name: the first file in the alphabet has it. */

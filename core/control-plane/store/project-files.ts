@@ -17,24 +17,59 @@ export interface ProjectFile {
   readonly text: string;
 }
 
-/** Relative paths of the YAML files, sorted, with a signature that changes when the file does. */
-async function listYamlFiles(root: string): Promise<Map<string, string>> {
+/** A file, or a folder with all below it, that is there and cannot be read. */
+export interface UnreadPlace {
+  /** Relative to the project, with `/`; '' is the project's folder itself. */
+  readonly path: string;
+  readonly reason: string;
+}
+
+export interface ReadFiles {
+  readonly files: readonly ProjectFile[];
+  readonly unread: readonly UnreadPlace[];
+}
+
+interface Listing {
+  /** Relative paths of the YAML files, sorted, with a signature that changes when the file does. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly unread: readonly UnreadPlace[];
+}
+
+const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+const isGone = (error: unknown) => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+/** A folder that was removed has no files; the project's own has to be there. */
+async function listYamlFiles(root: string): Promise<Listing> {
   const found = new Map<string, string>();
+  const unread: UnreadPlace[] = [];
+  const note = (path: string, error: unknown) => {
+    if (path === '' || !isGone(error)) unread.push({ path, reason: reasonOf(error) });
+  };
   const walk = async (relative: string, depth: number): Promise<void> => {
-    const entries = await readdir(join(root, relative), { withFileTypes: true }).catch(() => []);
+    const entries = await readdir(join(root, relative), { withFileTypes: true }).catch((error: unknown) => {
+      note(relative, error);
+      return [];
+    });
     if (entries.some(({ name }) => name === exportManifest)) return;
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = relative === '' ? entry.name : `${relative}/${entry.name}`;
       if (entry.name.startsWith('.') || found.size >= maxFiles) continue;
       if (entry.isDirectory() && depth < maxDepth && !skippedFolders.has(entry.name)) await walk(path, depth + 1);
       if (!entry.isFile() || !isYamlName(entry.name)) continue;
-      const info = await stat(join(root, path)).catch(() => null);
-      if (info !== null) found.set(path, `${info.mtimeMs}/${info.size}/${info.ino}`);
+      const info = await stat(join(root, path)).catch((error: unknown) => {
+        note(path, error);
+        return null;
+      });
+      if (info !== null) found.set(path, `${info.mtimeMs}/${info.ctimeMs}/${info.size}/${info.ino}`);
     }
   };
   await walk('', 1);
-  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return { files: new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1))), unread };
 }
+
+/** Whether a file is that place or lies in it. */
+export const isBelow = (path: string, place: UnreadPlace): boolean =>
+  place.path === '' || path === place.path || path.startsWith(`${place.path}/`);
 
 /** Reads a project's mesh files and notices when they change: by the system's events, and by looking every two seconds. */
 export class ProjectFiles {
@@ -50,22 +85,29 @@ export class ProjectFiles {
     this.#root = root;
   }
 
-  /** The files with resources of a mesh; `null` when nothing changed since the last call. */
-  async readIfChanged(): Promise<ProjectFile[] | null> {
-    const listed = await listYamlFiles(this.#root);
-    const signature = JSON.stringify([...listed]);
+  /** The files with resources of a mesh, and what could not be read; `null` when nothing changed since the last call. */
+  async readIfChanged(): Promise<ReadFiles | null> {
+    const listing = await listYamlFiles(this.#root);
+    const signature = JSON.stringify([[...listing.files], listing.unread]);
     if (signature === this.#signature) return null;
     this.#signature = signature;
-    for (const path of this.#ours) if (!listed.has(path)) this.#ours.delete(path);
+    const unread = [...listing.unread];
     const files: ProjectFile[] = [];
-    for (const path of listed.keys()) {
-      const text = await readFile(join(this.#root, path), 'utf8').catch(() => null);
+    for (const path of listing.files.keys()) {
+      const text = await readFile(join(this.#root, path), 'utf8').catch((error: unknown) => {
+        if (!isGone(error)) unread.push({ path, reason: reasonOf(error) });
+        return null;
+      });
       if (text === null || !(this.#ours.has(path) || meshResource.test(text))) continue;
       this.#ours.add(path);
       files.push({ path, text });
     }
-    this.#watchFolders(new Set(['', ...[...listed.keys()].map((path) => path.split('/').slice(0, -1).join('/'))]));
-    return files;
+    for (const path of this.#ours) {
+      if (!listing.files.has(path) && !unread.some((place) => isBelow(path, place))) this.#ours.delete(path);
+    }
+    const folders = [...listing.files.keys()].map((path) => path.split('/').slice(0, -1).join('/'));
+    this.#watchFolders(new Set(['', ...folders]));
+    return { files, unread };
   }
 
   /** This file is ours whatever is in it. */

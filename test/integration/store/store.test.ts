@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -78,6 +78,51 @@ test('a change on disk is picked up, a broken file keeps the last good one and s
   await writeFile(join(dir, 'security.yaml'), strict('SOMETIMES'));
   await eventually('the notice comes', () => notices.length > 0);
   expect(notices[0]).toMatch(/^security\.yaml:5:\d+: .*The last good version stays in force\.$/);
+  expect(store.all()).toMatchObject([{ spec: { mtls: { mode: 'STRICT' } } }]);
+});
+
+test('rules stay in force while their folder is away, and nobody takes that for a change', async () => {
+  await writeFile(join(dir, 'security.yaml'), strict('STRICT'));
+  const { store, notices } = await openStore();
+  await rename(dir, `${dir}-away`);
+  await eventually('the notice comes', () => notices.length > 0);
+  expect(notices[0]).toMatch(/^The project's folder cannot be read \(ENOENT.*security\.yaml before stays in force\.$/);
+  expect(store.all()).toMatchObject([{ spec: { mtls: { mode: 'STRICT' } } }]);
+  await rename(`${dir}-away`, dir);
+  await writeFile(join(dir, 'security.yaml'), strict('PERMISSIVE'));
+  await eventually('the change is seen', () => JSON.stringify(store.all()).includes('PERMISSIVE'));
+  expect(notices).toHaveLength(1);
+  expect(store.history().done.map(({ label }) => label)).toEqual(['changed on disk']);
+});
+
+test.skipIf(process.getuid?.() !== 0)('rules of a file that may not be read any more stay in force', async () => {
+  await writeFile(join(dir, 'a.yaml'), strict('STRICT'));
+  await writeFile(join(dir, 'b.yaml'), strict('PERMISSIVE'));
+  await chmod(dir, 0o755);
+  const { store, notices } = await openStore();
+  const duplicates = notices.length;
+  closing.push(() => process.seteuid?.(0));
+  await chmod(join(dir, 'a.yaml'), 0o600);
+  process.seteuid?.(65_534);
+  await eventually('the notice comes', () => notices.length > duplicates);
+  expect(notices.at(-1)).toMatch(/^a\.yaml cannot be read \(EACCES.*a\.yaml before stays in force\.$/);
+  expect(store.all()).toMatchObject([{ spec: { mtls: { mode: 'STRICT' } } }]);
+  process.seteuid?.(0);
+  await chmod(join(dir, 'a.yaml'), 0o644);
+  await writeFile(join(dir, 'a.yaml'), strict('DISABLE'));
+  await eventually('the change is seen', () => JSON.stringify(store.all()).includes('DISABLE'));
+});
+
+test('a file that is empty all at once is told, and undo brings its rules back', async () => {
+  await writeFile(join(dir, 'security.yaml'), strict('STRICT'));
+  const { store, notices } = await openStore();
+  await writeFile(join(dir, 'security.yaml'), '');
+  await eventually('the notice comes', () => notices.length > 0);
+  expect(notices).toEqual([
+    'security.yaml is empty now, so PeerAuthentication shop/default applies no more. Undo brings it back.',
+  ]);
+  expect(store.all()).toEqual([]);
+  await store.undo();
   expect(store.all()).toMatchObject([{ spec: { mtls: { mode: 'STRICT' } } }]);
 });
 
