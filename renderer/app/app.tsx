@@ -1,4 +1,4 @@
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
 import { FirstStart } from '../features/first-start/first-start.tsx';
 import { useMesh } from '../state/mesh-context.tsx';
 import type { MeshData } from '../state/mesh-store.ts';
@@ -24,6 +24,7 @@ export function App() {
   const nothing = useMesh(isEmpty);
   const entry = views.find(({ name }) => name === view) ?? views[0];
   const Component = entry?.component;
+  const main = useRef<HTMLElement>(null);
 
   useEffect(() => {
     window.addEventListener('keydown', handleKey);
@@ -35,9 +36,12 @@ export function App() {
 
   return (
     <div className="frame">
+      <button type="button" className="skip" onClick={() => main.current?.focus()}>
+        Skip to {entry?.label ?? 'the view'}
+      </button>
       <TitleBar />
       <Rail />
-      <main style={{ display: 'flex', flexDirection: 'column', minWidth: 0, minHeight: 0 }} aria-label={entry?.label}>
+      <main ref={main} tabIndex={-1} aria-label={entry?.label}>
         <Banners />
         <div className="view" style={{ flex: 1 }}>
           {!loaded || (nothing && view !== 'export' && view !== 'config') ? <FirstStart /> : Component && <Component />}

@@ -1,4 +1,5 @@
-import { navigate, selectInTopology, setPaletteOpen, useNavigation } from '../state/navigation.ts';
+import { closeDrawers, navigate, setPaletteOpen, useNavigation } from '../state/navigation.ts';
+import { moveByArrows } from './arrow-keys.ts';
 import { views } from './views.tsx';
 
 const isMac = () => navigator.platform.startsWith('Mac');
@@ -8,7 +9,7 @@ export function shortcutLabel(key: string): string {
   return isMac() ? `⌘${key}` : `Ctrl ${key}`;
 }
 
-/** Ctrl/Cmd+K: palette. Ctrl/Cmd+1 to 7: views. Escape outside a dialog: clears the selection. */
+/** Ctrl/Cmd+K: palette. Ctrl/Cmd+1 to 7: views. Escape outside a dialog: closes the drawer. Arrow keys: within lists. */
 export function handleKey(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey) {
     if (event.key.toLowerCase() === 'k') {
@@ -24,5 +25,6 @@ export function handleKey(event: KeyboardEvent): void {
     return;
   }
   const { dialog, paletteOpen } = useNavigation.getState();
-  if (event.key === 'Escape' && !dialog && !paletteOpen && !event.defaultPrevented) selectInTopology(null);
+  if (event.key === 'Escape' && !dialog && !paletteOpen && !event.defaultPrevented) closeDrawers();
+  moveByArrows(event);
 }

@@ -9,7 +9,7 @@ export function Rail() {
   const faults = useMesh((data) => data.faults.filter(({ enabled }) => enabled).length);
   const errors = useMesh((data) => data.configErrors ?? 0);
   return (
-    <nav className="rail" aria-label="Views">
+    <nav className="rail" aria-label="Views" data-arrows="vertical">
       {views.map(({ name, label, icon: Icon }, place) => (
         <a
           key={name}

@@ -66,6 +66,9 @@ const set = useNavigation.setState;
 export const navigate = (view: ViewName, panel: Panel | null = null) => set({ view, panel });
 export const setPanel = (panel: Panel | null) => set({ panel });
 export const selectInTopology = (selected: Navigation['selected']) => set({ selected });
+/** What Escape closes: whatever details are shown beside a view. */
+export const closeDrawers = () =>
+  set(({ panel }) => ({ selected: null, certificate: null, panel: panel === 'history' ? null : panel }));
 export const openTraffic = (service: string) => set({ view: 'traffic', service, panel: null });
 export const openCertificate = (workload: string) => set({ view: 'security', certificate: workload, panel: null });
 export const openConfig = (path: string, line: number | null = null, column = 1) =>

@@ -35,7 +35,7 @@ export function Segmented<T extends string>(props: {
 }) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out inline in a toolbar
-    <div className="seg" role="group" aria-label={props.label}>
+    <div className="seg" role="group" aria-label={props.label} data-arrows="horizontal">
       {props.options.map(({ value, label, title }) => (
         <button
           key={value}

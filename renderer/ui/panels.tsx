@@ -1,5 +1,5 @@
 import { CircleAlert, type LucideIcon, X } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { type ReactNode, type RefObject, useEffect, useRef } from 'react';
 import { Button, IconButton } from './button.tsx';
 
 /** A view: toolbar, body, and a drawer when something is selected. */
@@ -31,8 +31,10 @@ export function Drawer(props: {
   children: ReactNode;
   onClose(): void;
 }) {
+  const panel = useRef<HTMLElement>(null);
+  useFocusWithin(panel);
   return (
-    <aside className="drawer" aria-label={props.title}>
+    <aside className="drawer" aria-label={props.title} ref={panel} tabIndex={-1}>
       <header>
         <div className="inline">
           <h2 className="grow ellipsis" title={props.title}>
@@ -46,6 +48,25 @@ export function Drawer(props: {
       {props.footer && <footer>{props.footer}</footer>}
     </aside>
   );
+}
+
+/**
+ * Whoever opened it by keyboard goes on in it, and is back where they were when it closes. The control that opened it may
+ * have been drawn anew by then: it is found again by its test id.
+ */
+function useFocusWithin(panel: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    const opener = document.activeElement;
+    if (!(opener instanceof HTMLElement) || !opener.matches(':focus-visible')) return undefined;
+    const testId = opener.dataset['testid'];
+    panel.current?.focus({ preventScroll: true });
+    return () => {
+      const isElsewhere = document.activeElement !== null && document.activeElement !== document.body;
+      if (isElsewhere && !panel.current?.contains(document.activeElement)) return;
+      const again = opener.isConnected ? opener : document.querySelector<HTMLElement>(`[data-testid="${testId}"]`);
+      again?.focus({ preventScroll: true });
+    };
+  }, [panel]);
 }
 
 export function Pane({ title, children }: { title?: ReactNode; children: ReactNode }) {

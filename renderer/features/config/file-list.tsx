@@ -14,7 +14,7 @@ export interface FileListProps {
 /** The project's files by folder; under the open one, the resources in it. */
 export function FileList(props: FileListProps) {
   return (
-    <nav className="card config-files" aria-label="Files">
+    <nav className="card config-files" aria-label="Files" data-arrows="vertical">
       <FolderItems folder={buildTree(props.files)} {...props} />
     </nav>
   );

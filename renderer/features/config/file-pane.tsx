@@ -96,11 +96,11 @@ export function ChangePane({ entry, onClose }: { entry: HistoryEntry; onClose():
       <div className="config-change">
         {entry.files.map(({ path, before, after }) => (
           <div key={path}>
-            <h3 className="inline">
+            <h2 className="caption inline">
               <span className="mono">{path}</span>
               {before === null && <Chip tone="ok">new</Chip>}
               {after === null && <Chip tone="error">removed</Chip>}
-            </h3>
+            </h2>
             <DiffView before={before ?? ''} after={after ?? ''} label={`Change of ${path}`} />
           </div>
         ))}

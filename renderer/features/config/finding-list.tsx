@@ -21,7 +21,7 @@ export function FindingList(props: {
   return (
     <section className="card clip config-findings" aria-label="Findings">
       <header>
-        <h3>Findings</h3>
+        <h2 className="caption">Findings</h2>
         <span className="hint">{countFindings(sorted) || 'no errors, no warnings'}</span>
       </header>
       {sorted.length === 0 ? (
@@ -30,7 +30,7 @@ export function FindingList(props: {
           The files are valid and fit together and to what runs.
         </p>
       ) : (
-        <ul>
+        <ul data-arrows="vertical">
           {sorted.map((finding) => (
             <FindingRow
               key={`${finding.number}${finding.file}${finding.line}${finding.column}${finding.message}`}

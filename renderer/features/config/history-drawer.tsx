@@ -39,7 +39,7 @@ export function HistoryDrawer(props: {
           No changes since Meshdesk started. Each one, here, on the command line or on disk, can be taken back.
         </p>
       )}
-      <ol className="config-history" aria-label="Changes, newest first">
+      <ol className="config-history" aria-label="Changes, newest first" data-arrows="vertical">
         {undone.toReversed().map((entry) => (
           <Entry key={entry.id} entry={entry} isUndone {...props} />
         ))}

@@ -89,7 +89,7 @@ function Preview({ result }: { result: ExportResult }) {
   return (
     <div className="export-layout">
       <div className="export-side">
-        <nav className="card export-files" aria-label="Files">
+        <nav className="card export-files" aria-label="Files" data-arrows="vertical">
           {files.map((one) => (
             <button
               key={one.path}
@@ -116,9 +116,9 @@ function Preview({ result }: { result: ExportResult }) {
             <CopyButton text={file.content} what={file.path} />
           </header>
           {isYaml(file.path) ? (
-            <YamlView text={file.content} label={file.path} />
+            <YamlView text={file.content} label={`Text of ${file.path}`} />
           ) : (
-            <PlainView text={file.content} label={file.path} />
+            <PlainView text={file.content} label={`Text of ${file.path}`} />
           )}
         </section>
       )}
@@ -140,11 +140,11 @@ function Report({ findings, onOpen }: { findings: readonly ExportFinding[]; onOp
         const { title, icon: Icon, color, text } = kinds[kind];
         return (
           <div key={kind}>
-            <h3>
+            <h2 className="caption">
               <Icon size={13} style={{ color }} aria-hidden />
               {title} {group.length}
               <span>{text}</span>
-            </h3>
+            </h2>
             <ul>
               {group.map(({ what, reason, file }) => (
                 <li key={what + reason}>

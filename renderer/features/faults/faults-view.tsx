@@ -133,16 +133,16 @@ function EffectCharts({ faults }: { faults: readonly FaultView[] }) {
   return (
     <div className="faults-charts">
       <div className="card inner">
-        <h3>
+        <h2 className="caption">
           {title}, p95 latency, last {span}
-        </h3>
+        </h2>
         <Chart label={`p95 latency of ${title}`} height={120} {...latency} />
         <ChartFoot span={span} now={formatMs(newest(series.p95Ms))} on={isOn} />
       </div>
       <div className="card inner">
-        <h3>
+        <h2 className="caption">
           {title}, errors, last {span}
-        </h3>
+        </h2>
         <Chart label={`errors of ${title}`} height={120} format={formatPercent} {...errors} />
         <ChartFoot span={span} now={formatPercent(newest(series.errorPercent))} on={isOn} />
       </div>
@@ -185,7 +185,7 @@ function AddCard() {
     .slice(0, mostEdges);
   return (
     <div className="card inner">
-      <h3>Add a fault to an edge</h3>
+      <h2 className="caption">Add a fault to an edge</h2>
       <div className="inline wrap">
         {edges.length === 0 && <span className="hint">No HTTP traffic is seen at the moment.</span>}
         {edges.map(({ edge, from, to }) => (

@@ -87,7 +87,7 @@ function EngineNote({ engine }: { engine: EngineStatus }) {
     return <p className="first-engine hint">The container engine is switched off for this run.</p>;
   return (
     <div className="first-engine card">
-      <h3>Your own containers</h3>
+      <h2 className="caption">Your own containers</h2>
       <p>
         {engine.state === 'connecting' ? 'Looking for a container engine' : 'No container engine answers'}
         {engine.endpoint && (

@@ -137,7 +137,7 @@ function CertificateTable({
             <th>Plaintext callers</th>
           </tr>
         </thead>
-        <tbody>
+        <tbody data-arrows="vertical">
           {certificates.map((certificate) => {
             const { id, name } = certificate.workload;
             return (
@@ -210,7 +210,7 @@ function EncryptionCard() {
   const open = inside.filter(({ mtls }) => mtls !== 'closed');
   return (
     <section className="card inner" aria-label="Encrypted traffic">
-      <h3>Encrypted inside the mesh, last {topology?.windowSeconds ?? 30} s</h3>
+      <h2 className="caption">Encrypted inside the mesh, last {topology?.windowSeconds ?? 30} s</h2>
       <div className="inline">
         <b className="figure">{formatPercent(share)}</b>
         <div className="meter grow">

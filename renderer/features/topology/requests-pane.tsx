@@ -19,7 +19,7 @@ export function RequestsPane({ from, to }: { from: string | null; to: string | n
       {query.error && <p className="hint">Not available: {query.error}</p>}
       {query.data?.length === 0 && <p className="hint">None yet.</p>}
       <table className="table requests">
-        <tbody>
+        <tbody data-arrows="vertical">
           {query.data?.map(({ id, atMs, method, path, status, flags, durationMs, version }) => (
             <tr key={id} title={`${new Date(atMs).toLocaleTimeString()}${version ? ` · answered by ${version}` : ''}`}>
               <td className="mono">

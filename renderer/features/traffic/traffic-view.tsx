@@ -98,7 +98,7 @@ function CallersHint({ split }: { split: SplitView }) {
 
 function ServiceList({ splits, current }: { splits: readonly SplitView[]; current: SplitView }) {
   return (
-    <nav className="card traffic-services" aria-label="Services">
+    <nav className="card traffic-services" aria-label="Services" data-arrows="vertical">
       {splits.map((split) => {
         const key = serviceKeyOf(split);
         return (
