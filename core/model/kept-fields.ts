@@ -32,8 +32,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   TrafficSplit: ['spec.matches'],
   ServiceEntry: [],
   Sidecar: [
-    'spec.inboundConnectionPool',
-    ...['bind', 'captureMode', 'tls', 'connectionPool'].map((field) => `spec.ingress.*.${field}`),
+    ...['bind', 'captureMode', 'tls'].map((field) => `spec.ingress.*.${field}`),
     ...['port', 'bind', 'captureMode'].map((field) => `spec.egress.*.${field}`),
   ],
   // Both kinds of that name: `servers` of Istio's, `listeners` of the Gateway API's.

@@ -9,6 +9,7 @@ import { InjectionConfig } from './injection-config.ts';
 import { L4RouteConfig } from './l4-config.ts';
 import { PortProtocol, ProxyProtocol } from './protocol.ts';
 import {
+  ClusterPolicy,
   CorsConfig,
   DirectResponseConfig,
   EndpointShare,
@@ -199,6 +200,8 @@ export const SidecarConfig = z.strictObject({
         proxyProtocol: ProxyProtocol.optional(),
         /** Where the application listens for it (`null`: the address that was dialled); absent: at this port. */
         target: z.strictObject({ host: z.string().nullable(), port: Port }).optional(),
+        /** How many connections and requests may be on their way to the application, and how long connections live. */
+        pool: ClusterPolicy.optional(),
       }),
     ),
     /** For every request that comes to the workload; absent: none. */

@@ -55,7 +55,7 @@ export function toSidecarConfig(snapshot: MeshSnapshot, workloadId: string): Sid
     },
     trustDomain: snapshot.trustDomain,
     listeners,
-    inbound: compileInbound(snapshot, workload, scopeOf(snapshot, discovered).ingress),
+    inbound: compileInbound(snapshot, workload, scopeOf(snapshot, discovered)),
     services: gateway?.services ?? (visible.services as SidecarConfig['services']),
     faults,
     ...compileBeyond(snapshot, workload, visible),

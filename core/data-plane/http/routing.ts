@@ -14,12 +14,13 @@ import type { DownstreamContext, GatewayEntrance } from '../connection.ts';
 import type { CompiledConfig } from './compiled-config.ts';
 import { type CompiledService, type HttpEndpoint, speaksOf } from './compiled-service.ts';
 import { inboundEdge, outboundEdge, portOf } from './edges.ts';
+import { inboundCluster, withInboundPool } from './inbound-pool.ts';
 import { blocked, noHealthyUpstream, proxyUsage, straight, toPlainEndpoint, unknownService } from './local-routings.ts';
 import type { ParsedRequest } from './parsed-request.ts';
 import { clusterOf, planService } from './plan-service.ts';
 import { splitQuery } from './request-target.ts';
 import { defaultRetryPlan } from './retry-plan.ts';
-import { always, type Rewrite, type RoutePlan, type Routing } from './route-plan.ts';
+import { always, forward, type Rewrite, type RoutePlan, type Routing } from './route-plan.ts';
 
 const asSent: Rewrite = { target: null, host: null };
 
@@ -122,8 +123,7 @@ function planOriginalDestination(
     return always(straight(toPlainEndpoint(destination, edge), edge, null, rewrite.host));
   }
   const endpoint = service.toEndpoint(located.endpoint, located.port);
-  return always({
-    kind: 'forward',
+  const to = {
     candidates: [endpoint],
     service: service.config.key,
     route: null,
@@ -134,7 +134,8 @@ function planOriginalDestination(
     retry: defaultRetryPlan,
     actions: null,
     cluster: null,
-  });
+  };
+  return always(forward(to));
 }
 
 /** What nobody declared goes there as it is (Istio Sidecar, `outboundTrafficPolicy.egressProxy`). */
@@ -148,7 +149,8 @@ function toEgressProxy(
   const candidates = proxy?.endpoints(subset, port ?? edge.port) ?? [];
   const [first] = candidates;
   if (proxy === null || first === undefined) return noHealthyUpstream(service, edge);
-  return { ...straight(first, edge, service, host), candidates, cluster: clusterOf(proxy, subset, port ?? edge.port) };
+  const cluster = clusterOf(proxy, subset, port ?? edge.port);
+  return forward({ ...straight(first, edge, service, host), candidates, cluster });
 }
 
 function planInbound(context: DownstreamContext, config: CompiledConfig, host: string | null): RoutePlan {
@@ -166,7 +168,10 @@ function planInbound(context: DownstreamContext, config: CompiledConfig, host: s
   const send = listed?.proxyProtocol?.send ?? null;
   const endpoint = send === null ? plain : { ...plain, target: { ...plain.target, dial: { proxyProtocol: send } } };
   const limits = config.rateLimiters.of(config.source.inbound.rateLimits);
-  return always({ ...straight(endpoint, edge, service, host), limits });
+  const pool = listed?.pool;
+  if (pool === undefined) return always(forward({ ...straight(endpoint, edge, service, host), limits }));
+  const cluster = { service: inboundCluster, subset: null, port, policy: pool };
+  return always(forward({ ...straight(withInboundPool(endpoint, pool), edge, service, host), limits, cluster }));
 }
 
 function planForwardProxy(request: ParsedRequest, config: CompiledConfig): RoutePlan {

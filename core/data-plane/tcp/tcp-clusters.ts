@@ -52,6 +52,12 @@ export class TcpClusters {
     return cluster.admitsConnection ? this.#lease(cluster, endpoint) : 'overflow';
   }
 
+  /** A place for a connection to the application, the only one of its cluster. */
+  holdIn(name: string, port: number, policy: ClusterPolicy, endpoint: HttpEndpoint): TcpLease | 'overflow' {
+    const cluster = this.set.get(name, null, port, policy, [endpoint], this.#monotonicMs());
+    return cluster.admitsConnection ? this.#lease(cluster, endpoint) : 'overflow';
+  }
+
   #lease(cluster: Cluster<HttpEndpoint>, endpoint: HttpEndpoint): TcpLease {
     let isOver = false;
     cluster.began(endpoint);

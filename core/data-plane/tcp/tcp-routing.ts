@@ -10,6 +10,8 @@ import type { Address, DownstreamContext, UpstreamTarget } from '../connection.t
 import type { CompiledConfig } from '../http/compiled-config.ts';
 import { type CompiledService, dialledEndpoint, type HttpEndpoint } from '../http/compiled-service.ts';
 import { countsCaller, portOf } from '../http/edges.ts';
+import { inboundCluster, withInboundPool } from '../http/inbound-pool.ts';
+import { toPlainEndpoint } from '../http/local-routings.ts';
 import { onBehalfOf, type PoolPolicy } from '../upstream/connection-policy.ts';
 import type { TcpClusters, TcpLease } from './tcp-clusters.ts';
 
@@ -47,7 +49,7 @@ export function routeConnection(
   random: Random,
   clusters: TcpClusters | null = null,
 ): TcpUpstream | 'overflow' | null {
-  if (context.direction === 'inbound') return toApplication(context);
+  if (context.direction === 'inbound') return toApplication(context, config, clusters);
   const { service: named, originalDestination: asked, serverName: sni = null } = context;
   const located = named !== null || asked === null ? null : config.endpointAt(asked.host, asked.port);
   const port = named?.port ?? located?.port ?? asked?.port ?? 0;
@@ -173,11 +175,16 @@ function toDialled(asked: Address, key: EdgeKey): TcpUpstream {
   return { target: { host: asked.host, port: asked.port, tls: null }, key, endpointId: null };
 }
 
-function toApplication(context: DownstreamContext): TcpUpstream | null {
+function toApplication(context: DownstreamContext, config: CompiledConfig, clusters: TcpClusters | null): Routed {
   const application = context.target ?? context.originalDestination;
   if (application === null) return null;
-  const target = { host: application.host, port: application.port, tls: null };
-  return { target, key: toUnknownEdge(context), endpointId: null };
+  const { host, port } = application;
+  const key = toUnknownEdge(context);
+  const pool = config.source.inbound.ports.find((one) => one.port === key.port)?.pool;
+  if (pool === undefined || clusters === null) return { target: { host, port, tls: null }, key, endpointId: null };
+  const endpoint = withInboundPool(toPlainEndpoint(application, key), pool);
+  const lease = clusters.holdIn(inboundCluster, key.port, pool, endpoint);
+  return lease === 'overflow' ? lease : { target: endpoint.target, key, endpointId: null, lease };
 }
 
 /** The edge to a peer of which only the address (and, with mTLS, the identity; with TLS of its own, the name) is known. */

@@ -158,7 +158,8 @@ function compileWarmUp(settings: LoadBalancer | undefined): ClusterPolicy['warmU
   return { durationMs, minimumPercent: warmup?.minimumPercent ?? 10, aggression: warmup?.aggression ?? 1 };
 }
 
-function compilePool(pool: ConnectionPool | undefined): Partial<ClusterPolicy> {
+/** Limits and times of connections; a pool that says nothing has none. */
+export function compilePool(pool: ConnectionPool | undefined): Partial<ClusterPolicy> {
   const { tcp = {}, http = {} } = pool ?? {};
   const { tcpKeepalive: probe, idleTimeout: tcpIdle } = tcp;
   const { http2KeepAlive: ping } = http;

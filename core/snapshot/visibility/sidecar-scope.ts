@@ -5,6 +5,7 @@ import { type PortProtocol, toPortProtocol } from '../../model/protocol.ts';
 import { describeResource, type MeshResources, namespaceOf, ofKind } from '../../model/resource.ts';
 import type { Sidecar } from '../../model/sidecar.ts';
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
+import type { ConnectionPool } from '../../model/traffic-policy.ts';
 import { toFqdn, toHostKey } from '../host-names.ts';
 import { settingsOf } from '../mesh-settings.ts';
 import { matchesLabels } from '../workload-identity.ts';
@@ -17,8 +18,10 @@ export interface SidecarScope {
   readonly outbound: 'allow-any' | 'registry-only';
   /** Where traffic goes that nobody declared; `null`: on. */
   readonly egressProxy: NonNullable<SidecarConfig['egressProxy']> | null;
-  /** Ports whose application listens elsewhere. */
+  /** Ports of which something is said. */
   readonly ingress: readonly IngressPort[];
+  /** Limits in front of the application, for ports without their own; `null`: nothing is said. */
+  readonly inboundPool: ConnectionPool | null;
   sees(service: { readonly name: string; readonly namespace: string }): boolean;
   /** A host of a ServiceEntry in a namespace. */
   seesHost(host: string, namespace: string): boolean;
@@ -30,6 +33,7 @@ export const everything: SidecarScope = {
   outbound: 'allow-any',
   egressProxy: null,
   ingress: [],
+  inboundPool: null,
   sees: () => true,
   seesHost: () => true,
 };
@@ -37,8 +41,10 @@ export const everything: SidecarScope = {
 export interface IngressPort {
   readonly port: number;
   readonly protocol: PortProtocol;
-  /** Host `null`: the address that was dialled. */
-  readonly target: { readonly host: string | null; readonly port: number };
+  /** Host `null`: the address that was dialled; `null`: the port itself. */
+  readonly target: { readonly host: string | null; readonly port: number } | null;
+  /** `null`: that of the Sidecar. */
+  readonly pool: ConnectionPool | null;
 }
 
 /**
@@ -68,6 +74,7 @@ export function sidecarScope(
     outbound: policy === undefined ? fallback : policy.mode === 'ALLOW_ANY' ? 'allow-any' : 'registry-only',
     egressProxy: policy?.egressProxy === undefined ? null : toEgressProxy(policy.egressProxy),
     ingress: (chosen?.spec.ingress ?? []).flatMap(toIngressPort),
+    inboundPool: chosen?.spec.inboundConnectionPool ?? null,
     sees: (service) => covers(toFqdn(service), service.namespace),
     seesHost: covers,
   };
@@ -78,13 +85,19 @@ function toEgressProxy({ host, subset, port }: Destination): NonNullable<Sidecar
 }
 
 /** Unix sockets are left out: the sidecar has a file system of its own. */
-function toIngressPort({ port, defaultEndpoint = '' }: Ingress): readonly IngressPort[] {
+function toIngressPort({ port, defaultEndpoint = '', connectionPool }: Ingress): readonly IngressPort[] {
+  if (port.number === undefined || defaultEndpoint.startsWith('unix:')) return [];
   const [, bracketed, plain, target] = /^(?:\[(.+)\]|([^:]*)):(\d+)$/.exec(defaultEndpoint) ?? [];
-  if (port.number === undefined || target === undefined) return [];
   const host = bracketed ?? plain ?? '';
   const isAny = host === '' || host === '0.0.0.0' || host === '::';
-  const protocol = toPortProtocol(port.protocol || port.name || '');
-  return [{ port: port.number, protocol, target: { host: isAny ? null : host, port: Number(target) } }];
+  return [
+    {
+      port: port.number,
+      protocol: toPortProtocol(port.protocol || port.name || ''),
+      target: target === undefined ? null : { host: isAny ? null : host, port: Number(target) },
+      pool: connectionPool ?? null,
+    },
+  ];
 }
 
 /** `namespace/host`: `.` own namespace, `*` any, `~` none. */

@@ -12,6 +12,7 @@ import { settingsOf } from '../mesh-settings.ts';
 import { callerRules } from '../policies/backend-policies.ts';
 import { type DestinationPolicy, destinationPolicy } from '../policies/destination-rules.ts';
 import { withPolicies } from '../policies/health-check.ts';
+import { inboundPool } from '../policies/inbound-pool.ts';
 import { toPlacedMember, withShares } from '../policies/localities.ts';
 import { workloadMtls } from '../policies/peer-mtls.ts';
 import { inboundRateLimits, withRateLimits } from '../policies/rate-limits.ts';
@@ -19,7 +20,7 @@ import { compileL4Routes } from '../routes/l4-routes.ts';
 import { routesOf } from '../routes/service-routes.ts';
 import type { MeshSnapshot, SnapshotService, SnapshotWorkload } from '../snapshot.ts';
 import { labelsOf, matchesLabels, serviceKeyOf } from '../workload-identity.ts';
-import type { IngressPort } from './sidecar-scope.ts';
+import type { SidecarScope } from './sidecar-scope.ts';
 import type { SourceGroup } from './source-group.ts';
 import { compileVisibleEntries } from './visible-entries.ts';
 
@@ -238,7 +239,7 @@ function emptyService(key: string): ServiceConfig {
 export function compileInbound(
   snapshot: MeshSnapshot,
   workload: SnapshotWorkload,
-  ingress: readonly IngressPort[] = [],
+  { ingress, inboundPool: common }: Pick<SidecarScope, 'ingress' | 'inboundPool'>,
 ): SidecarConfig['inbound'] {
   const { discovered, attached } = workload;
   const mtls = workloadMtls(discovered, snapshot.resources.peerAuthentications, snapshot.rootNamespace);
@@ -248,19 +249,22 @@ export function compileInbound(
   const rateLimits = inboundRateLimits(settingsOf(snapshot.resources), own);
   const callers = attachedCallers(snapshot, workload);
   const elsewhere = new Map(ingress.map((listener) => [listener.port, listener]));
+  const service = snapshot.services.get(serviceKeyOf(discovered));
   const ports = [...new Set([...known.keys(), ...mtls.ports.keys(), ...elsewhere.keys()])].sort((a, b) => a - b);
   return {
     mtls: inForce(mtls.mode),
     ports: ports.map((port) => {
-      const { proxyProtocol, protocol: declared = 'auto' } = known.get(port) ?? {};
-      const { protocol = declared, target } = elsewhere.get(port) ?? {};
+      const { proxyProtocol, protocol: declared = 'auto', servicePort = port } = known.get(port) ?? {};
+      const { protocol = declared, target, pool = null } = elsewhere.get(port) ?? {};
+      const limits = inboundPool(snapshot, service, servicePort ?? port, pool ?? common);
       const mode = inForce(mtls.ports.get(port) ?? mtls.mode);
       return {
         port,
         protocol,
         mtls: mode,
         ...(proxyProtocol === undefined ? {} : { proxyProtocol }),
-        ...(target === undefined ? {} : { target }),
+        ...(target == null ? {} : { target }),
+        ...(limits === null ? {} : { pool: limits }),
       };
     }),
     ...(rateLimits.length === 0 ? {} : { rateLimits }),

@@ -247,3 +247,35 @@ describe('health checks', () => {
     expect(serviceIn(web(''), 'payments.shop').policies).toBeUndefined();
   });
 });
+
+describe('limits in front of an application', () => {
+  const pool = (max: number) => `{ tcp: { maxConnections: ${max} }, http: { h2UpgradePolicy: UPGRADE } }`;
+  const sidecar = (spec: string) =>
+    `---\napiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: { name: own, namespace: shop }\nspec: { ${spec} }\n`;
+  const poolOf = (yaml: string) => configOf(meshOf(shop(), yaml), 'payments').inbound.ports[0]?.pool;
+  const ruled = rule(
+    `trafficPolicy: { connectionPool: ${pool(1)}, outlierDetection: {}, loadBalancer: { simple: RANDOM } }`,
+  );
+
+  it('are those of the DestinationRule for the service, but for what callers do', () => {
+    expect(poolOf(ruled)).toEqual({ maxConnections: 1 });
+    const byPort = `trafficPolicy: { portLevelSettings: [{ port: { number: 8080 }, connectionPool: ${pool(2)} }] }`;
+    expect(poolOf(rule(byPort))).toEqual({ maxConnections: 2 });
+    expect(poolOf(rule('trafficPolicy: { outlierDetection: {} }'))).toBeUndefined();
+    expect(configOf(meshOf(shop(), ruled), 'web').inbound.ports[0]?.pool).toBeUndefined();
+  });
+
+  it('are not those of a rule that selects callers', () => {
+    const selecting = `workloadSelector: { matchLabels: { app: web } }, trafficPolicy: { connectionPool: ${pool(1)} }`;
+    expect(poolOf(rule(selecting))).toBeUndefined();
+  });
+
+  it('are the Sidecar’s where it has some, those of the port first', () => {
+    const whole = `inboundConnectionPool: ${pool(3)}`;
+    const ofPort = `ingress: [{ port: { number: 8080, protocol: HTTP, name: http }, connectionPool: ${pool(4)} }]`;
+    expect(poolOf(ruled + sidecar(whole))).toEqual({ maxConnections: 3 });
+    expect(poolOf(ruled + sidecar(ofPort))).toEqual({ maxConnections: 4 });
+    expect(poolOf(sidecar(`${whole}, ${ofPort}`))).toEqual({ maxConnections: 4 });
+    expect(resourcesOf(sidecar(`${whole}, ${ofPort}`)).flatMap(keptFields)).toEqual([]);
+  });
+});
