@@ -82,9 +82,13 @@ export class ExchangeRecord {
     const service = edge.direction === 'inbound' ? null : routing.service;
     const { peerWorkload: workload, mtls, port } = edge;
     const { method, target: path, host } = request;
-    const decided = { service, workload, route, mtls, port, attempts: this.#attempts };
     this.#telemetry.sample({
-      ...decided,
+      service,
+      workload,
+      route,
+      mtls,
+      port,
+      attempts: this.#attempts,
       method,
       path,
       host,

@@ -6,13 +6,12 @@ import type { CompiledConfig } from './compiled-config.ts';
 import type { HttpEndpoint } from './compiled-service.ts';
 import { outboundEdge } from './edges.ts';
 import { noRetries } from './retry-plan.ts';
-import type { Forward, LocalAnswer } from './route-plan.ts';
+import { type Forward, forward, type LocalAnswer } from './route-plan.ts';
 
 export const noFaults: readonly HttpInjection[] = [];
 
 export function straight(endpoint: HttpEndpoint, edge: EdgeKey, service: string | null, host: string | null): Forward {
-  return {
-    kind: 'forward',
+  return forward({
     candidates: [endpoint],
     service,
     route: null,
@@ -24,7 +23,7 @@ export function straight(endpoint: HttpEndpoint, edge: EdgeKey, service: string 
     retry: noRetries,
     actions: null,
     cluster: null,
-  };
+  });
 }
 
 /** A plaintext address that belongs to no service. */

@@ -13,7 +13,15 @@ import { outboundEdge } from './edges.ts';
 import { noFaults, noHealthyUpstream } from './local-routings.ts';
 import { compileRetryPlan, defaultRetryPlan } from './retry-plan.ts';
 import { compileActions, locationOf } from './route-actions.ts';
-import { always, type ClusterRef, type LocalAnswer, type Rewrite, type RoutePlan, type Routing } from './route-plan.ts';
+import {
+  always,
+  type ClusterRef,
+  forward,
+  type LocalAnswer,
+  type Rewrite,
+  type RoutePlan,
+  type Routing,
+} from './route-plan.ts';
 
 /** What a request asks for, and the address that its connection dialled; `null` or absent: none is known. */
 export interface Asked extends Address {
@@ -51,8 +59,7 @@ function planUnruled(service: CompiledService, asked: Asked, rewrite: Rewrite, e
     ? passing(service, asked)
     : balanced(service, cluster, asked, service.endpointsOfHost(asked.host, asked.port));
   if (candidates.length === 0) return always(noHealthyUpstream(key, edge));
-  return always({
-    kind: 'forward',
+  const to = {
     candidates,
     service: key,
     route: null,
@@ -63,7 +70,8 @@ function planUnruled(service: CompiledService, asked: Asked, rewrite: Rewrite, e
     retry: defaultRetryPlan,
     actions: null,
     cluster,
-  });
+  };
+  return always(forward(to));
 }
 
 /** @param isHost a gateway's virtual host, which only stands for the services that its routes lead to */
@@ -154,16 +162,16 @@ function forwardTo(
   const candidates = target === null ? [] : candidatesOf(target, cluster, { ...destination, port }, asked);
   const faults = service.faultsOf(name, asked.port);
   const limits = config.rateLimiters.of(rateLimits);
-  const to = { kind: 'forward', candidates, service: service.config.key, route: name, timeoutMs } as const;
+  const to = { candidates, service: service.config.key, route: name, timeoutMs };
   const routing = { ...to, ...rewrite, edge, retry, actions, cluster, faults, limits, reads: service.reads };
-  if (!isHost) return routing;
+  if (!isHost) return forward(routing);
   const own = target?.faultsOf(null, port) ?? noFaults;
-  return {
+  return forward({
     ...routing,
     service: destination.service,
     edge: outboundEdge(destination.service, null, null, port, false),
     faults: own.length === 0 ? faults : [...faults, ...own],
-  };
+  });
 }
 
 /** What a redirect or a direct response is, for each request. */

@@ -36,7 +36,7 @@ export interface Forward {
   readonly timeoutMs: number | null;
   readonly faults: readonly HttpInjection[];
   /** How many requests may go there; absent: any number. */
-  readonly limits?: readonly RateLimiter[];
+  readonly limits?: readonly RateLimiter[] | undefined;
   /** Target and Host to write instead of the ones sent. */
   readonly target: string | null;
   readonly host: string | null;
@@ -46,7 +46,7 @@ export interface Forward {
   /** What else the route does; `null`: nothing. */
   readonly actions: RouteActions | null;
   /** Headers that decided, for the record; absent: none. */
-  readonly reads?: readonly string[];
+  readonly reads?: readonly string[] | undefined;
   /** The cluster that the candidates are; `null`: no traffic policy is set, least request decides. */
   readonly cluster: ClusterRef | null;
 }
@@ -69,6 +69,29 @@ export interface RoutePlan {
 
 /** Target and Host to write instead of the ones sent; `null`: as they were. */
 export type Rewrite = { readonly target: string | null; readonly host: string | null };
+
+/**
+ * A decision to forward, with all fields in one order whoever makes it: every request reads most of them, which is several
+ * times faster where all of these objects have the same shape (one object spread into another has one of its own).
+ */
+export function forward(to: Omit<Forward, 'kind'>): Forward {
+  return {
+    kind: 'forward',
+    candidates: to.candidates,
+    service: to.service,
+    route: to.route,
+    timeoutMs: to.timeoutMs,
+    faults: to.faults,
+    limits: to.limits,
+    target: to.target,
+    host: to.host,
+    edge: to.edge,
+    retry: to.retry,
+    actions: to.actions,
+    reads: to.reads,
+    cluster: to.cluster,
+  };
+}
 
 /** A decision that is the same for every request. */
 export function always(routing: Routing): RoutePlan {

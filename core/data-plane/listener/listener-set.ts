@@ -264,32 +264,42 @@ export class ListenerSet {
   #toContext(purpose: Exclude<Purpose, { kind: 'dns' }>, socket: Socket): DownstreamContext | null {
     const { remoteAddress, remotePort } = socket;
     if (remoteAddress === undefined || remotePort === undefined) return null;
-    const base = {
-      remote: { host: normalizeIp(remoteAddress), port: remotePort },
-      originalDestination: null,
-      service: null,
-      target: null,
-      forwardProxy: false,
-      peerSpiffeId: null,
-    };
+    const remote = { host: normalizeIp(remoteAddress), port: remotePort };
     switch (purpose.kind) {
       case 'transparent': {
         const originalDestination = this.#lookup?.(socket) ?? null;
         if (originalDestination === null || isOurselves(originalDestination, socket)) return null;
-        return { ...base, direction: purpose.direction, originalDestination };
+        return toContext(purpose.direction, remote, { originalDestination });
       }
       case 'service':
-        return { ...base, direction: 'outbound', service: { key: purpose.key, port: purpose.port } };
+        return toContext('outbound', remote, { service: { key: purpose.key, port: purpose.port } });
       case 'application':
-        return { ...base, direction: 'inbound', target: purpose.target };
+        return toContext('inbound', remote, { target: purpose.target });
       case 'proxy':
-        return { ...base, direction: 'outbound', forwardProxy: true };
+        return toContext('outbound', remote, { forwardProxy: true });
       case 'gateway': {
         const gateway = { port: purpose.port, server: '', secure: false, clientCertificate: null };
-        return { ...base, direction: 'outbound', gateway };
+        return { ...toContext('outbound', remote, {}), gateway };
       }
     }
   }
+}
+
+/** All fields in one order whatever the listener is for, so that what reads them sees objects of one shape. */
+function toContext(
+  direction: DownstreamContext['direction'],
+  remote: Address,
+  known: Partial<DownstreamContext>,
+): DownstreamContext {
+  return {
+    direction,
+    remote,
+    originalDestination: known.originalDestination ?? null,
+    service: known.service ?? null,
+    target: known.target ?? null,
+    forwardProxy: known.forwardProxy ?? false,
+    peerSpiffeId: null,
+  };
 }
 
 /** Loop guard: somebody connected to the listener itself. Forwarding that would come back here for ever. */
