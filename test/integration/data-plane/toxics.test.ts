@@ -163,8 +163,8 @@ describe('how connections end', () => {
     const { client, server } = await shop.open();
     const seen = watchSocket(client);
     server.write('last words');
-    // Read by the sidecar before the reset, which would overtake it.
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    // Read by the sidecar, which is in this process, before the reset, which would overtake it.
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setTimeout(resolve, 10));
     server.resetAndDestroy();
     // Node takes a reset that comes together with data for an end; writing tells the two apart.
     await eventually('the connection is broken', () => {
