@@ -32,6 +32,8 @@ async function sidecarOf(name: string): Promise<TestSidecar> {
 async function readAll(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of socket) chunks.push(chunk as Buffer);
+  // Node 24 leaves a half-open socket open when its reader is at the end.
+  socket.destroy();
   return Buffer.concat(chunks);
 }
 

@@ -61,6 +61,8 @@ export function dialTls(port: number, options: ConnectionOptions): TLSSocket {
 export async function readAll(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of socket) chunks.push(chunk as Buffer);
+  // Node 24 leaves a half-open socket open when its reader is at the end.
+  socket.destroy();
   return Buffer.concat(chunks);
 }
 
