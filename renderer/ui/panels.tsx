@@ -1,6 +1,7 @@
 import { CircleAlert, type LucideIcon, X } from 'lucide-react';
 import { type ReactNode, type RefObject, useEffect, useRef } from 'react';
 import { Button, IconButton } from './button.tsx';
+import { MiddleText } from './middle-text.tsx';
 
 /** A view: toolbar, body, and a drawer when something is selected. */
 export function View(props: {
@@ -37,8 +38,8 @@ export function Drawer(props: {
     <aside className="drawer" aria-label={props.title} ref={panel} tabIndex={-1}>
       <header>
         <div className="inline">
-          <h2 className="grow ellipsis" title={props.title}>
-            {props.title}
+          <h2 className="grow" title={props.title}>
+            <MiddleText text={props.title} />
           </h2>
           <IconButton label="Close details" icon={X} onClick={props.onClose} />
         </div>

@@ -14,6 +14,7 @@ import { Button } from '../../ui/button.tsx';
 import { Chip } from '../../ui/chip.tsx';
 import { ConfirmDialog } from '../../ui/dialog.tsx';
 import { formatPercent, formatSpan, plural } from '../../ui/format.ts';
+import { MiddleText } from '../../ui/middle-text.tsx';
 import { EmptyState, ErrorState, Loading, View } from '../../ui/panels.tsx';
 import { CertificateDrawer } from './certificate-drawer.tsx';
 import { encryptedShare, plaintextCallers } from './encrypted-share.ts';
@@ -150,7 +151,7 @@ function CertificateTable({
                     onClick={() => open(id)}
                   >
                     <span className="dot ok" />
-                    <span className="ellipsis">{name}</span>
+                    <MiddleText text={name} />
                   </button>
                 </td>
                 <td className="mono muted ellipsis" title={certificate.spiffeId}>

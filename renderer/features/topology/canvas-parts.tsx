@@ -12,6 +12,7 @@ import { Clock, Database, DoorOpen, Globe, Lock, LockKeyhole, LockOpen, LogIn, S
 import { memo } from 'react';
 import { selectInTopology } from '../../state/navigation.ts';
 import { Chip, VersionChip } from '../../ui/chip.tsx';
+import { MiddleText } from '../../ui/middle-text.tsx';
 import type { BoxNode, ServiceData, ServiceNode, TrafficData, TrafficEdge } from './flow-items.ts';
 
 const locks = { open: LockOpen, half: LockKeyhole, closed: Lock };
@@ -36,7 +37,9 @@ export const ServiceCard = memo(function ServiceCard({ id, data, selected }: Nod
       >
         <NodeIcon data={data} />
         <span className="service-text">
-          <b className="ellipsis">{data.title}</b>
+          <b>
+            <MiddleText text={data.title} />
+          </b>
           <small className="ellipsis">{data.line}</small>
         </span>
         {data.versions.length > 1 && (

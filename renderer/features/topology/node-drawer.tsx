@@ -6,6 +6,7 @@ import { findNode, serviceKeyOf } from '../../state/topology-names.ts';
 import { Button, IconButton } from '../../ui/button.tsx';
 import { Chip, VersionChip } from '../../ui/chip.tsx';
 import { formatBytesPerSecond, formatMs, formatPercent, formatRateShort } from '../../ui/format.ts';
+import { MiddleText } from '../../ui/middle-text.tsx';
 import { Drawer, EmptyState, Pane, Signals } from '../../ui/panels.tsx';
 import { LatencyPane } from './latency-pane.tsx';
 
@@ -111,8 +112,8 @@ function WorkloadsPane({ node }: { node: TopologyNode }) {
                     className={`dot ${mesh === 'attached' ? 'ok' : mesh === 'degraded' ? 'warn' : 'off'}`}
                     title={mesh}
                   />
-                  <span className="ellipsis" style={{ maxWidth: 190 }} title={name}>
-                    {name}
+                  <span style={{ maxWidth: 190, display: 'flex' }}>
+                    <MiddleText text={name} />
                   </span>
                   {version && <VersionChip version={version} versions={node.versions} />}
                 </span>
@@ -160,7 +161,7 @@ function Edges(props: { title: string; topology: Topology; edges: readonly Topol
                   className="linklike"
                   onClick={() => selectInTopology({ kind: 'edge', id: edge.id })}
                 >
-                  {findNode(topology, edge[end])?.service ?? edge[end]}
+                  <MiddleText text={findNode(topology, edge[end])?.service ?? edge[end]} />
                 </button>
               </td>
               <td className="num">

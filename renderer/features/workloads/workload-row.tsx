@@ -7,6 +7,7 @@ import { Chip } from '../../ui/chip.tsx';
 import { Switch } from '../../ui/controls.tsx';
 import { formatBytes, formatPercent, plural } from '../../ui/format.ts';
 import { type MenuAction, RowMenu } from '../../ui/menu.tsx';
+import { MiddleText } from '../../ui/middle-text.tsx';
 import { isAttachable, isMeshed } from './group-workloads.ts';
 import { renewSidecar } from './renew-sidecar.ts';
 
@@ -24,7 +25,9 @@ export const WorkloadRow = memo(function WorkloadRow({ workload }: { workload: W
       <td className="workload-name">
         <span className={`dot ${state === 'running' ? 'ok' : 'off'}`} title={stateText} />
         <div>
-          <b className="strong">{name}</b>
+          <b className="strong">
+            <MiddleText text={name} />
+          </b>
           <small
             className="hint ellipsis"
             title={`${image ?? (runtime === 'gateway' ? 'gateway' : 'host process')} · ${stateText}`}
