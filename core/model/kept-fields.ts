@@ -33,7 +33,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
   ServiceEntry: [],
   Sidecar: [
     ...['bind', 'captureMode', 'tls'].map((field) => `spec.ingress.*.${field}`),
-    ...['port', 'bind', 'captureMode'].map((field) => `spec.egress.*.${field}`),
+    ...['bind', 'captureMode'].map((field) => `spec.egress.*.${field}`),
   ],
   // Both kinds of that name: `servers` of Istio's, `listeners` of the Gateway API's.
   Gateway: [

@@ -108,6 +108,8 @@ export const ServiceConfig = z.strictObject({
   /** Lower-case host names (no port) by which this sidecar's application may address the service. */
   hosts: z.array(z.string()),
   ports: z.array(z.strictObject({ port: Port, protocol: PortProtocol })),
+  /** True: at other ports it is none of the services that this sidecar knows. */
+  portsOnly: z.boolean().optional(),
   subsets: z.array(z.strictObject({ name: z.string(), endpoints: z.array(z.string()) })),
   /** In order, first match wins. None: the default, to the endpoints that the host name resolves to. */
   routes: z.array(HttpRoute),

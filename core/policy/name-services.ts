@@ -14,6 +14,12 @@ export interface NamedServices<T> {
 
 export function nameServices<T>(services: Iterable<T>, configOf: (service: T) => ServiceConfig): NamedServices<T> {
   const portsOf = (service: T) => configOf(service).ports;
+  /** Of several the best, but for those that are not there at this port. */
+  const among = (services: readonly T[], port: number): T | null => {
+    const best = preferPort(services, portsOf, port);
+    if (best === null || isAt(configOf(best), port)) return best;
+    return services.find((service) => isAt(configOf(service), port)) ?? null;
+  };
   const exact = new Map<string, T[]>();
   const below = new Map<string, T[]>();
   const byAddress = new Map<string, T[]>();
@@ -39,12 +45,12 @@ export function nameServices<T>(services: Iterable<T>, configOf: (service: T) =>
   return {
     byHost(host, port) {
       const services = exact.get(host);
-      if (services !== undefined) return preferPort(services, portsOf, port);
-      return below.size === 0 ? null : findBelow(below, host, port, portsOf);
+      const found = services === undefined ? null : among(services, port);
+      return found !== null || below.size === 0 ? found : findBelow(below, host, (several) => among(several, port));
     },
     byAddress(address, port) {
       const services = byAddress.get(address);
-      if (services !== undefined) return preferPort(services, portsOf, port);
+      if (services !== undefined) return among(services, port);
       const fitting = blocks.find(
         ({ block, service }) => listsPort(configOf(service), port) && isInSubnet(address, block),
       );
@@ -58,14 +64,18 @@ export function nameServices<T>(services: Iterable<T>, configOf: (service: T) =>
 function findBelow<T>(
   below: ReadonlyMap<string, readonly T[]>,
   host: string,
-  port: number,
-  portsOf: (service: T) => ServiceConfig['ports'],
+  among: (services: readonly T[]) => T | null,
 ): T | null {
   for (let at = 1; at <= host.length; at += 1) {
     const services = below.get(host.slice(at));
-    if (services !== undefined) return preferPort(services, portsOf, port);
+    const found = services === undefined ? null : among(services);
+    if (found !== null) return found;
   }
   return null;
+}
+
+function isAt(config: ServiceConfig, port: number): boolean {
+  return config.portsOnly !== true || listsPort(config, port);
 }
 
 function openPorts({ originalDestination, addresses, ports }: ServiceConfig): readonly number[] {

@@ -113,10 +113,12 @@ function locateEndpoints(services: readonly ServiceConfig[]) {
   const ids = new Map<string, Set<string>>();
   for (const service of [...services.filter((one) => !isEntry(one)), ...services.filter(isEntry)]) {
     for (const endpoint of service.endpoints) {
-      for (const { port } of [...service.ports, ...endpoint.ports]) {
+      const hidden = service.portsOnly === true;
+      for (const { port } of hidden ? service.ports : [...service.ports, ...endpoint.ports]) {
         const key = `${endpoint.address} ${toTargetPort(endpoint, port)}`;
         if (!byPort.has(key)) byPort.set(key, { service, endpoint, port });
       }
+      if (hidden) continue;
       const before = byAddress.get(endpoint.address);
       if (before === undefined) byAddress.set(endpoint.address, { service, endpoint, port: 0 });
       else if (isEntry(service) && !isEntry(before.service)) continue;

@@ -1,14 +1,14 @@
 /** What a Sidecar resource lets a workload see. Source: Istio Sidecar (egress hosts, outboundTrafficPolicy). */
-import { hostCovers } from '../../model/host-syntax.ts';
 import type { Destination } from '../../model/http-actions.ts';
 import { type PortProtocol, toPortProtocol } from '../../model/protocol.ts';
 import { describeResource, type MeshResources, namespaceOf, ofKind } from '../../model/resource.ts';
 import type { Sidecar } from '../../model/sidecar.ts';
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { ConnectionPool } from '../../model/traffic-policy.ts';
-import { toFqdn, toHostKey } from '../host-names.ts';
+import { toHostKey } from '../host-names.ts';
 import { settingsOf } from '../mesh-settings.ts';
 import { matchesLabels } from '../workload-identity.ts';
+import { compileEgress, type SeenPorts, seesAll } from './egress-listeners.ts';
 
 type Ingress = NonNullable<Sidecar['spec']['ingress']>[number];
 
@@ -22,9 +22,8 @@ export interface SidecarScope {
   readonly ingress: readonly IngressPort[];
   /** Limits in front of the application, for ports without their own; `null`: nothing is said. */
   readonly inboundPool: ConnectionPool | null;
-  sees(service: { readonly name: string; readonly namespace: string }): boolean;
-  /** A host of a ServiceEntry in a namespace. */
-  seesHost(host: string, namespace: string): boolean;
+  /** By full name; hosts of ServiceEntries as they are. */
+  readonly seen: SeenPorts;
 }
 
 /** Of gateways: Sidecar resources are not for them. */
@@ -34,8 +33,7 @@ export const everything: SidecarScope = {
   egressProxy: null,
   ingress: [],
   inboundPool: null,
-  sees: () => true,
-  seesHost: () => true,
+  seen: seesAll,
 };
 
 export interface IngressPort {
@@ -65,9 +63,7 @@ export function sidecarScope(
     sidecars.find((sidecar) => namespaceOf(sidecar) === rootNamespace && !selects(sidecar));
   const fallback =
     settingsOf(resources).outboundTrafficPolicy?.mode === 'REGISTRY_ONLY' ? 'registry-only' : 'allow-any';
-  const hosts = chosen?.spec.egress?.flatMap((listener) => listener.hosts) ?? ['*/*'];
-  const covers = (host: string, namespace: string) =>
-    hosts.some((entry) => entryCovers(entry, host, namespace, workload.namespace));
+  const egress = chosen?.spec.egress ?? [];
   const policy = chosen?.spec.outboundTrafficPolicy;
   return {
     id: chosen === undefined ? '' : describeResource(chosen),
@@ -75,8 +71,7 @@ export function sidecarScope(
     egressProxy: policy?.egressProxy === undefined ? null : toEgressProxy(policy.egressProxy),
     ingress: (chosen?.spec.ingress ?? []).flatMap(toIngressPort),
     inboundPool: chosen?.spec.inboundConnectionPool ?? null,
-    sees: (service) => covers(toFqdn(service), service.namespace),
-    seesHost: covers,
+    seen: egress.length === 0 ? seesAll : compileEgress(egress, workload.namespace),
   };
 }
 
@@ -98,13 +93,4 @@ function toIngressPort({ port, defaultEndpoint = '', connectionPool }: Ingress):
       pool: connectionPool ?? null,
     },
   ];
-}
-
-/** `namespace/host`: `.` own namespace, `*` any, `~` none. */
-function entryCovers(entry: string, host: string, namespace: string, ownNamespace: string): boolean {
-  const slash = entry.indexOf('/');
-  const [wanted, pattern] = [entry.slice(0, slash), entry.slice(slash + 1)];
-  if (wanted.startsWith('~')) return false;
-  const fits = wanted === '*' || (wanted === '.' ? ownNamespace : wanted) === namespace;
-  return fits && hostCovers(pattern, host);
 }

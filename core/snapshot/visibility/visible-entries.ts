@@ -39,13 +39,15 @@ export function compileVisibleEntries(
   for (const declared of snapshot.entries) {
     const { entry, host, service } = declared;
     if (services.has(service.key) || taken.has(host) || !isSeen(entry, group)) continue;
-    if (!group.scope.seesHost(host, namespaceOf(entry))) continue;
     const policy = policyFor(snapshot, declared, group);
     const members = [
       ...entryMembers(declared, snapshot.resources.workloadEntries),
       ...selectedWorkloads(snapshot, entry, group, policy),
     ];
-    const own = toEntryService(declared, members, snapshot.virtualAddresses.get(service.key) ?? null);
+    const whole = toEntryService(declared, members, snapshot.virtualAddresses.get(service.key) ?? null);
+    const ports = group.scope.seen(host, namespaceOf(entry), whole.ports);
+    if (ports === null) continue;
+    const own = ports === whole.ports ? whole : { ...whole, ports: [...ports], portsOnly: true };
     const compiled = routesOf(snapshot, service, group);
     const l4Routes = compileL4Routes(snapshot, service, group);
     faults.push(...compiled.faults);
@@ -56,7 +58,8 @@ export function compileVisibleEntries(
     });
   }
   for (const host of snapshot.virtualHosts) {
-    if (services.has(host.key) || taken.has(host.key) || !group.scope.seesHost(host.key, host.namespace)) continue;
+    if (services.has(host.key) || taken.has(host.key)) continue;
+    if (group.scope.seen(host.key, host.namespace, [{ port: 80, protocol: 'http' }]) === null) continue;
     const compiled = routesOf(snapshot, host, group);
     if (compiled.routes.length === 0) continue;
     faults.push(...compiled.faults);

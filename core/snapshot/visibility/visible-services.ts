@@ -7,7 +7,7 @@ import { compareText } from '../../model/resource.ts';
 import type { Endpoint, FaultConfig, HttpRoute, ServiceConfig, SidecarConfig } from '../../model/sidecar-config.ts';
 import { attachedCallers } from '../attached-callers.ts';
 import { type Reached, toEndpoint } from '../endpoints.ts';
-import { qualifiedNames } from '../host-names.ts';
+import { qualifiedNames, toFqdn } from '../host-names.ts';
 import { settingsOf } from '../mesh-settings.ts';
 import { callerRules } from '../policies/backend-policies.ts';
 import { type DestinationPolicy, destinationPolicy } from '../policies/destination-rules.ts';
@@ -33,10 +33,15 @@ export interface VisibleServices {
 /** Compiles what a group of sources sees, sorted by service key. */
 export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGroup): VisibleServices {
   const reached = new Map<string, readonly Reached[]>();
+  const portsSeen = new Map<string, Pick<ServiceConfig, 'ports' | 'portsOnly'>>();
   for (const service of snapshot.services.values()) {
     const members = reachedWorkloads(snapshot, service, group);
     const isThere = members.length > 0 || (group.explicit && isProcessService(snapshot, service));
-    if (isThere && (group.explicit || group.scope.sees(service))) reached.set(service.key, members);
+    const ports = service.ports.map(({ port, protocol }) => ({ port, protocol }));
+    const seen = group.explicit ? ports : group.scope.seen(toFqdn(service), service.namespace, ports);
+    if (!isThere || seen === null) continue;
+    reached.set(service.key, members);
+    portsSeen.set(service.key, { ports: seen, ...(seen === ports ? {} : { portsOnly: true }) });
   }
   const aliases = new Set([...reached.values()].flat().flatMap(aliasesOf));
   const hosts = claimHosts(snapshot, reached, aliases, group.namespace);
@@ -60,7 +65,7 @@ export function compileVisibleServices(snapshot: MeshSnapshot, group: SourceGrou
       name: service.name,
       namespace: service.namespace,
       hosts: hosts.get(key) ?? [],
-      ports: service.ports.map(({ port, protocol }) => ({ port, protocol })),
+      ...(portsSeen.get(key) ?? { ports: [] }),
       subsets,
       routes: withRateLimits(settingsOf(snapshot.resources), service, compiled.routes) as HttpRoute[],
       endpoints,

@@ -60,6 +60,27 @@ describe('services', () => {
   });
 });
 
+test('a service that is known at its ports only is none at others, by whatever it is dialled', () => {
+  const own = endpoint('a', '10.0.0.2', { ports: [{ port: 80, targetPort: 8080 }] });
+  const both = [
+    { port: 80, targetPort: 8080 },
+    { port: 90, targetPort: 9090 },
+  ];
+  const only = service('orders', 'shop', [{ ...own, ports: both }], { addresses: ['240.240.0.1'], portsOnly: true });
+  const wide = service('any', 'shop', [], { key: '*.shop', hosts: ['*rders'] });
+  const compiled = compileConfig(config([only]));
+  for (const [port, key] of [
+    [80, 'orders.shop'],
+    [90, undefined],
+  ] as const) {
+    expect(compiled.serviceByHost('orders', port)?.config.key).toBe(key);
+    expect(compiled.serviceAt('240.240.0.1', port)?.config.key).toBe(key);
+  }
+  expect(compiled.endpointAt('10.0.0.2', 8080)?.port).toBe(80);
+  expect(compiled.endpointAt('10.0.0.2', 9090)).toBeNull();
+  expect(compileConfig(config([only, wide])).serviceByHost('orders', 90)?.config.key).toBe('*.shop');
+});
+
 describe('endpoints', () => {
   const mapped = endpoint('a', '10.0.0.2', {
     ports: [{ port: 80, targetPort: 8080 }],

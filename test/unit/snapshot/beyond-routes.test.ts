@@ -176,6 +176,9 @@ describe('a Sidecar', () => {
     ['egress: [{ hosts: ["*/orders.shop.svc.cluster.local"] }]', ['orders.shop']],
     ['egress: [{ hosts: ["other/*"] }]', []],
     ['egress: [{ hosts: ["~/*"] }]', []],
+    ['egress: [{ hosts: ["~/*", "./*"] }]', []],
+    ['egress: [{ hosts: ["*/*", "~shop/orders.shop.svc.cluster.local"] }]', ['payments.shop', 'web.shop']],
+    ['egress: [{ hosts: ["./*", "~./web.shop.svc.cluster.local"] }]', ['orders.shop', 'payments.shop']],
     [
       'workloadSelector: { labels: { app: orders } }, egress: [{ hosts: ["~/*"] }]',
       ['orders.shop', 'payments.shop', 'web.shop'],
@@ -183,6 +186,52 @@ describe('a Sidecar', () => {
     ['workloadSelector: { labels: { app: web } }, egress: [{ hosts: ["~/*"] }]', []],
   ])('with %s lets web see %j', (spec, expected) => {
     expect(keys(sidecar(spec))).toEqual(expected);
+  });
+
+  describe('with listeners for ports', () => {
+    const ports = [
+      { port: 8080, protocol: 'auto' as const, publishedPort: null },
+      { port: 9090, protocol: 'http' as const, publishedPort: null },
+      { port: 5432, protocol: 'tcp' as const, publishedPort: null },
+    ];
+    const mesh = [workload({ name: 'web' }), workload({ name: 'orders', ports }), workload({ name: 'pay', ports: [] })];
+    const seen = (egress: string) =>
+      Object.fromEntries(
+        web(sidecar(`egress: [${egress}]`), mesh).services.map(({ name, ports: own, portsOnly }) => [
+          name,
+          `${own.map(({ port }) => port).join(' ')}${portsOnly ? ' only' : ''}`,
+        ]),
+      );
+    const at = (port: number, hosts: string, protocol = 'HTTP') =>
+      `{ port: { number: ${port}, protocol: ${protocol}, name: p${port} }, hosts: [${hosts}] }`;
+
+    it('shows services at those alone, and none that has not that port', () => {
+      expect(seen(at(8080, '"./*"'))).toEqual({ web: '8080 only', orders: '8080 only', pay: '8080 only' });
+      expect(seen(at(9090, '"./*"'))).toEqual({ orders: '9090 only', pay: '9090 only' });
+      expect(seen(at(80, '"./orders.shop.svc.cluster.local"'))).toEqual({});
+    });
+
+    it('leaves to the listener for all others what is not taken, and TCP', () => {
+      const both = `${at(9090, '"./web.shop.svc.cluster.local"')}, { hosts: ["./*"] }`;
+      expect(seen(both)).toEqual({ web: '8080', orders: '5432 8080 only', pay: '' });
+      const same = `${at(9090, '"./orders.shop.svc.cluster.local"')}, { hosts: ["./*"] }`;
+      expect(seen(same)).toEqual({ web: '8080', orders: '5432 8080 9090', pay: '' });
+    });
+
+    it('takes an HTTP proxy for every port', () => {
+      expect(seen(at(3128, '"./orders.shop.svc.cluster.local"', 'HTTP_PROXY'))).toEqual({ orders: '5432 8080 9090' });
+    });
+
+    it('has hosts of ServiceEntries so too', () => {
+      const entry = resource(
+        'ServiceEntry',
+        'hosts: [api.example.com], resolution: DNS, ports: [{ number: 80, name: http, protocol: HTTP }, { number: 443, name: tls, protocol: TLS }]',
+      );
+      const config = web(`${entry}---${sidecar(`egress: [${at(80, '"./api.example.com"')}]`)}`, mesh);
+      expect(config.services).toMatchObject([
+        { key: 'api.example.com', ports: [{ port: 80, protocol: 'http' }], portsOnly: true },
+      ]);
+    });
   });
 
   it('of the root namespace is for all without one of their own', () => {
