@@ -60,6 +60,8 @@ export class ContainerWatch {
     const id = event.Type === 'network' ? actor.Attributes?.['container'] : actor.ID;
     if (id === undefined || isHidden(actor.Attributes ?? {})) return;
     if (event.Action === 'destroy') {
+      // What a look under way saw may be from before; it would bring the container back for good.
+      if (this.#looking.has(id)) this.#looking.set(id, true);
       if (this.#workloads.delete(id)) this.#announce();
       return;
     }
