@@ -9,7 +9,7 @@ const gatewayRoute = [
   'sessionPersistence',
 ].map((field) => `spec.rules.*.${field}`);
 
-const trafficPolicy = ['loadBalancer.zoneAwareLbSetting'];
+const trafficPolicy = ['loadBalancer.zoneAwareLbSetting.minClusterSize'];
 
 /** Fields that are valid in the API, kept in the file and exported, but not applied by this release. `*`: every item. */
 const keptPatterns: Readonly<Record<string, readonly string[]>> = {

@@ -10,6 +10,8 @@ export interface LocalityPolicy {
   readonly failover: readonly { readonly from: string; readonly to: string }[];
   /** Labels (`version`), or labels with a value of their own (`version=v1`). */
   readonly failoverPriority: readonly string[];
+  /** Zones are alike; only regions come one after the other (Istio ZoneAwareLoadBalancerSetting). */
+  readonly regionsOnly?: boolean;
 }
 
 export interface PlacedEndpoint {
@@ -44,6 +46,7 @@ export function localityShares(
   const plain = endpoints.map(({ weight }) => ({ priority: 0, weight }));
   if (!policy.failoverEnabled) return plain;
   const byLabels = policy.failoverPriority.length > 0;
+  if (policy.regionsOnly === true) return byRegion(policy, source, endpoints);
   const priorities = endpoints.map((endpoint) =>
     byLabels
       ? labelPriority(policy.failoverPriority, source.labels, endpoint.labels)
@@ -57,6 +60,23 @@ export function localityShares(
     );
   }
   return withoutGaps(priorities, endpoints);
+}
+
+/** 0 the own region, 1 the one that `failover` names for it, 2 elsewhere; below the priorities by labels, where there are some. */
+function byRegion(
+  { failover, failoverPriority }: LocalityPolicy,
+  source: PlacedSource,
+  endpoints: readonly PlacedEndpoint[],
+): readonly Share[] {
+  const regionOf = (locality: string) => locality.split('/')[0] ?? '';
+  const own = regionOf(source.locality);
+  const next = failover.find(({ from }) => from === own)?.to;
+  const priorities = endpoints.map(({ locality, labels }) => {
+    const region = regionOf(locality);
+    const above = failoverPriority.length > 0 ? labelPriority(failoverPriority, source.labels, labels) : 0;
+    return above * 3 + (region === own ? 0 : region === next ? 1 : 2);
+  });
+  return withoutGaps(priorities, endpoints).map(({ priority, weight }) => ({ priority, weight }));
 }
 
 /**

@@ -49,7 +49,8 @@ export function compileClusterPolicies(policy: TrafficPolicy | undefined, subset
 }
 
 function saysPlace({ groups }: PolicyScope): boolean {
-  return groups.loadBalancer?.localityLbSetting !== undefined;
+  const { localityLbSetting, zoneAwareLbSetting } = groups.loadBalancer ?? {};
+  return localityLbSetting !== undefined || zoneAwareLbSetting !== undefined;
 }
 
 function portsOf(policy: TrafficPolicy | undefined): Map<number, Groups> {

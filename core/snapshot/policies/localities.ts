@@ -60,12 +60,21 @@ export function compileShares(
   policy: LocalityPolicies | undefined,
   meshSetting: LocalityLbSetting | undefined,
 ): EndpointShare[] {
-  const failoverEnabled = policy?.outlierDetection !== undefined;
-  const setting = settingInForce(policy?.loadBalancer?.localityLbSetting, meshSetting, failoverEnabled);
+  const zoneAware = policy?.loadBalancer?.zoneAwareLbSetting;
+  // Failover is always on with it, and where it is switched off nothing else takes its place.
+  const failoverEnabled = zoneAware !== undefined || policy?.outlierDetection !== undefined;
+  const setting =
+    zoneAware?.enabled === false
+      ? null
+      : (zoneAware ?? settingInForce(policy?.loadBalancer?.localityLbSetting, meshSetting, failoverEnabled));
   const locality = localityOf(source);
   const shares =
     setting !== null
-      ? localityShares(toLocalityPolicy(setting, failoverEnabled), { locality, labels: labelsOf(source) }, members)
+      ? localityShares(
+          { ...toLocalityPolicy(setting, failoverEnabled), regionsOnly: zoneAware !== undefined },
+          { locality, labels: labelsOf(source) },
+          members,
+        )
       : members.map(({ weight }) => ({ priority: 0, weight }));
   if (shares.every(isOrdinary)) return [];
   return shares.map((share, index) => ({ endpoint: members[index]?.id ?? '', ...share }));

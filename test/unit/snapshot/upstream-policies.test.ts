@@ -209,6 +209,27 @@ describe('places', () => {
     expect(entry('v2')?.policy).toEqual(service.policies?.[0]?.policy);
   });
 
+  it.each<[string, string[] | undefined]>([
+    ['{}', ['0 pay-a', '0 pay-b', '1 pay-far']],
+    ['{ failover: [{ from: eu, to: us }] }', ['0 pay-a', '0 pay-b', '1 pay-far']],
+    ['{ failoverPriority: [version] }', ['0 pay-b', '1 pay-far', '2 pay-a']],
+    ['{ enabled: false }', undefined],
+  ])('go by region alone with zoneAwareLbSetting %s, outlier detection or not', (setting, expected) => {
+    const places = [
+      { ...at('web', 'eu/a', 'v1') },
+      at('pay-a', 'eu/a', 'v2'),
+      at('pay-b', 'eu/b', 'v1'),
+      at('pay-far', 'us/a', 'v1'),
+    ];
+    const mesh = (more: string) =>
+      serviceIn(
+        web(rule(`trafficPolicy: { loadBalancer: { zoneAwareLbSetting: ${setting} }${more} }`), places),
+        'payments.shop',
+      ).shares?.map(({ endpoint, priority }) => `${priority} ${endpoint}`);
+    expect(mesh('')?.sort()).toEqual(expected);
+    expect(mesh(', outlierDetection: {}')?.sort()).toEqual(expected);
+  });
+
   it('of the mesh’s settings need no destination rule', () => {
     const yaml = `apiVersion: meshdesk.dev/v1alpha1\nkind: MeshSettings\nmetadata: { name: m }\nspec: { localityLbSetting: { distribute: [{ from: "eu/*", to: { "us/*": 100 } }] } }\n`;
     const service = serviceIn(web(yaml, workloads), 'payments.shop');
