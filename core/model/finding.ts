@@ -41,6 +41,8 @@ export const findingNumbers = {
   ROUTE_NOT_BOUND: 'MD0230',
   NO_CREDENTIAL: 'MD0231',
   NOT_SERVED: 'MD0232',
+  BROKEN_CREDENTIAL: 'MD0233',
+  GATEWAY_REACH: 'MD0234',
   NOT_APPLIED: 'MD0301',
 } as const;
 

@@ -18,6 +18,7 @@ import { protocolFindings } from './checks/check-protocols.ts';
 import { referenceFindings } from './checks/check-references.ts';
 import { unusedFindings } from './checks/check-unused.ts';
 import { gatewayStatusFindings } from './gateways/gateway-findings.ts';
+import { gatewayReachFindings } from './gateways/gateway-reach.ts';
 import { resolveHost, toFqdn } from './host-names.ts';
 import { settingsOf } from './mesh-settings.ts';
 import { destinationPolicy } from './policies/destination-rules.ts';
@@ -46,7 +47,7 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
   const named = [...services.values(), ...entries.map(({ service }) => service), ...hosts];
   const selection = selectVirtualServices(resources.virtualServices, named, services);
   const { revision, trustDomain, rootNamespace } = input;
-  return {
+  const made: Omit<MeshSnapshot, 'findings'> = {
     revision,
     trustDomain,
     rootNamespace,
@@ -65,6 +66,9 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
       .flatMap((active) => compileInjection(active, settingsOf(resources)) ?? [])
       .sort((a, b) => compareText(a.config.id, b.config.id)),
     mtlsMode: meshMtlsMode(resources.peerAuthentications, rootNamespace),
+  };
+  return {
+    ...made,
     findings: [
       ...virtualServiceFindings(resources, services, rootNamespace),
       ...selection.findings,
@@ -72,11 +76,13 @@ export function compileSnapshot(input: SnapshotInput): MeshSnapshot {
       ...backendPolicyFindings(resources, services, input.hasRoots ?? nobody),
       ...gatewayStatusFindings(resources, rootNamespace, {
         hasCredential: input.hasCredential ?? nobody,
+        problemOf: input.credentialProblem ?? (() => null),
         hasRoots: input.hasRoots ?? nobody,
       }),
       ...destinationRuleFindings(resources, services, workloads, rootNamespace),
       ...protocolFindings(resources, services),
       ...gatewayConflictFindings(resources, rootNamespace),
+      ...gatewayReachFindings({ ...made, findings: [] }),
       ...unusedFindings(resources, workloads, services, rootNamespace),
       ...peerAuthenticationFindings(resources.peerAuthentications, rootNamespace),
       ...mixedMtlsFindings(resources, sorted, rootNamespace),

@@ -67,6 +67,8 @@ export interface SnapshotInput {
   readonly injections?: readonly ActiveInjection[];
   /** Whether the project has a credential that a Gateway names; default: none. What is in it is not for snapshots. */
   readonly hasCredential?: (name: string) => boolean;
+  /** Why what the project has for such a credential now is not used; `null`: it is, or there is none. Default: it is. */
+  readonly credentialProblem?: (name: string) => string | null;
   /** The same of CAs: `configmap:namespace/name`, or `namespace/name` of a Secret. */
   readonly hasRoots?: (name: string) => boolean;
 }

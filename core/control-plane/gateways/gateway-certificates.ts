@@ -5,9 +5,9 @@ import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { filesPrefix } from '../../snapshot/gateways/server-tls.ts';
+import type { Credentials } from '../credentials/credentials.ts';
 import type { CertificateAuthority } from '../identity/certificate-authority.ts';
 import type { ServingCertificate } from '../identity/issue-serving-certificate.ts';
-import type { Credentials } from './credentials.ts';
 
 export interface GatewayCertificatesOptions {
   readonly authority: CertificateAuthority;

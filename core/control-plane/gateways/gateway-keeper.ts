@@ -73,10 +73,14 @@ export class GatewayKeeper {
     for (const id of this.#options.stopped.ids()) this.#options.stopped.delete(id);
   }
 
+  /** One that had to be started anew meanwhile, for what it leads to now, is tried again. */
   async #start(id: string, name: string): Promise<void> {
+    const incarnation = this.#incarnation(id);
     try {
       await this.#options.attach(id);
     } catch (error) {
+      const now = this.#incarnation(id);
+      if (!this.#isClosed && now !== null && now !== incarnation) return this.#start(id, name);
       const message = error instanceof Error ? error.message : String(error);
       this.#options.log.warn(`gateway ${name}: ${message}`);
       if (!this.#isClosed)
@@ -86,5 +90,10 @@ export class GatewayKeeper {
           message: `The gateway ${name} was not started: ${message}`,
         });
     }
+  }
+
+  /** `null`: nobody asks for it any more. */
+  #incarnation(id: string): string | null {
+    return this.#options.workloads().find((workload) => workload.id === id)?.incarnation ?? null;
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../shared/clock.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Random } from '../../shared/random.ts';
-import type { Credentials } from '../gateways/credentials.ts';
+import type { Credentials } from '../credentials/credentials.ts';
 import type { KeyProtector } from '../identity/ca-files.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ResourceStore } from './resource-store.ts';

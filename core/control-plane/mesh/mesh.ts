@@ -127,8 +127,7 @@ export class Mesh implements MeshApi {
     this.#ruleFiles = new RuleFiles({
       dir: options.project.dir,
       log: options.log,
-      secret: (name) => options.credentials?.find(name) ?? null,
-      roots: (name) => options.credentials?.findRoots(name) ?? null,
+      stored: (name) => options.credentials?.textOf(name) ?? null,
       onChange: () => this.#publisher.schedule(),
     });
     this.#publisher = new Publisher({

@@ -1,24 +1,21 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { configMapPrefix, filesNeeded } from '../../snapshot/policies/upstream-tls.ts';
+import { pathInProject } from '../credentials/project-file.ts';
 
 export interface RuleFilesOptions {
   /** The project's folder; nothing outside of it is read. */
   readonly dir: string;
   readonly log: Logger;
-  /** What a credential's file stands for in a Secret manifest; `null`: there is none. */
-  readonly secret: (name: string) => { chainPem: string; keyPem: string; clientCaPem?: string | undefined } | null;
-  /** The `ca.crt` of a ConfigMap, by `configmap:namespace/name`; `null`: there is none. */
-  readonly roots: (name: string) => string | null;
+  /** What a path stands for that is no file: of a Secret or a ConfigMap; `null`: nothing. */
+  readonly stored: (name: string) => string | null;
   /** A file that a configuration names is another than before. */
   readonly onChange: () => void;
 }
 
 const maxBytes = 1024 * 1024;
 const lookEveryMs = 2_000;
-const credential = /^secrets\/(.+?)\.(crt|key|ca\.crt)$/;
 
 interface Known {
   readonly signature: string;
@@ -54,20 +51,20 @@ export class RuleFiles {
   }
 
   #textOf(name: string): string | null {
-    if (name.startsWith(configMapPrefix)) return this.#options.roots(name);
+    if (name.startsWith(configMapPrefix)) return this.#options.stored(name);
     let known = this.#known.get(name);
     if (known === undefined) {
       known = this.#read(name);
       this.#known.set(name, known);
       this.#timer ??= setInterval(() => this.#look(), lookEveryMs).unref();
     }
-    return known.text ?? this.#fromSecret(name);
+    return known.text ?? this.#options.stored(name);
   }
 
   #look(): void {
     let changed = false;
     for (const [name, { signature }] of this.#known) {
-      if (signatureOf(this.#pathOf(name)) === signature) continue;
+      if (signatureOf(pathInProject(this.#options.dir, name)) === signature) continue;
       this.#known.set(name, this.#read(name));
       changed = true;
     }
@@ -75,7 +72,7 @@ export class RuleFiles {
   }
 
   #read(name: string): Known {
-    const path = this.#pathOf(name);
+    const path = pathInProject(this.#options.dir, name);
     const signature = signatureOf(path);
     if (path === null || signature === '') return { signature, text: null };
     try {
@@ -84,28 +81,6 @@ export class RuleFiles {
       this.#options.log.warn(`${name} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
       return { signature, text: null };
     }
-  }
-
-  /** `null`: it leads out of the project's folder. */
-  #pathOf(name: string): string | null {
-    const { dir } = this.#options;
-    const path = resolve(dir, isAbsolute(name) ? `.${name}` : name);
-    try {
-      const real = realpathSync(path);
-      const inside = relative(realpathSync(dir), real);
-      return inside === '' || inside.startsWith(`..${sep}`) || isAbsolute(inside) ? null : real;
-    } catch {
-      // It is not there yet.
-      return join(dir, relative(dir, path));
-    }
-  }
-
-  #fromSecret(name: string): string | null {
-    const [, secret, part] = credential.exec(name) ?? [];
-    const found = secret === undefined ? null : this.#options.secret(secret);
-    if (found === null) return null;
-    if (part === 'ca.crt') return found.clientCaPem ?? null;
-    return part === 'key' ? found.keyPem : found.chainPem;
   }
 }
 

@@ -16,6 +16,7 @@ export function toSnapshotInput(
     ...{ trustDomain, rootNamespace },
     resources: resources.all(),
     hasCredential: (name) => credentials?.find(name) != null,
+    credentialProblem: (name) => credentials?.problemOf(name) ?? null,
     hasRoots: (name) => credentials?.findRoots(name) != null,
     faults: faults.active(),
     injections: faults.injections(),

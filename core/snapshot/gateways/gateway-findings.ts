@@ -17,6 +17,8 @@ import { filesPrefix } from './server-tls.ts';
 interface Credentials {
   /** Whether the project has the certificate and key of this name. */
   readonly hasCredential: (name: string) => boolean;
+  /** Why what there is for a credential is not used; `null`: it is. */
+  readonly problemOf: (name: string) => string | null;
   /** Or the CAs. */
   readonly hasRoots: (name: string) => boolean;
 }
@@ -95,13 +97,22 @@ function speech({ protocol, tls }: ProxyServer): string {
 
 function credentialFindings(
   servers: readonly ProxyServer[],
-  { hasCredential, hasRoots }: Credentials,
+  { hasCredential, hasRoots, problemOf }: Credentials,
 ): readonly Finding[] {
   return servers.flatMap(({ gateway, tls }) =>
     (tls?.certificates ?? []).flatMap((name) => {
-      if (hasCredential(name)) return [];
       const isFile = name.startsWith(filesPrefix);
       const bare = isFile ? (name.slice(filesPrefix.length).split('|')[0] ?? '') : name.slice(name.indexOf('/') + 1);
+      const problem = problemOf(name);
+      if (problem !== null) {
+        const shown = hasCredential(name) ? 'what was there before is shown' : 'a certificate of the mesh is shown';
+        return warning(
+          'BROKEN_CREDENTIAL',
+          `Gateway ${gateway}: the credential "${bare}" ${problem}; ${shown}`,
+          'Put a certificate and its key in PEM there: they are taken up within two seconds.',
+        );
+      }
+      if (hasCredential(name)) return [];
       const needsCa = asksClients(tls) && (tls?.clientCa === undefined || !hasRoots(tls.clientCa));
       const how = isFile
         ? `Put ${bare} and its key into the project folder`

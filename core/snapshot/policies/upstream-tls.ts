@@ -7,7 +7,7 @@ import type { ClusterPolicy, UpstreamTlsConfig } from '../../model/traffic-confi
 import type { ClientTls } from '../../model/traffic-policy.ts';
 
 /** Folder of the project for what `credentialName` stands for: `<name>.crt`, `.key`, `.ca.crt` and `.crl`. */
-const credentialFolder = 'secrets';
+export const credentialFolder = 'secrets';
 /** Before `namespace/name`: the `ca.crt` of a ConfigMap of the project. */
 export const configMapPrefix = 'configmap:';
 

@@ -10,6 +10,12 @@ import { emptyConfig, serviceOf } from '../../support/test-sidecar.ts';
 let dir: string;
 let files: RuleFiles;
 let changes = 0;
+const stored: Readonly<Record<string, string>> = {
+  'secrets/known.crt': 'chain',
+  'secrets/known.key': 'key',
+  'secrets/known.ca.crt': 'ca',
+  'configmap:shop/ca': 'roots',
+};
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'rule-files-'));
@@ -17,8 +23,7 @@ beforeEach(async () => {
   files = new RuleFiles({
     dir,
     log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-    secret: (name) => (name === 'known' ? { chainPem: 'chain', keyPem: 'key', clientCaPem: 'ca' } : null),
-    roots: (name) => (name === 'configmap:shop/ca' ? 'roots' : null),
+    stored: (name) => stored[name] ?? null,
     onChange: () => {
       changes += 1;
     },

@@ -119,7 +119,6 @@ ${route('/chat', 'chat', ports.chat)}${route('/shop.Cart', 'carts', ports.carts)
   it('speak WebSocket', async () => {
     const socket = new WebSocket(`wss://127.0.0.1:${port}/chat`, {
       ...{ servername, ca: pair.caPem, headers: { host: servername } },
-      checkServerIdentity: () => undefined,
     });
     keep(() => socket.terminate());
     await once(socket, 'open');

@@ -12,8 +12,8 @@ const sections = new Map(
     .slice(1)
     .map((section) => [section.slice(0, section.indexOf('\n')), section]),
 );
-/** What no file alone shows: from observed calls, or of services with several ports. */
-const withoutYaml = ['RETRY_AMPLIFICATION', 'PORT_REQUIRED'];
+/** What no file alone shows: from observed calls, of services with several ports, of keys, of where gateways run. */
+const withoutYaml = ['RETRY_AMPLIFICATION', 'PORT_REQUIRED', 'BROKEN_CREDENTIAL', 'GATEWAY_REACH'];
 const withYaml = Object.entries(findingNumbers).filter(([code]) => !withoutYaml.includes(code));
 
 /** Of the text by itself, and of the mesh when it can be used. */

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Credentials } from '../../../core/control-plane/gateways/credentials.ts';
+import { Credentials } from '../../../core/control-plane/credentials/credentials.ts';
 import { RecordedLog } from '../../support/contract-fixture.ts';
 import { createServingPair, type ServingPair } from '../../support/serving-certificates.ts';
 
@@ -95,5 +95,62 @@ describe('credentials of a project', () => {
     expect(credentials.find('files:/certs/a.crt|/certs/a.key|')).toEqual(pair.server);
     await credentials.include('files:../../etc/hostname|/certs/a.key|');
     expect(credentials.find('files:../../etc/hostname|/certs/a.key|')).toBeNull();
+  });
+
+  it('stay what they were while what is there is broken or only half there, and are gone when it is gone', async () => {
+    const next = await createServingPair('next.example.com');
+    await write('secrets/shop.crt', pair.server.chainPem);
+    await write('secrets/shop.key', pair.server.keyPem);
+    await write('k8s.yaml', secret('api', { cert: pair.server.chainPem, key: pair.server.keyPem }));
+    await credentials.start();
+    const broken: [string, () => Promise<void>, RegExp][] = [
+      ['shop', () => write('secrets/shop.crt', next.server.chainPem), /has a key that is not its certificate’s/],
+      ['shop', () => rm(join(dir, 'secrets/shop.key')), /is not complete/],
+      ['shop', () => write('secrets/shop.key', 'nonsense'), /cannot be read/],
+      ['api', () => write('k8s.yaml', secret('api', { cert: pair.server.chainPem })), /is not complete/],
+      ['api', () => write('k8s.yaml', secret('api', { cert: 'x', key: 'y' })), /cannot be read/],
+    ];
+    let changes = 0;
+    credentials.onChange = () => {
+      changes += 1;
+    };
+    for (const [name, harm, problem] of broken) {
+      await harm();
+      await credentials.look();
+      expect(credentials.find(`istio-system/${name}`)).toEqual(pair.server);
+      expect(credentials.problemOf(`istio-system/${name}`)).toMatch(problem);
+    }
+    // The watcher of the folder may have seen some of it before.
+    expect(changes).toBeGreaterThan(0);
+    await write('secrets/shop.crt', next.server.chainPem);
+    await write('secrets/shop.key', next.server.keyPem);
+    await rm(join(dir, 'k8s.yaml'));
+    await credentials.look();
+    expect(credentials.find('istio-system/shop')).toEqual(next.server);
+    expect(credentials.problemOf('istio-system/shop')).toBeNull();
+    expect(credentials.find('istio-system/api')).toBeNull();
+    expect(credentials.problemOf('istio-system/api')).toBeNull();
+  });
+
+  it('stay while the file of their Secret is no YAML, as in the middle of an edit', async () => {
+    const yaml = secret('api', { cert: pair.server.chainPem, key: pair.server.keyPem });
+    await write('k8s.yaml', yaml);
+    await credentials.start();
+    await write('k8s.yaml', `${yaml}\n  - [broken`);
+    await credentials.look();
+    expect(credentials.find('istio-system/api')).toEqual(pair.server);
+  });
+
+  it('stand for the files that rules name, with CAs of Secrets that have nothing else', async () => {
+    const fields = { cert: pair.server.chainPem, key: pair.server.keyPem, 'ca.crl': 'crl' };
+    await write('k8s.yaml', `${secret('client', fields)}---\n${secret('roots', { 'ca.crt': pair.caPem }, 'shop')}`);
+    await credentials.start();
+    expect(credentials.textOf('secrets/client.crt')).toBe(pair.server.chainPem);
+    expect(credentials.textOf('secrets/client.key')).toBe(pair.server.keyPem);
+    expect(credentials.textOf('secrets/client.crl')).toBe('crl');
+    expect(credentials.textOf('secrets/client.ca.crt')).toBeNull();
+    expect(credentials.textOf('secrets/roots.ca.crt')).toBe(pair.caPem);
+    expect(credentials.textOf('secrets/roots.key')).toBeNull();
+    expect(credentials.textOf('certs/client.key')).toBeNull();
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { meshOf, shop } from '../snapshot/mesh-of.ts';
+import { meshOf, shop, workload } from '../snapshot/mesh-of.ts';
 
 const about = (yaml: string, has: readonly string[] = []) =>
   meshOf(shop(), yaml, { hasCredential: (name) => has.includes(name) })
@@ -7,6 +7,8 @@ const about = (yaml: string, has: readonly string[] = []) =>
       [
         'ROUTE_NOT_BOUND',
         'NO_CREDENTIAL',
+        'BROKEN_CREDENTIAL',
+        'GATEWAY_REACH',
         'NOT_SERVED',
         'PORT_PROTOCOL',
         'REFERENCE_NOT_GRANTED',
@@ -111,6 +113,50 @@ describe('what is said about gateways', () => {
       expect.stringContaining('no credential "two", so no client can come in'),
     ]);
     expect(about(yaml, ['shop/one', 'shop/two'])).toEqual([]);
+  });
+
+  it('tells which credential is broken, and what is shown instead', () => {
+    const findings = (has: readonly string[]) =>
+      meshOf(shop(), istio('a', tls('SIMPLE, credentialName: one')), {
+        hasCredential: (name) => has.includes(name),
+        credentialProblem: () => 'cannot be read',
+      }).findings.map(({ code, message }) => `${code} ${message}`);
+    expect(findings(['shop/one'])).toEqual([
+      'BROKEN_CREDENTIAL Gateway shop/a: the credential "one" cannot be read; what was there before is shown',
+    ]);
+    expect(findings([])).toEqual([
+      'BROKEN_CREDENTIAL Gateway shop/a: the credential "one" cannot be read; a certificate of the mesh is shown',
+    ]);
+  });
+
+  it('tells which workloads a gateway does not reach from where it runs', () => {
+    const loopback = { network: 'loopback', ip: '127.0.0.1', aliases: [] };
+    const workloads = (addresses: readonly (typeof loopback)[], listeners?: null) => [
+      workload({ name: 'web' }),
+      workload({ name: 'worker', runtime: 'process', addresses: [loopback] }),
+      workload({
+        ...{ name: 'edge-istio', id: 'gateway:shop/edge-istio', runtime: 'gateway', addresses: [...addresses] },
+        ...(listeners === undefined ? {} : { listeners }),
+      }),
+    ];
+    const to = (name: string) => `{ backendRefs: [{ name: ${name}, port: 8080 }] }`;
+    const yaml = `${api(http())}---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: all, namespace: shop }
+spec: { parentRefs: [{ name: edge }], rules: [${to('web')}, ${to('worker')}] }
+`;
+    const said = (given: ReturnType<typeof workloads>) =>
+      meshOf(given, yaml).findings.flatMap(({ code, message }) => (code === 'GATEWAY_REACH' ? [message] : []));
+    const network = { network: 'shop', ip: '10.0.0.9', aliases: [] };
+    expect(said(workloads([network]))).toEqual([
+      'The gateway edge-istio runs as a container and does not reach the host process worker: requests for it alone are answered 503',
+    ]);
+    expect(said(workloads([loopback]))).toEqual([
+      'The gateway edge-istio runs as a process and does not reach the container web: requests for it alone are answered 503',
+    ]);
+    expect(said(workloads([loopback, { ...network, ip: '' }]))).toEqual([]);
+    expect(said(workloads([], null))).toEqual([]);
   });
 
   it('tells what is not served, and which of two servers has a port', () => {

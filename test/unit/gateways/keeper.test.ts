@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { WorkloadView } from '../../../core/contract/shapes.ts';
 import { GatewayKeeper } from '../../../core/control-plane/gateways/gateway-keeper.ts';
 import { RecordedLog } from '../../support/contract-fixture.ts';
+import { eventually } from '../../support/eventually.ts';
 
 type Seen = Pick<WorkloadView, 'id' | 'runtime' | 'mesh'>;
 
@@ -71,5 +72,28 @@ describe('the keeper of gateways', () => {
     other.look(null);
     other.look('detached');
     expect(other.started).toEqual(['edge', 'edge']);
+  });
+
+  it('tries one again that was started anew while it started, and no other', async () => {
+    const tried: string[] = [];
+    let incarnation = 1;
+    const keeper = new GatewayKeeper({
+      workloads: () =>
+        [
+          { id: 'shop', runtime: 'process', mesh: 'attached' },
+          { id: 'edge', name: 'edge', runtime: 'gateway', mesh: 'detached', incarnation: String(incarnation) },
+        ] as unknown as readonly WorkloadView[],
+      attach: async (id) => {
+        tried.push(id);
+        if (tried.length === 1) incarnation += 1;
+        throw new Error('no');
+      },
+      stopped: { has: () => false, ids: () => [], add: () => undefined, delete: () => undefined },
+      onNotice: ({ message }) => tried.push(message),
+      log: new RecordedLog(),
+    });
+    keeper.look();
+    await eventually('the second failure', () => tried.length === 3);
+    expect(tried).toEqual(['edge', 'edge', 'The gateway edge was not started: no']);
   });
 });

@@ -144,7 +144,7 @@ export class DockerRuntime implements Runtime {
     if (docker === null) return [];
     const adopted = new Map<string, DockerSidecar[]>();
     for (const own of await listOwn(docker, { owner: this.#owner })) {
-      if (own.role === 'gateway') continue;
+      if (own.role === 'gateway' || own.role === 'relay') continue;
       if (own.role === 'hold') {
         await releaseDocker(docker, own);
         continue;

@@ -2,7 +2,7 @@
 import type Docker from 'dockerode';
 import type { DoctorCheck, EngineStatus } from '../../../contract/shapes.ts';
 import { engineMessage } from './engine-error.ts';
-import { listOwn } from './own-containers.ts';
+import { listOwn, type OwnContainer } from './own-containers.ts';
 import { runRules } from './run-rules.ts';
 
 const oldestApi = 1.41; // Docker Engine 20.10
@@ -104,10 +104,11 @@ const checkRules: Check = async (docker, { image, owner }) => {
 const checkLeftOvers: Check = async (docker) => {
   const own = await listOwn(docker);
   const targets = new Set((await docker.listContainers()).map(({ Id }) => Id));
-  const lost = own.filter(
-    ({ role, workloadId, running }) => role !== 'sidecar' || !running || !targets.has(workloadId),
-  );
-  if (lost.length === 0) return [ok('left-overs', own.length === 0 ? 'none' : `none; ${own.length} sidecars in use`)];
+  const isInUse = ({ role, workloadId }: OwnContainer) =>
+    role === 'sidecar' ? targets.has(workloadId) : role === 'gateway' || role === 'relay' || role === 'hold';
+  const lost = own.filter((container) => !container.running || !isInUse(container));
+  if (lost.length === 0)
+    return [ok('left-overs', own.length === 0 ? 'none' : `none; ${own.length} containers of ours in use`)];
   return [
     bad(
       'left-overs',

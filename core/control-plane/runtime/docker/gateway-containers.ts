@@ -7,7 +7,7 @@ import type { HostPorts } from '../../gateways/host-ports.ts';
 import { isAbsent, toEngineError } from './engine-error.ts';
 import { GatewayContainer } from './gateway-container.ts';
 import { toPublished, withFreePorts } from './gateway-relays.ts';
-import { gatewayContainer, listOwn, removeContainer, toGatewayName } from './own-containers.ts';
+import { fromGatewayName, gatewayContainer, listOwn, removeContainer, toGatewayName } from './own-containers.ts';
 
 export interface GatewayContainersOptions {
   /** Throws ENGINE_UNAVAILABLE. */
@@ -54,7 +54,8 @@ export class GatewayContainers implements GatewayPlace {
         continue;
       }
       const { HostConfig } = await docker.getContainer(own.id).inspect();
-      const { id, workloadId, incarnation, name } = own;
+      const { id, workloadId, incarnation } = own;
+      const name = fromGatewayName(own.name);
       const ports = toPublished(HostConfig.PortBindings);
       const gateway = new GatewayContainer({ ...this.#options, id, workloadId, incarnation, name, ports });
       await gateway.takeOver();

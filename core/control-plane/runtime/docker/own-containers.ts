@@ -179,6 +179,9 @@ export function toGatewayName(name: string): string {
   return `meshdesk-${name.slice(0, 40)}-${Date.now().toString(36)}`;
 }
 
+/** What the gateway of such a container is called. */
+export const fromGatewayName = (name: string): string => name.replace(/^meshdesk-(.*)-[a-z0-9]+$/, '$1');
+
 /** In charge first, then successors that have not taken over; among equals the youngest first. */
 function byPrecedence(a: OwnContainer, b: OwnContainer): number {
   return Number(a.isSuccessor) - Number(b.isSuccessor) || (a.name < b.name ? 1 : -1);
