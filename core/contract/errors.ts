@@ -30,7 +30,8 @@ export const errorCatalogue = {
   INVALID_RESOURCE: 'Fix the file at the line that the issues name; the last good configuration stays in force.',
   UNSUPPORTED_PROTOCOL: 'HTTP faults and header routes need HTTP; this edge speaks TCP.',
   PROJECT_LOCKED: 'Another Meshdesk runs for this project; use it, or end it first.',
-  PROJECT_UNWRITABLE: 'Choose a project folder that you may write to (--project DIR).',
+  PROJECT_UNWRITABLE:
+    'Make room on that disk, or choose a project folder that you may write to (--project DIR). What was there before is untouched.',
   EXPORT_FAILED: 'Choose a folder that you may write to, and that is empty or an earlier export.',
   UNAUTHORIZED: 'Open the address that `meshdesk serve` printed; its token is valid once.',
   SAMPLE_FAILED: 'The sample shop could not start; the message says which service and why.',

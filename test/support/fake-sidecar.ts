@@ -16,6 +16,11 @@ type Incoming = ReturnType<typeof ToSidecar.parse>;
 /** The sidecar's end of the control stream on a Unix socket: answers as a real one does, and can be told not to. */
 export class FakeSidecar {
   readonly received: Incoming[] = [];
+
+  /** Without heartbeats, which may come between any two. */
+  get told(): Incoming[] {
+    return this.received.filter(({ type }) => type !== 'heartbeat');
+  }
   readonly configs: SidecarConfig[] = [];
   /** `hold`: pushes get no answer until `releaseAcks()`. */
   ackMode: 'ack' | 'nack' | 'hold' = 'ack';

@@ -3,6 +3,7 @@
  * file is 0600 in a folder 0700 and is replaced atomically. Keys stand in it as PEM, or sealed when a `KeyProtector` is
  * given; which of the two is written with each key, so that a protector may come and go.
  */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -55,20 +56,37 @@ export async function readCaState(stateDir: string, protector: KeyProtector | nu
     throw new MeshError('IDENTITY_FAILED', `The certificate authority in ${file} cannot be read.`, { cause: error });
   }
   const parsed = StoredState.safeParse(parseJson(text));
-  if (!parsed.success) {
-    throw new MeshError(
-      'IDENTITY_FAILED',
-      `${file} is damaged. Restore it from a backup, or remove the folder: a new root is made and everything must be attached again.`,
-      { cause: parsed.error },
-    );
-  }
+  if (!parsed.success) throw toDamaged(file, parsed.error);
   await chmod(file, 0o600);
   const unseal = (root: z.infer<typeof StoredRoot>): RootKeyPair => ({
     certificatePem: root.certificatePem,
     privateKeyPem: unsealKey(root.key, protector, file),
   });
   const { trustDomain, active, next, retiring } = parsed.data;
-  return { trustDomain, active: unseal(active), next: next === null ? null : unseal(next), retiring };
+  const state = { trustDomain, active: unseal(active), next: next === null ? null : unseal(next), retiring };
+  requireUsable(state, file);
+  return state;
+}
+
+/** A root that cannot sign would only be noticed by the first sidecar. */
+function requireUsable({ active, next, retiring }: CaState, file: string): void {
+  try {
+    for (const root of next === null ? [active] : [active, next]) {
+      if (!new X509Certificate(root.certificatePem).checkPrivateKey(createPrivateKey(root.privateKeyPem)))
+        throw new Error('the key is not that of the certificate');
+    }
+    for (const pem of retiring) new X509Certificate(pem);
+  } catch (error) {
+    throw toDamaged(file, error);
+  }
+}
+
+function toDamaged(file: string, cause: unknown): MeshError {
+  return new MeshError(
+    'IDENTITY_FAILED',
+    `${file} is damaged. Restore it from a backup, or remove the folder: a new root is made and everything must be attached again.`,
+    { cause },
+  );
 }
 
 /** Replaces the CA on disk atomically; survives a crash at any point with the old or the new state. */
@@ -91,9 +109,8 @@ export async function writeCaState(stateDir: string, state: CaState, protector: 
     await mkdir(folderOf(stateDir), { recursive: true, mode: 0o700 });
     await writeAtomically(fileOf(stateDir), `${JSON.stringify(stored, null, 2)}\n`);
   } catch (error) {
-    throw new MeshError('PROJECT_UNWRITABLE', `The certificate authority cannot be written to ${stateDir}.`, {
-      cause: error,
-    });
+    const message = `The certificate authority cannot be written to ${stateDir}: ${(error as Error).message}`;
+    throw new MeshError('PROJECT_UNWRITABLE', message, { cause: error });
   }
 }
 

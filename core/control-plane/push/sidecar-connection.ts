@@ -18,6 +18,7 @@ import {
 import type { SidecarConfig } from '../../model/sidecar-config.ts';
 import type { TelemetryReport } from '../../model/telemetry-report.ts';
 import type { Clock } from '../../shared/clock.ts';
+import { AwaitedAnswers } from './awaited-answers.ts';
 import { encodePush } from './encode-push.ts';
 import { PushQueue } from './push-queue.ts';
 
@@ -53,19 +54,12 @@ export interface ConnectionOptions {
 const messageInvalid = 'MESSAGE_INVALID';
 const bufferLimitBytes = 1024 * 1024;
 
-interface Waiter {
-  readonly resolve: (message: Message) => void;
-  readonly reject: (error: Error) => void;
-  readonly isAnswer: (message: Message) => boolean;
-  readonly timer: NodeJS.Timeout | null;
-}
-
 export class SidecarConnection {
   readonly #socket: WebSocket;
   readonly #events: ConnectionEvents;
   readonly #options: ConnectionOptions;
   readonly #answerTimeoutMs: number;
-  readonly #waiters = new Set<Waiter>();
+  readonly #awaited = new AwaitedAnswers();
   readonly #queue: PushQueue;
   readonly #heartbeat: NodeJS.Timeout;
   #pushTimer: NodeJS.Timeout | null = null;
@@ -108,7 +102,7 @@ export class SidecarConnection {
   /** Says hello and waits for the sidecar's. Rejects with SIDECAR_UNREACHABLE; the stream is closed then. */
   static async open(stream: Duplex, events: ConnectionEvents, options: ConnectionOptions): Promise<SidecarConnection> {
     const connection = new SidecarConnection(stream, events, options);
-    const hello = connection.#wait(
+    const hello = connection.#awaited.wait(
       (message) => message.type === 'hello',
       connection.#answerTimeoutMs,
       'did not say hello',
@@ -179,7 +173,7 @@ export class SidecarConnection {
     this.#certificateCount += 1;
     const id = `c${this.#certificateCount}`;
     const wait = (types: readonly string[]) =>
-      this.#wait(
+      this.#awaited.wait(
         (message) => 'id' in message && message.id === id && types.includes(message.type),
         this.#answerTimeoutMs,
         'did not answer about its certificate',
@@ -207,7 +201,7 @@ export class SidecarConnection {
 
   /** Asks it to let another sidecar listen on the same ports. False: it, or its system, cannot. */
   async share(): Promise<boolean> {
-    const answer = this.#wait(
+    const answer = this.#awaited.wait(
       (message) => message.type === 'shared' || isUnknownMessage(message),
       this.#answerTimeoutMs,
       'did not answer about its ports',
@@ -246,7 +240,7 @@ export class SidecarConnection {
   }
 
   async #drained(request: Extract<z.input<typeof ToSidecar>, { deadlineMs: number }>): Promise<ConnectionCounts> {
-    const drained = this.#wait(
+    const drained = this.#awaited.wait(
       (message) => message.type === 'drained' || isUnknownMessage(message),
       request.deadlineMs + this.#answerTimeoutMs,
       'did not finish draining',
@@ -303,11 +297,7 @@ export class SidecarConnection {
       return;
     }
     const message = parsed.data;
-    for (const waiter of this.#waiters) {
-      if (!waiter.isAnswer(message)) continue;
-      this.#settle(waiter);
-      waiter.resolve(message);
-    }
+    this.#awaited.take(message);
     this.#dispatch(message);
   }
 
@@ -344,29 +334,6 @@ export class SidecarConnection {
     }
   }
 
-  #wait(isAnswer: (message: Message) => boolean, timeoutMs: number, otherwise: string): Promise<Message> {
-    const answer = new Promise<Message>((resolve, reject) => {
-      if (this.#closed) {
-        reject(new MeshError('SIDECAR_UNREACHABLE', 'The connection to the sidecar is closed.'));
-        return;
-      }
-      const timer = setTimeout(() => {
-        this.#settle(waiter);
-        reject(new MeshError('SIDECAR_UNREACHABLE', `The sidecar ${otherwise} within ${timeoutMs} ms.`));
-      }, timeoutMs);
-      const waiter: Waiter = { resolve, reject, isAnswer, timer };
-      this.#waiters.add(waiter);
-    });
-    // The one who asked awaits it; a second handler keeps an early rejection from counting as unhandled.
-    answer.catch(() => undefined);
-    return answer;
-  }
-
-  #settle(waiter: Waiter): void {
-    if (waiter.timer !== null) clearTimeout(waiter.timer);
-    this.#waiters.delete(waiter);
-  }
-
   #clearPushTimer(): void {
     if (this.#pushTimer !== null) clearTimeout(this.#pushTimer);
     this.#pushTimer = null;
@@ -377,10 +344,7 @@ export class SidecarConnection {
     this.#closed = true;
     clearInterval(this.#heartbeat);
     this.#clearPushTimer();
-    for (const waiter of [...this.#waiters]) {
-      this.#settle(waiter);
-      waiter.reject(new MeshError('SIDECAR_UNREACHABLE', `The connection to the sidecar ended: ${reason}.`));
-    }
+    this.#awaited.end(reason);
     this.#socket.terminate();
     this.#events.onClose(reason);
   }

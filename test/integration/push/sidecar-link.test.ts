@@ -87,8 +87,8 @@ describe('push', () => {
     await link.open();
     link.push(config(1));
     expect(await link.waitForAck(1, 2_000)).toBe(true);
-    expect(sidecar.received.map((message) => message.type).slice(0, 2)).toEqual(['hello', 'push']);
-    expect(sidecar.received[0]).toMatchObject({ leaseMs: 150, version: 1 });
+    expect(sidecar.told.map((message) => message.type).slice(0, 2)).toEqual(['hello', 'push']);
+    expect(sidecar.told[0]).toMatchObject({ leaseMs: 150, version: 1 });
     expect(link.ackedRevision).toBe(1);
   });
 
@@ -170,7 +170,7 @@ describe('a change', () => {
     expect(await link.waitForAck(1, 2_000)).toBe(true);
     link.push(large(2, 81, 'e'));
     expect(await link.waitForAck(2, 2_000)).toBe(true);
-    const change = sidecar.received.at(-1);
+    const change = sidecar.told.at(-1);
     expect(change).toMatchObject({ type: 'push.change', base: 1, removed: ['e.shop'] });
     expect(change?.type === 'push.change' && change.config.services.map(({ key }) => key)).toEqual(['c.shop']);
     expect(sidecar.configs.at(-1)).toEqual(large(2, 81, 'e'));
@@ -183,7 +183,7 @@ describe('a change', () => {
     sidecar.revision = 0;
     link.push(large(2, 81));
     expect(await link.waitForAck(2, 2_000)).toBe(true);
-    expect(sidecar.received.slice(-2).map(({ type }) => type)).toEqual(['push.change', 'push']);
+    expect(sidecar.told.slice(-2).map(({ type }) => type)).toEqual(['push.change', 'push']);
     expect(sidecar.configs.at(-1)).toEqual(large(2, 81));
     expect(events.log.filter((line) => line.startsWith('nack'))).toEqual([]);
   });
@@ -198,7 +198,7 @@ describe('a change', () => {
     sidecar.ackMode = 'ack';
     link.push(large(3, 82));
     expect(await link.waitForAck(3, 2_000)).toBe(true);
-    expect(sidecar.received.at(-1)).toMatchObject({ type: 'push.change', base: 1 });
+    expect(sidecar.told.at(-1)).toMatchObject({ type: 'push.change', base: 1 });
     expect(sidecar.configs.at(-1)).toEqual(large(3, 82));
   });
 });
@@ -301,6 +301,6 @@ describe('while connected', () => {
     sidecar.drainCounts = { http: 1, tcp: 2 };
     expect(await link.connection?.drain(1_000, 'keep')).toEqual({ http: 0, tcp: 0 });
     expect(events.log).toContain('drain 1 2');
-    expect(sidecar.received.at(-1)).toEqual({ type: 'drain', deadlineMs: 1_000, tcp: 'keep' });
+    expect(sidecar.told.at(-1)).toEqual({ type: 'drain', deadlineMs: 1_000, tcp: 'keep' });
   });
 });
