@@ -2,6 +2,11 @@ import type { CallResponse, Transport } from '../../core/contract/contract.ts';
 
 const firstRetryMs = 250;
 const lastRetryMs = 5_000;
+/**
+ * A call whose answer got lost is sent again after these pauses, under the same id: the control plane does it once. A
+ * browser drops what is under way when the machine gets or loses a network, which every container that starts does.
+ */
+const repeatAfterMs = [200, 800];
 
 type Place = Pick<Location, 'protocol' | 'host' | 'origin'>;
 
@@ -11,7 +16,7 @@ export class UnreachableError extends Error {
 }
 
 /**
- * Calls by POST, events by WebSocket; the session cookie authenticates both. The socket is opened again with a growing
+ * Calls by POST, repeated when the answer gets lost; events by WebSocket; the session cookie authenticates both. The socket is opened again with a growing
  * pause (250 ms to 5 s) for as long as somebody listens.
  */
 export function createHttpTransport(place: Place): Transport {
@@ -25,22 +30,12 @@ export function createHttpTransport(place: Place): Transport {
 }
 
 async function post(url: string, body: unknown): Promise<CallResponse> {
-  let response: Response;
-  try {
-    response = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      credentials: 'same-origin',
-      body: JSON.stringify(body),
-    });
-  } catch (cause) {
-    throw new UnreachableError(
-      'Meshdesk does not answer. It may have been closed; this page connects again by itself.',
-      {
-        cause,
-      },
-    );
-  }
+  const response = await fetchAgain(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-call-id': crypto.randomUUID() },
+    credentials: 'same-origin',
+    body: JSON.stringify(body),
+  });
   const answer: unknown = await response.json().catch(() => null);
   if (isCallResponse(answer)) return answer;
   return {
@@ -52,6 +47,21 @@ async function post(url: string, body: unknown): Promise<CallResponse> {
       issues: [],
     },
   };
+}
+
+async function fetchAgain(url: string, request: RequestInit, tried = 0): Promise<Response> {
+  try {
+    return await fetch(url, request);
+  } catch (cause) {
+    const pauseMs = repeatAfterMs[tried];
+    if (pauseMs === undefined)
+      throw new UnreachableError(
+        'Meshdesk does not answer. It may have been closed; this page connects again by itself.',
+        { cause },
+      );
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    return fetchAgain(url, request, tried + 1);
+  }
 }
 
 function isCallResponse(value: unknown): value is CallResponse {

@@ -13,6 +13,7 @@ import type { Logger } from '../../shared/logger.ts';
 import { type EventHub, isPicture, type MeshEvent } from './event-hub.ts';
 import type { Gatekeeper, Verdict } from './gatekeeper.ts';
 import { toNoticePage } from './notice-page.ts';
+import { RepeatedCalls } from './repeated-calls.ts';
 import { readStaticFile } from './static-files.ts';
 
 export const maxBodyBytes = 1024 * 1024;
@@ -89,7 +90,12 @@ async function readBody(request: IncomingMessage): Promise<string | null> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-async function serveCall(options: ApiServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serveCall(
+  options: ApiServerOptions,
+  repeated: RepeatedCalls,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   if (request.method !== 'POST') return refuseCall(response, 405, 'calls are made with POST');
   if (!/^application\/json\b/i.test(request.headers['content-type'] ?? ''))
     return refuseCall(response, 415, 'calls are application/json');
@@ -108,7 +114,10 @@ async function serveCall(options: ApiServerOptions, request: IncomingMessage, re
   }
   const parsed = CallRequest.safeParse(value);
   if (!parsed.success) return refuseCall(response, 400, 'the body is not {"method": ..., "input": ...}');
-  respondJson(response, 200, await options.call(parsed.data.method, parsed.data.input));
+  const { method, input } = parsed.data;
+  const id = request.headers['x-call-id'];
+  const answer = await repeated.answer(typeof id === 'string' ? id : undefined, () => options.call(method, input));
+  respondJson(response, 200, answer);
 }
 
 const everybody: Pick<Gatekeeper, 'checkOrigin' | 'checkIdentity' | 'openSession'> = {
@@ -161,7 +170,12 @@ async function servePage(
   );
 }
 
-async function serve(options: ApiServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  options: ApiServerOptions,
+  repeated: RepeatedCalls,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const door = doorOf(options);
   const origin = door.checkOrigin(request);
   if (!origin.ok) return refuseCall(response, origin.status, origin.why);
@@ -169,7 +183,7 @@ async function serve(options: ApiServerOptions, request: IncomingMessage, respon
   if (!url.pathname.startsWith('/api/')) return servePage(options, door, url, request, response);
   const identity = door.checkIdentity(request);
   if (!identity.ok) return refuseCall(response, identity.status, identity.why);
-  if (url.pathname === '/api/call') return serveCall(options, request, response);
+  if (url.pathname === '/api/call') return serveCall(options, repeated, request, response);
   return refuseCall(response, 404, `there is no ${url.pathname}`);
 }
 
@@ -185,11 +199,12 @@ function tellEvents(hub: EventHub, socket: WebSocket): void {
 
 /** Builds the server; the caller makes it listen. `close()` ends every connection. */
 export function createApiServer(options: ApiServerOptions): { readonly server: Server; close(): Promise<void> } {
+  const repeated = new RepeatedCalls();
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: 64 * 1024 });
   const server = createServer(
     { keepAliveTimeout: 60_000, requestTimeout: 300_000, maxHeaderSize: 16 * 1024 },
     (request, response) => {
-      serve(options, request, response).catch((error: unknown) => {
+      serve(options, repeated, request, response).catch((error: unknown) => {
         options.log.error(`${request.method} ${request.url?.split('?')[0]} failed`, error);
         if (response.headersSent) response.destroy();
         else respondJson(response, 500, toErrorResponse(error));
