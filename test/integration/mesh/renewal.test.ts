@@ -42,7 +42,7 @@ describe('renewal', () => {
     const newer = bench.runtime.sidecar('orders');
     expect(newer).not.toBe(older);
     expect(typesOf(newer).slice(0, 4)).toEqual(['hello', 'certificate.request', 'certificate.issued', 'push']);
-    expect(older.received.at(-1)).toEqual({ type: 'retire', deadlineMs: 30_000 });
+    expect(older.told.at(-1)).toEqual({ type: 'retire', deadlineMs: 30_000 });
     expect(serialShown()).toBe(serialUsed(newer));
     expect(bench.mesh.certificates.verify('orders').checks.every(({ ok }) => ok)).toBe(true);
     expect(bench.progress.map(({ operation, step, state }) => `${operation} ${step} ${state}`)).toEqual([
