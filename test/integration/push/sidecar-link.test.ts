@@ -69,7 +69,7 @@ afterEach(async () => {
   await sidecar.close();
 });
 
-function createLink(connect: () => ReturnType<FakeSidecar['connect']>, answerTimeoutMs = 2_000): SidecarLink {
+function createLink(connect: () => ReturnType<FakeSidecar['connect']>, answerTimeoutMs = 20_000): SidecarLink {
   return new SidecarLink({
     name: 'w',
     connect,
@@ -86,7 +86,7 @@ describe('push', () => {
   it('says hello, pushes and learns of the ACK', async () => {
     await link.open();
     link.push(config(1));
-    expect(await link.waitForAck(1, 2_000)).toBe(true);
+    expect(await link.waitForAck(1, 20_000)).toBe(true);
     expect(sidecar.told.map((message) => message.type).slice(0, 2)).toEqual(['hello', 'push']);
     expect(sidecar.told[0]).toMatchObject({ leaseMs: 150, version: 1 });
     expect(link.ackedRevision).toBe(1);
@@ -99,7 +99,7 @@ describe('push', () => {
     await eventually('the first push', () => sidecar.configs.length === 1);
     sidecar.ackMode = 'ack';
     sidecar.releaseAcks();
-    expect(await link.waitForAck(5, 2_000)).toBe(true);
+    expect(await link.waitForAck(5, 20_000)).toBe(true);
     expect(sidecar.configs.map(({ revision }) => revision)).toEqual([1, 5]);
   });
 
@@ -111,19 +111,19 @@ describe('push', () => {
     expect(link.ackedRevision).toBe(null);
     sidecar.ackMode = 'ack';
     link.push(config(2));
-    expect(await link.waitForAck(2, 2_000)).toBe(true);
+    expect(await link.waitForAck(2, 20_000)).toBe(true);
   });
 
   it('says so when no ACK comes in time, and pushes again on a new connection', async () => {
     link.close();
-    link = createLink(() => sidecar.connect(), 200);
+    link = createLink(() => sidecar.connect(), 1_500);
     sidecar.ackMode = 'hold';
     await link.open();
     link.push(config(1));
     expect(await link.waitForAck(1, 50)).toBe(false);
     await eventually('the timeout', () => events.log.some((line) => /revision 1 was not answered/.test(line)));
     sidecar.ackMode = 'ack';
-    expect(await link.waitForAck(1, 3_000)).toBe(true);
+    expect(await link.waitForAck(1, 20_000)).toBe(true);
   });
 
   it('holds a push back while the stream is full', () => {
@@ -167,9 +167,9 @@ describe('a change', () => {
   it('of one service among many travels alone', async () => {
     await link.open();
     link.push(large(1, 80));
-    expect(await link.waitForAck(1, 2_000)).toBe(true);
+    expect(await link.waitForAck(1, 20_000)).toBe(true);
     link.push(large(2, 81, 'e'));
-    expect(await link.waitForAck(2, 2_000)).toBe(true);
+    expect(await link.waitForAck(2, 20_000)).toBe(true);
     const change = sidecar.told.at(-1);
     expect(change).toMatchObject({ type: 'push.change', base: 1, removed: ['e.shop'] });
     expect(change?.type === 'push.change' && change.config.services.map(({ key }) => key)).toEqual(['c.shop']);
@@ -179,10 +179,10 @@ describe('a change', () => {
   it('is followed by the whole configuration when its base is not in force', async () => {
     await link.open();
     link.push(large(1, 80));
-    expect(await link.waitForAck(1, 2_000)).toBe(true);
+    expect(await link.waitForAck(1, 20_000)).toBe(true);
     sidecar.revision = 0;
     link.push(large(2, 81));
-    expect(await link.waitForAck(2, 2_000)).toBe(true);
+    expect(await link.waitForAck(2, 20_000)).toBe(true);
     expect(sidecar.told.slice(-2).map(({ type }) => type)).toEqual(['push.change', 'push']);
     expect(sidecar.configs.at(-1)).toEqual(large(2, 81));
     expect(events.log.filter((line) => line.startsWith('nack'))).toEqual([]);
@@ -191,13 +191,13 @@ describe('a change', () => {
   it('after a refused one is a change of what is still in force', async () => {
     await link.open();
     link.push(large(1, 80));
-    expect(await link.waitForAck(1, 2_000)).toBe(true);
+    expect(await link.waitForAck(1, 20_000)).toBe(true);
     sidecar.ackMode = 'nack';
     link.push(large(2, 81));
     await eventually('the refusal', () => events.log.includes('nack 2 BAD'));
     sidecar.ackMode = 'ack';
     link.push(large(3, 82));
-    expect(await link.waitForAck(3, 2_000)).toBe(true);
+    expect(await link.waitForAck(3, 20_000)).toBe(true);
     expect(sidecar.told.at(-1)).toMatchObject({ type: 'push.change', base: 1 });
     expect(sidecar.configs.at(-1)).toEqual(large(3, 82));
   });
@@ -207,11 +207,11 @@ describe('a lost connection', () => {
   it('is dialled again; a new process gets the configuration anew', async () => {
     await link.open();
     link.push(config(7));
-    await link.waitForAck(7, 2_000);
+    await link.waitForAck(7, 20_000);
     sidecar.restart();
     await eventually('the new process', () => events.log.includes('connected again to a new process'));
     await eventually('the second push', () => sidecar.configs.length === 2);
-    expect(await link.waitForAck(7, 2_000)).toBe(true);
+    expect(await link.waitForAck(7, 20_000)).toBe(true);
   });
 
   it('does not take the revision of an earlier control plane for an ACK', async () => {
@@ -237,7 +237,7 @@ describe('a lost connection', () => {
     });
     link.push(config(2));
     await link.keep();
-    expect(await link.waitForAck(2, 5_000)).toBe(true);
+    expect(await link.waitForAck(2, 20_000)).toBe(true);
     expect(events.log.filter((line) => line === 'disconnected: connection refused')).toHaveLength(2);
   });
 
