@@ -140,14 +140,28 @@ spec:
     expect(await ours('relay')).toHaveLength(1);
   });
 
+  it('come back at all their ports when their container is killed', async () => {
+    const [before, relay] = [await ours('gateway'), await ours('relay')];
+    const { listeners } = await gateway('istio-ingressgateway', [80, 8444], 'docker');
+    await shop.docker.getContainer(before[0] ?? '').kill();
+    for (const { published } of listeners) await answers(published ?? 0, '/', 'web');
+    expect(await ours('gateway')).toHaveLength(1);
+    expect(await ours('gateway')).not.toEqual(before);
+    await eventually('the old relay is gone', async () => !(await ours('relay')).some((id) => relay.includes(id)));
+    await write('gateway.yaml', gatewayOf('edge', 'ingressgateway', [80, 8444, 9080]));
+    await gateway('istio-ingressgateway', [80, 8444, 9080], 'docker');
+    await write('gateway.yaml', gatewayOf('edge', 'ingressgateway', [80, 9080]));
+    await gateway('istio-ingressgateway', [80, 9080], 'docker');
+  });
+
   it('have those ports again under a later control plane, and leave nothing behind', async () => {
     const { projectDir } = mesh;
     const before = [await ours('gateway'), await ours('relay')];
-    const port = publishedAt(await gateway('istio-ingressgateway', [80, 8444], 'docker'), 8444);
+    const port = publishedAt(await gateway('istio-ingressgateway', [80, 9080], 'docker'), 9080);
     await mesh.close({ detach: false, keep: true });
     await answers(port, '/', 'web');
     mesh = await startDockerMesh(projectDir);
-    expect(publishedAt(await gateway('istio-ingressgateway', [80, 8444], 'docker'), 8444)).toBe(port);
+    expect(publishedAt(await gateway('istio-ingressgateway', [80, 9080], 'docker'), 9080)).toBe(port);
     expect([await ours('gateway'), await ours('relay')]).toEqual(before);
     const seen = await eventually('who called', async () => {
       await answers(port, '/', 'web');

@@ -54,7 +54,7 @@ function toListener(server: ProxyServer, published: number | null, { credentials
     url:
       published === null
         ? null
-        : `${speaks}://${hosts.some((host) => host === '*') ? 'localhost' : (name ?? '127.0.0.1')}:${published}`,
+        : toUrl(speaks, hosts.some((host) => host === '*') ? 'localhost' : (name ?? '127.0.0.1'), published),
     command: published === null ? null : toCommand(speaks, name, published),
     certificate: certificates.length === 0 ? null : isOwn ? 'project' : 'mesh',
   };
@@ -65,5 +65,11 @@ function toCommand(speaks: GatewayListenerView['protocol'], name: string | null,
   if (speaks === 'tcp' || speaks === 'tls') return null;
   const host = name ?? 'localhost';
   const resolve = name === null ? '' : `--resolve ${name}:${port}:127.0.0.1 `;
-  return `curl ${resolve}${speaks}://${host}:${port}/`;
+  return `curl ${resolve}${toUrl(speaks, host, port)}/`;
+}
+
+/** Without the port that everybody assumes. */
+function toUrl(speaks: GatewayListenerView['protocol'], host: string, port: number): string {
+  const isUsual = (speaks === 'http' && port === 80) || (speaks === 'https' && port === 443);
+  return `${speaks}://${host}${isUsual ? '' : `:${port}`}`;
 }

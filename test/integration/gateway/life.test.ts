@@ -94,7 +94,7 @@ describe('a gateway', () => {
     const port = publishedAt(await project.gateway('istio-ingressgateway'), 8080);
     const listed = await cli(project, 'gateways');
     expect(listed).toMatchObject({ code: 0 });
-    expect(listed.stdout + listed.stderr).toContain(`http://localhost:${port}`);
+    expect(listed.stdout + listed.stderr).toContain(port === 80 ? 'http://localhost' : `http://localhost:${port}`);
     expect((await cli(project, 'gateway', 'stop', 'default/edge')).code).toBe(0);
     await expect(ask({ port })).rejects.toThrow();
     const { client } = project.mesh;

@@ -87,6 +87,31 @@ describe('TLS of a Gateway', () => {
     expect(told).not.toContain(second.server.keyPem.split('\n')[1] ?? '');
   });
 
+  it('goes on with a certificate whose file is broken, says so, and takes the next good one without a restart', async () => {
+    const project = await startProject('httpbin');
+    const [first, second] = [await createServingPair('shop.example.com'), await createServingPair('shop.example.com')];
+    await project.write('secrets/shop.crt', first.server.chainPem);
+    await project.write('secrets/shop.key', first.server.keyPem);
+    const servers = `  - { port: { number: 8443, name: https, protocol: HTTPS }, hosts: [shop.example.com], tls: { mode: SIMPLE, credentialName: shop } }\n`;
+    const route = routeTo('shop.example.com', 'httpbin', project.ports.get('httpbin'));
+    await project.write('gateway.yaml', gatewayOf(servers) + route);
+    await project.start();
+    const port = publishedAt(await project.gateway('istio-ingressgateway'), 8443);
+    const asked = (caPem: string) => ask({ port, tls: { servername: 'shop.example.com', ca: caPem } });
+    const said = async () =>
+      (await project.mesh.client.call('config.findings', {})).flatMap(({ code, message }) =>
+        code === 'BROKEN_CREDENTIAL' ? [message] : [],
+      );
+    await eventually('the first certificate', () => asked(first.caPem));
+    await project.write('secrets/shop.crt', second.server.chainPem);
+    const [message] = await eventually('the finding', async () => ((await said()).length > 0 ? await said() : null));
+    expect(message).toContain('what was there before is shown');
+    expect((await asked(first.caPem)).status).toBe(200);
+    await project.write('secrets/shop.key', second.server.keyPem);
+    await eventually('the second certificate', () => asked(second.caPem));
+    expect(await said()).toEqual([]);
+  });
+
   it('shows a certificate of the mesh where the project has none, and says which root to trust', async () => {
     const project = await startProject('httpbin');
     const servers = `  - { port: { number: 8443, name: https, protocol: HTTPS }, hosts: ["*.example.com"], tls: { mode: SIMPLE, credentialName: nobody-has-it } }\n`;
