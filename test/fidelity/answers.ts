@@ -1,6 +1,6 @@
 import { compareAnswers, compareShares, type Difference, distinctVersions, type Tally, tally } from './compare.ts';
 import { comparePlaces, placeKeys } from './keys.ts';
-import { askAtOnce, compareExactly, drawMany, drawMirrored } from './many.ts';
+import { askAtOnce, compareExactly, drawMany, drawMirrored, drawSlow } from './many.ts';
 import { type Observation, observe, type Side, sendThrough, settle, settleBoth } from './observe.ts';
 import { comparePauses, drawPauses, type Pause } from './pauses.ts';
 import type { Ask } from './scenario.ts';
@@ -31,6 +31,7 @@ export async function askSide(
   if ((ask.repeat ?? 1) === 1) {
     return { kind: 'answer', observation: await observe(side, upstreams, host, ask, attempts) };
   }
+  if (ask.slowFromMs !== undefined) return { kind: 'shares', tally: await drawSlow(side, upstreams, host, ask) };
   if (ask.pauses) return { kind: 'pauses', pauses: await drawPauses(side, upstreams, host, ask) };
   if (ask.atOnce) return { kind: 'at once', tally: await askAtOnce(side, upstreams, host, ask) };
   if (ask.keysUntilFails !== undefined) return { kind: 'keys', tally: await placeKeys(side, upstreams, host, ask) };

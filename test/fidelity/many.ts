@@ -46,6 +46,22 @@ export async function drawMirrored(side: Side, upstreams: Upstreams, host: strin
   return seen.map((one) => ({ ...one, attempts: one.attempts.toSorted(byVersion) }));
 }
 
+/** How many took at least `slowFromMs`; on connections of their own. */
+export async function drawSlow(side: Side, upstreams: Upstreams, host: string, ask: Ask): Promise<Tally> {
+  const { repeat = 1, slowFromMs = 0 } = ask;
+  const agent = new Agent({ keepAlive: true, maxSockets: repeat });
+  let slow = 0;
+  const one = async () => {
+    const startedMs = performance.now();
+    const { id } = await sendThrough({ ...side, agent }, host, ask);
+    if (performance.now() - startedMs >= slowFromMs) slow += 1;
+    upstreams.take(id);
+  };
+  await Promise.all(Array.from({ length: repeat }, one));
+  agent.destroy();
+  return { 'a slow answer': slow, 'a quick answer': repeat - slow };
+}
+
 /** How many ended in which way; what the mesh says in its own answers is left out. */
 export async function askAtOnce(side: Side, upstreams: Upstreams, host: string, ask: Ask): Promise<Tally> {
   const agent = new Agent({ keepAlive: false });

@@ -57,7 +57,7 @@ export async function settleBoth(sent: readonly Sent[], upstreams: Upstreams, mi
 }
 
 /** Time for a copy that may or may not come. */
-const copyMs = 150;
+const copyMs = 400;
 
 /** Sends a request through one side and waits for what there should be of it. */
 export async function observe(

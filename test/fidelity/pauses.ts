@@ -8,13 +8,14 @@ import type { Upstreams } from './upstreams.ts';
 /** All the pauses before the n-th repetition. */
 export interface Pause {
   readonly count: number;
-  readonly meanMs: number;
-  readonly deviationMs: number;
+  readonly medianMs: number;
+  /** Between the first and the third quartile. */
+  readonly spreadMs: number;
 }
 
 /** As in the comparison of shares: one false alarm in some 300,000. */
 const maxDeviation = 4.7;
-/** What a busy machine adds, besides a tenth of the mean. */
+/** What a busy machine adds. */
 const noiseMs = 10;
 
 /** Of every request, the pauses before its first, second ... repetition. */
@@ -32,18 +33,17 @@ export async function drawPauses(side: Side, upstreams: Upstreams, host: string,
   return pauses.map(summarize);
 }
 
+/** Medians, because a machine that stops for a moment makes a few pauses much longer. */
 function summarize(values: readonly number[]): Pause {
-  const count = values.length;
-  const mean = values.reduce((sum, value) => sum + value, 0) / count;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, count - 1);
-  const rounded = (value: number) => Math.round(value * 10) / 10;
-  return { count, meanMs: rounded(mean), deviationMs: rounded(Math.sqrt(variance)) };
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => Math.round((sorted[Math.floor(share * (sorted.length - 1))] ?? 0) * 10) / 10;
+  return { count: sorted.length, medianMs: at(0.5), spreadMs: Math.round((at(0.75) - at(0.25)) * 10) / 10 };
 }
 
 export function comparePauses(istio: readonly Pause[], meshdesk: readonly Pause[]): readonly Difference[] {
   const differences: Difference[] = [];
   const show = (pause: Pause | undefined) =>
-    pause === undefined ? 'none' : `${pause.meanMs} ms (deviation ${pause.deviationMs} ms, ${pause.count} times)`;
+    pause === undefined ? 'none' : `${pause.medianMs} ms (spread ${pause.spreadMs} ms, ${pause.count} times)`;
   for (let index = 0; index < Math.max(istio.length, meshdesk.length); index += 1) {
     const [a, b] = [istio[index], meshdesk[index]];
     if (a !== undefined && b !== undefined && a.count === b.count && areAlike(a, b)) continue;
@@ -52,9 +52,9 @@ export function comparePauses(istio: readonly Pause[], meshdesk: readonly Pause[
   return differences;
 }
 
-/** The mean of two samples, and for even distributions half the width, differ by chance no more than this. */
+/** Of even distributions, medians and quartiles of two samples differ by chance no more than this. */
 function areAlike(a: Pause, b: Pause): boolean {
-  const error = Math.sqrt(a.deviationMs ** 2 / a.count + b.deviationMs ** 2 / b.count);
-  const allowed = maxDeviation * error + noiseMs + a.meanMs / 10;
-  return Math.abs(a.meanMs - b.meanMs) <= allowed && Math.abs(a.deviationMs - b.deviationMs) <= allowed;
+  const error = Math.sqrt(a.spreadMs ** 2 / a.count + b.spreadMs ** 2 / b.count);
+  const allowed = maxDeviation * error + noiseMs;
+  return Math.abs(a.medianMs - b.medianMs) <= allowed && Math.abs(a.spreadMs - b.spreadMs) <= allowed;
 }

@@ -40,6 +40,8 @@ export interface Ask {
   readonly sticky?: boolean;
   /** With `repeat`: the times between the attempts of each request are compared, statistically. */
   readonly pauses?: boolean;
+  /** With `repeat`: how many answers took so long at least is compared, statistically. All are asked for at once. */
+  readonly slowFromMs?: number;
   /** With `repeat`: all at once, on a connection each; how many ended in which way is compared exactly. */
   readonly atOnce?: boolean;
   /**

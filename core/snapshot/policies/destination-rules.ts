@@ -3,7 +3,7 @@ import { compareText, namespaceOf } from '../../model/resource.ts';
 import { hostFit } from '../host-names.ts';
 import { rulesFor } from '../routes/rule-index.ts';
 import type { SnapshotService } from '../snapshot.ts';
-import { exportTier, isExportedTo } from '../visibility/exports.ts';
+import { isExportedTo } from '../visibility/exports.ts';
 import { matchesLabels } from '../workload-identity.ts';
 import { fillPolicy, isOfPolicy } from './backend-policies.ts';
 import { compileClusterPolicies, type PolicyScope } from './cluster-policies.ts';
@@ -20,7 +20,7 @@ export interface DestinationPolicy {
 
 /**
  * Finds the rules of a service for a caller: those of the caller's namespace if there are any, else of the service's, else
- * of the root namespace, the latter two as far as they are exported to the caller's. An exact host beats wildcards. Several
+ * of the root namespace, as far as they are exported to the caller's. An exact host beats wildcards. Several
  * rules for one host are merged: first subset of a name, first traffic policy. Where rules select callers by labels and none
  * selects this one, only one for all counts; without one there is no policy, whatever other namespaces say. Source: Istio
  * DestinationRule, push_context.go, sidecar.go; asked of a real istiod.
@@ -53,15 +53,22 @@ export interface RuleClient {
 }
 
 /**
- * Where to look, in order. A namespace's own rules are for its callers whatever they export; to callers of the root
- * namespace those that are for it alone, since its others are meant for everybody.
+ * Where to look, in order. A namespace's own rules are for its callers unless they are exported to others only; to callers of
+ * the root namespace those that are for it alone, since its others are meant for everybody. Rules that select callers are for
+ * their own namespace, whatever they export.
  */
 function lookupPath(client: string, service: string, root: string) {
-  const exported = ({ spec, metadata }: DestinationRule) =>
+  const selects = ({ spec }: DestinationRule) => spec.workloadSelector !== undefined;
+  const reaches = ({ spec, metadata }: DestinationRule) =>
     isExportedTo(spec.exportTo, namespaceOf({ metadata }), client);
-  const alone = ({ spec }: DestinationRule) => exportTier(spec.exportTo, root, root) === 0;
+  const exported = (rule: DestinationRule) => !selects(rule) && reaches(rule);
+  const isOwn = (rule: DestinationRule) => selects(rule) || reaches(rule);
+  const isAlone = (rule: DestinationRule) => {
+    const [only, ...others] = rule.spec.exportTo ?? [];
+    return selects(rule) || ((only === '.' || only === root) && others.length === 0);
+  };
   return [
-    { namespace: client, sees: client === root ? alone : () => true },
+    { namespace: client, sees: client === root ? isAlone : isOwn },
     { namespace: service, sees: exported },
     { namespace: root, sees: exported },
   ];

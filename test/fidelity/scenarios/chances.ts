@@ -51,6 +51,12 @@ export const chances: readonly Scenario[] = [
   mirrored('mirrorPercentage: a third', `mirror: ${copyTo('v2')}\nmirrorPercentage: { value: 33 }`),
   mirrored('mirrorPercentage: a tenth of a per cent', `mirror: ${copyTo('v2')}\nmirrorPercentage: { value: 0.1 }`),
   mirrored('mirrorPercent: the deprecated field', `mirror: ${copyTo('v2')}\nmirrorPercent: 60`),
+  mirrored('mirror_percent: the deprecated field', `mirror: ${copyTo('v2')}\nmirror_percent: 60`),
+  mirrored('mirror.port: with a port', `mirror: ${copyTo('v2, port: { number: 80 }')}`),
+  mirrored(
+    'mirrors.destination.port: with a port',
+    `mirrors: [{ destination: ${copyTo('v2, port: { number: 80 }')} }]`,
+  ),
   mirrored(
     'mirrors.percentage: each on its own',
     `mirrors:

@@ -94,6 +94,22 @@ export const forwarding: readonly Scenario[] = [
     asks: [{ headers: { 'x-a': 'own' }, order: { headers: { 'x-up': 'own' } } }],
   },
   {
+    name: 'VirtualService.http.route.headers: the destination takes one away from the answer',
+    yaml: rule(
+      'name: plain',
+      '{ destination: { host: "{host}.shop.svc.cluster.local", subset: v1 }, headers: { response: { remove: [x-up] } } }',
+    ),
+    asks: [{ order: { headers: { 'x-up': 'own' } } }],
+  },
+  ...(['gateways: [mesh]', 'gateways: [shop/other]', 'exportTo: ["."]', 'exportTo: [other]'] as const).map((field) => ({
+    name: `VirtualService.${field}`,
+    yaml: rule('directResponse: { status: 418 }')
+      .replace('  http:', `  ${field}\n  http:`)
+      .replace(/\n *route: .*/, ''),
+    versions: ['v1'],
+    asks: [{}],
+  })),
+  {
     name: 'VirtualService.http.directResponse: text',
     yaml: local('directResponse: { status: 418, body: { string: "short and stout" } }'),
     asks: [{}, { method: 'POST', body: 'x' }, { method: 'HEAD' }],

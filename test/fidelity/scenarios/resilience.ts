@@ -108,10 +108,10 @@ export const resilience: readonly Scenario[] = [
   {
     name: 'VirtualService.http.fault: switches retries and timeouts off',
     yaml: rule(
-      'timeout: 1s\nretries: { attempts: 3, retryOn: 5xx }\nfault: { abort: { httpStatus: 503, percentage: { value: 0 } } }',
+      'timeout: 3s\nretries: { attempts: 3, retryOn: 5xx }\nfault: { abort: { httpStatus: 503, percentage: { value: 0 } } }',
     ),
     versions: one,
-    asks: [failing(503), { order: { delayMs: 4_000 } }],
+    asks: [failing(503), { order: { delayMs: 6_000 } }],
   },
   {
     name: 'VirtualService.http.corsPolicy: origins',
@@ -128,6 +128,32 @@ export const resilience: readonly Scenario[] = [
       { method: 'OPTIONS', headers: { origin: 'https://no.example', 'access-control-request-method': 'PUT' } },
       { method: 'OPTIONS', headers: { origin: 'https://a.example' } },
     ],
+  },
+  ...(
+    [
+      ['prefixes of origins', 'allowOrigins: [{ prefix: "https://a." }], allowMethods: [GET]'],
+      ['the deprecated allowOrigin', 'allowOrigin: ["https://a.example"], allowMethods: [GET]'],
+    ] as const
+  ).map(([name, policy]) => ({
+    name: `VirtualService.http.corsPolicy: ${name}`,
+    yaml: rule(`corsPolicy: { ${policy} }`),
+    versions: one,
+    asks: ['https://a.example', 'https://b.example'].flatMap((origin) => [
+      { headers: { origin } },
+      { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'GET' } },
+    ]),
+  })),
+  ...(['percentage: { value: 30 }', 'percent: 60', 'percentage: { value: 0.1 }'] as const).map((share) => ({
+    name: `VirtualService.http.fault.delay: ${share}`,
+    yaml: rule(`fault: { delay: { fixedDelay: 4s, ${share} } }`),
+    versions: one,
+    asks: [{ repeat: 150, slowFromMs: 3_900 }],
+  })),
+  {
+    name: 'VirtualService.http.retries: another endpoint than the one that failed',
+    yaml: `${virtualService(`- route: [${toAll}]\n  retries: { attempts: 1, retryOn: 5xx }`)}\n${destinationRule('loadBalancer: { simple: ROUND_ROBIN }', [])}`,
+    draws: true,
+    asks: [{ order: { status: 503, only: 'v1' }, repeat: 200 }],
   },
   {
     name: 'DestinationRule.loadBalancer: consistent hash on a header',
@@ -151,14 +177,14 @@ export const resilience: readonly Scenario[] = [
     yaml: `${virtualService(`- route: [${to('v1')}]\n  retries: { attempts: 0 }`)}\n${destinationRule(
       'outlierDetection: { consecutive5xxErrors: 3, interval: 1s, baseEjectionTime: 60s, maxEjectionPercent: 100 }',
     )}`,
-    asks: [failing(500), failing(500), failing(500), {}, {}],
+    asks: [failing(500), failing(500), failing(500), { afterMs: 1_300 }, {}],
   },
   {
     name: 'DestinationRule.outlierDetection: the deprecated consecutiveErrors',
     yaml: `${virtualService(`- route: [${to('v1')}]\n  retries: { attempts: 0 }`)}\n${destinationRule(
       'outlierDetection: { consecutiveErrors: 2, interval: 1s, baseEjectionTime: 60s, maxEjectionPercent: 100 }',
     )}`,
-    asks: [failing(502), failing(502), {}, failing(500), {}],
+    asks: [failing(502), failing(502), { afterMs: 1_300 }, failing(500), { afterMs: 1_300 }],
   },
   {
     name: 'VirtualService.http.mirror: the answer is the first one’s',

@@ -4,6 +4,7 @@ import { changes } from './changes.ts';
 import { ejections } from './ejections.ts';
 import { envoyDetails } from './envoy-details.ts';
 import { forwarding } from './forwarding.ts';
+import { limits } from './limits.ts';
 import { matching } from './matching.ts';
 import { resilience } from './resilience.ts';
 import { upstreams } from './upstreams.ts';
@@ -18,4 +19,5 @@ export const scenarios: readonly Scenario[] = [
   ...chances,
   ...ejections,
   ...changes,
+  ...limits,
 ];

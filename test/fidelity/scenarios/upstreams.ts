@@ -48,6 +48,8 @@ const roundRobin = 'simple: ROUND_ROBIN';
 const ejecting =
   'outlierDetection: { consecutive5xxErrors: 1, maxEjectionPercent: 100, baseEjectionTime: 300s, interval: 300s }';
 const failing: Ask = { order: { status: 503 } };
+/** Envoy passes changes of health on once a second at most. */
+const later: Ask = { afterMs: 1_300 };
 const dead = '    - { address: 127.0.0.1, ports: { http: 1 } }\n';
 const toDead = virtualService(
   '- retries: { attempts: 0 }\n  route: [{ destination: { host: "{host}.example", port: { number: 80 } } }]',
@@ -81,14 +83,23 @@ export const upstreams: readonly Scenario[] = [
     asks: many,
   },
   {
+    name: 'DestinationRule.loadBalancer.localityLbSetting.enabled: no',
+    yaml: placed(
+      two,
+      `${ejecting}, loadBalancer: { ${roundRobin}, localityLbSetting: { failoverPriority: [tier], enabled: false } }`,
+    ),
+    draws: true,
+    asks: many,
+  },
+  {
     name: 'DestinationRule.loadBalancer.localityLbSetting.failoverPriority: the first place fails',
     yaml: placed(two, `${ejecting}, loadBalancer: { ${roundRobin}, localityLbSetting: { failoverPriority: [tier] } }`),
-    asks: [{}, failing, {}, {}],
+    asks: [{}, failing, later, {}],
   },
   {
     name: 'DestinationRule.loadBalancer.localityLbSetting.failoverPriority: every place has failed',
     yaml: placed(two, `${ejecting}, loadBalancer: { ${roundRobin}, localityLbSetting: { failoverPriority: [tier] } }`),
-    asks: [failing, failing, {}],
+    asks: [failing, { ...failing, ...later }, later],
   },
   {
     name: 'DestinationRule.loadBalancer.localityLbSetting.failover: the caller has no place',
@@ -105,12 +116,12 @@ export const upstreams: readonly Scenario[] = [
       [{ version: 'v1' }],
       'outlierDetection: { consecutive5xxErrors: 1, maxEjectionPercent: 100, baseEjectionTime: 300s, interval: 300s, minHealthPercent: 60 }',
     ),
-    asks: [failing, {}, {}],
+    asks: [failing, later, {}],
   },
   {
     name: 'DestinationRule.outlierDetection.minHealthPercent: never without it',
     yaml: placed([{ version: 'v1' }], ejecting),
-    asks: [failing, {}, {}],
+    asks: [failing, later, {}],
   },
   {
     name: 'DestinationRule.connectionPool.tcp.connectTimeout: nobody listens',

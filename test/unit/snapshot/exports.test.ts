@@ -94,12 +94,14 @@ describe('a DestinationRule', () => {
     expect(maxRequestsOf(root + service + client, 'web')).toBe(2);
   });
 
-  it('is looked for elsewhere where it is not exported to the caller; the caller’s own needs no export', () => {
+  it('is looked for elsewhere where it is not exported to the caller, also in the caller’s own namespace', () => {
     const root = rule('root', 'istio-system', 1, '', '*.svc.cluster.local');
     const service = rule('service', 'shop', 2, 'exportTo: ["."],');
     expect(maxRequestsOf(root + service, 'web')).toBe(2);
     expect(maxRequestsOf(root + service, 'batch')).toBe(1);
-    expect(maxRequestsOf(rule('own', 'jobs', 3, 'exportTo: [shop],'), 'batch')).toBe(3);
+    expect(maxRequestsOf(rule('own', 'jobs', 3, 'exportTo: [shop],'), 'batch')).toBe(null);
+    expect(maxRequestsOf(rule('own', 'jobs', 3, 'exportTo: [shop, jobs],'), 'batch')).toBe(3);
+    expect(maxRequestsOf(rule('own', 'jobs', 3, 'exportTo: [shop],') + service, 'batch')).toBe(null);
   });
 
   it('of the root namespace is for its own callers first only when it is for them alone', () => {
@@ -119,11 +121,11 @@ describe('a DestinationRule', () => {
     expect(maxRequestsOf(rule('some', 'shop', 5, selector), 'payments')).toBe(null);
   });
 
-  it('that selects other callers hides what the root namespace says', () => {
+  it('that selects other callers hides what the root namespace says, for callers of its namespace', () => {
     const root = rule('root', 'istio-system', 1, '', '*.svc.cluster.local');
     const some = rule('some', 'shop', 5, 'workloadSelector: { matchLabels: { tier: back } },');
     expect(maxRequestsOf(root + some, 'web')).toBe(null);
-    expect(maxRequestsOf(root + some, 'batch')).toBe(null);
+    expect(maxRequestsOf(root + some, 'batch')).toBe(1);
     expect(maxRequestsOf(root, 'web')).toBe(1);
   });
 
