@@ -1,3 +1,4 @@
+import { MeshError } from '../../contract/errors.ts';
 import type { WorkloadView } from '../../contract/shapes.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { IdFile } from '../id-file.ts';
@@ -9,6 +10,13 @@ export interface GatewayKeeperOptions {
   readonly stopped: Pick<IdFile, 'has' | 'ids' | 'add' | 'delete'>;
   readonly onNotice: (notice: { level: 'warn'; code: string | null; message: string }) => void;
   readonly log: Logger;
+}
+
+const maxTries = 3;
+
+function isPortTaken(error: unknown): boolean {
+  const cause = error instanceof MeshError ? error.cause : null;
+  return cause instanceof MeshError && cause.code === 'CONFIG_REJECTED' && cause.message.includes('cannot listen on');
 }
 
 /**
@@ -73,14 +81,20 @@ export class GatewayKeeper {
     for (const id of this.#options.stopped.ids()) this.#options.stopped.delete(id);
   }
 
-  /** One that had to be started anew meanwhile, for what it leads to now, is tried again. */
-  async #start(id: string, name: string): Promise<void> {
+  /**
+   * One that had to be started anew meanwhile, for what it leads to now, is tried again, and one whose port somebody took
+   * between looking and listening: it gets another.
+   */
+  async #start(id: string, name: string, tries = 1): Promise<void> {
     const incarnation = this.#incarnation(id);
     try {
       await this.#options.attach(id);
     } catch (error) {
       const now = this.#incarnation(id);
-      if (!this.#isClosed && now !== null && now !== incarnation) return this.#start(id, name);
+      const isAnother = now !== null && now !== incarnation;
+      if (!this.#isClosed && (isAnother || (isPortTaken(error) && tries < maxTries))) {
+        return this.#start(id, name, isAnother ? 1 : tries + 1);
+      }
       const message = error instanceof Error ? error.message : String(error);
       this.#options.log.warn(`gateway ${name}: ${message}`);
       if (!this.#isClosed)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MeshError } from '../../../core/contract/errors.ts';
 import type { WorkloadView } from '../../../core/contract/shapes.ts';
 import { GatewayKeeper } from '../../../core/control-plane/gateways/gateway-keeper.ts';
 import { RecordedLog } from '../../support/contract-fixture.ts';
@@ -95,5 +96,28 @@ describe('the keeper of gateways', () => {
     keeper.look();
     await eventually('the second failure', () => tried.length === 3);
     expect(tried).toEqual(['edge', 'edge', 'The gateway edge was not started: no']);
+  });
+
+  it('tries one again whose port was taken before it could listen, three times in all', async () => {
+    const told: string[] = [];
+    let tries = 0;
+    const keeper = new GatewayKeeper({
+      workloads: () =>
+        [
+          { id: 'shop', runtime: 'process', mesh: 'attached' },
+          { id: 'edge', name: 'edge', runtime: 'gateway', mesh: 'detached', incarnation: '1' },
+        ] as unknown as readonly WorkloadView[],
+      attach: async () => {
+        tries += 1;
+        const cause = new MeshError('CONFIG_REJECTED', 'cannot listen on 127.0.0.1:8080: address in use');
+        throw new MeshError('ATTACH_FAILED', 'step configuration', { cause });
+      },
+      stopped: { has: () => false, ids: () => [], add: () => undefined, delete: () => undefined },
+      onNotice: ({ message }) => told.push(message),
+      log: new RecordedLog(),
+    });
+    keeper.look();
+    await eventually('the last failure', () => told.length > 0);
+    expect(tries).toBe(3);
   });
 });
