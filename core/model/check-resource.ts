@@ -1,5 +1,6 @@
 import { checkDestinationRule } from './check-destination-rule.ts';
 import { checkGateway } from './check-gateway.ts';
+import { checkRouteFilters } from './check-route-filters.ts';
 import { checkAuthorizationPolicy, checkPeerAuthentication, checkRequestAuthentication } from './check-security.ts';
 import { checkLabels, checkSelector } from './check-selectors.ts';
 import { checkEndpoint, checkServiceEntry } from './check-service-entry.ts';
@@ -7,7 +8,7 @@ import { checkSidecar } from './check-sidecar.ts';
 import { checkTelemetry } from './check-telemetry.ts';
 import { checkVirtualService } from './check-virtual-service.ts';
 import { type FieldPath, formatPath } from './field-path.ts';
-import { keptFields } from './kept-fields.ts';
+import { keptFields, keptHint } from './kept-fields.ts';
 import { Problems, type ResourceProblem } from './problems.ts';
 import { describeResource, isIstioGateway, type Resource, type ResourceKind } from './resource.ts';
 import { toHostProcess, type WorkloadEntry } from './workload-entry.ts';
@@ -45,6 +46,8 @@ const kindChecks: KindChecks = {
   RequestAuthentication: checkRequestAuthentication,
   AuthorizationPolicy: checkAuthorizationPolicy,
   Telemetry: checkTelemetry,
+  HTTPRoute: checkRouteFilters,
+  GRPCRoute: checkRouteFilters,
 };
 
 function checkKind(resource: Resource, problems: Problems): void {
@@ -67,19 +70,13 @@ function checkMetadata(resource: Resource, problems: Problems): void {
 }
 
 function keptProblem(resource: Resource, path: FieldPath): ResourceProblem {
-  const wholeKind = path.length === 1;
-  const last = path.at(-1);
-  const ruleIsLost = last === 'redirect' || last === 'directResponse';
+  const what = path.length === 1 ? describeResource(resource) : formatPath(path);
   return {
     code: 'NOT_APPLIED',
-    severity: ruleIsLost ? 'warning' : 'info',
+    severity: 'info',
     path,
-    message: wholeKind
-      ? `${describeResource(resource)} is kept and exported, not applied here`
-      : `${formatPath(path)} is kept and exported, not applied here`,
-    hint: ruleIsLost
-      ? 'This rule is skipped here; requests go on to the next rule. Production applies it.'
-      : 'Nothing to do; production applies it.',
+    message: `${what} is kept and exported, not applied here`,
+    hint: keptHint(resource, path),
   };
 }
 

@@ -3,12 +3,6 @@ import type { FieldPath } from './field-path.ts';
 import type { Resource } from './resource.ts';
 import type { Sidecar } from './sidecar.ts';
 
-const notFilters = ['extensionRef', 'externalAuth'];
-const gatewayRoute = [
-  ...notFilters.flatMap((filter) => [`filters.*.${filter}`, `backendRefs.*.filters.*.${filter}`]),
-  'sessionPersistence',
-].map((field) => `spec.rules.*.${field}`);
-
 const trafficPolicy = ['loadBalancer.zoneAwareLbSetting.minClusterSize'];
 
 /** Fields that are valid in the API, kept in the file and exported, but not applied by this release. `*`: every item. */
@@ -25,6 +19,7 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
     ]),
   ],
   PeerAuthentication: [],
+  ProxyConfig: ['spec.concurrency', 'spec.environmentVariables', 'spec.image'],
   ReferenceGrant: [],
   Namespace: [],
   BackendTLSPolicy: ['spec.options'],
@@ -41,13 +36,49 @@ const keptPatterns: Readonly<Record<string, readonly string[]>> = {
     ...['infrastructure', 'allowedListeners', 'defaultScope', 'tls.backend'].map((field) => `spec.${field}`),
   ],
   GatewayClass: ['spec.parametersRef'],
-  HTTPRoute: [...gatewayRoute, 'spec.useDefaultGateways'],
-  GRPCRoute: [...gatewayRoute, 'spec.useDefaultGateways'],
+  HTTPRoute: ['spec.rules.*.sessionPersistence', 'spec.useDefaultGateways'],
+  GRPCRoute: ['spec.rules.*.sessionPersistence', 'spec.useDefaultGateways'],
   TLSRoute: ['spec.useDefaultGateways'],
   TCPRoute: ['spec.useDefaultGateways'],
   WorkloadEntry: ['spec.network'],
   FaultInjection: [],
 };
+
+const byNobody = 'Nothing to do; Istio ignores it as well.';
+const byKubernetes = 'Nothing to do; it is for what runs in Kubernetes.';
+
+/** What is to be said where it is not "production applies it". */
+const remarks: Readonly<Record<string, string>> = {
+  'VirtualService spec.http.fault.delay.exponentialDelay': byNobody,
+  'VirtualService spec.http.match.statPrefix': "Nothing to do; it only names Envoy's statistics of the route.",
+  'DestinationRule loadBalancer.zoneAwareLbSetting.minClusterSize':
+    'Nothing to do; it acts in Istio only where proxies discover themselves (ENABLE_SELF_DISCOVERY).',
+  'Sidecar spec.ingress.bind': 'Nothing to do; without captureMode NONE Istio takes it for a name alone as well.',
+  'Sidecar spec.ingress.tls': 'Istio ignores it as well, unless istiod runs with ENABLE_TLS_ON_SIDECAR_INGRESS.',
+  'Gateway spec.servers.defaultEndpoint': byNobody,
+  'Gateway spec.defaultScope': byNobody,
+  'Gateway spec.tls.backend': byNobody,
+  'Gateway spec.infrastructure': byKubernetes,
+  'Gateway spec.allowedListeners': 'Nothing to do; a ListenerSet is no kind of a project here.',
+  'GatewayClass spec.parametersRef': byKubernetes,
+  ...Object.fromEntries(
+    ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute'].map((kind) => [`${kind} spec.useDefaultGateways`, byNobody]),
+  ),
+  'HTTPRoute spec.rules.sessionPersistence': byNobody,
+  'GRPCRoute spec.rules.sessionPersistence': byNobody,
+  'BackendTLSPolicy spec.options': byNobody,
+  'XBackendTrafficPolicy spec.sessionPersistence': byNobody,
+  'ProxyConfig spec.concurrency': 'Nothing to do; sidecars here have one thread.',
+  'ProxyConfig spec.environmentVariables': byKubernetes,
+  'ProxyConfig spec.image': "Nothing to do; sidecars here are Meshdesk's own.",
+};
+
+/** Whether somebody applies a kept field, as advice to whoever wrote it. */
+export function keptHint({ kind }: Pick<Resource, 'kind'>, path: FieldPath): string {
+  const field = path.filter((step) => typeof step === 'string').join('.');
+  const end = field.split('.').slice(-3).join('.');
+  return remarks[`${kind} ${field}`] ?? remarks[`${kind} ${end}`] ?? 'Nothing to do; production applies it.';
+}
 
 /** Paths of the fields that a resource has and that are kept, not applied. A kept kind is one path: `spec`. */
 export function keptFields(resource: Resource): readonly FieldPath[] {

@@ -3,6 +3,7 @@
  * the order of their own precedence: exact path, longest prefix, method, most headers, most query parameters, oldest
  * route, name, place in its list. Source: Gateway API httproute_types.go.
  */
+import { refusedFilter } from '../../model/check-route-filters.ts';
 import { parseDuration } from '../../model/duration.ts';
 import type { ParentRef } from '../../model/gateway-api-fields.ts';
 import type { GRPCRoute } from '../../model/grpc-route.ts';
@@ -44,7 +45,8 @@ export function orderRoutes(
   grants: readonly ReferenceGrant[],
   adapt: (block: HttpMatch, route: HTTPRoute) => HttpMatch = (block) => block,
 ): readonly HttpRoute[] {
-  const entries = bound.flatMap((route) =>
+  const taken = bound.filter((route) => refusedFilter(route) === null);
+  const entries = taken.flatMap((route) =>
     (route.spec.rules ?? [{}]).flatMap((rule, place) =>
       (rule.matches ?? [{}]).map((match): Entry => ({ route, rule, match, place })),
     ),
@@ -127,8 +129,7 @@ function toRoutes(
   const others = toConditions(match);
   const common = {
     destinations: toDestinations(rule, namespace, grants),
-    timeoutMs: toMs(rule.timeouts?.request),
-    ...toRetries(rule),
+    ...toTimes(rule),
     ...toMirrors(filters, namespace),
     ...toCors(filters),
     ...toHeaders(filters),
@@ -227,17 +228,17 @@ export function backendService(ref: Backend, namespace: string, grants: readonly
   return toServiceKey(ref.name, ref.namespace ?? namespace);
 }
 
-function toRetries({ retry, timeouts }: HttpRouteRule): Pick<HttpRoute, 'retries'> {
+/** Istio has a time for tries only where it has retries of the route's own: otherwise it is the time of the whole. */
+function toTimes({ retry, timeouts }: HttpRouteRule): Pick<HttpRoute, 'timeoutMs' | 'retries'> {
+  const timeoutMs = toMs(timeouts?.request);
   const perTryTimeoutMs = toMs(timeouts?.backendRequest);
-  if (retry === undefined)
-    return perTryTimeoutMs === null ? {} : { retries: { ...compileRetries(undefined), perTryTimeoutMs } };
-  const codes = (retry.codes ?? []).join(',');
+  if (retry === undefined) return { timeoutMs: perTryTimeoutMs ?? timeoutMs };
   const made = compileRetries({
     attempts: retry.attempts ?? 2,
-    ...(codes === '' ? {} : { retryOn: `${codes},connect-failure,refused-stream,reset` }),
+    retryOn: ['connect-failure,refused-stream,unavailable,cancelled', ...(retry.codes ?? [])].join(','),
     ...(retry.backoff === undefined ? {} : { backoff: retry.backoff }),
   });
-  return { retries: { ...made, perTryTimeoutMs } };
+  return { timeoutMs, retries: { ...made, perTryTimeoutMs } };
 }
 
 /** `null` for absent and 0s, which both mean none. */

@@ -161,6 +161,37 @@ spec: { from: web, to: orders, fault: { delay: { fixedDelay: 400ms, percentage: 
     expect(resources[0]?.spec).toMatchObject({ http: [{ match: [{ statPrefix: 'a' }] }] });
   });
 
+  it.each([
+    [
+      'kind: Sidecar',
+      'networking.istio.io/v1',
+      'ingress: [{ port: { number: 80, protocol: TLS, name: a }, tls: { mode: SIMPLE, serverCertificate: a, privateKey: b } }]',
+      'ENABLE_TLS_ON_SIDECAR_INGRESS',
+    ],
+    [
+      'kind: Sidecar',
+      'networking.istio.io/v1',
+      'egress: [{ bind: 127.0.0.1, hosts: ["./*"] }]',
+      'production applies it',
+    ],
+    ['kind: ProxyConfig', 'networking.istio.io/v1beta1', 'concurrency: 2', 'sidecars here have one thread'],
+    [
+      'kind: DestinationRule',
+      'networking.istio.io/v1',
+      'host: a, subsets: [{ name: v1, trafficPolicy: { loadBalancer: { zoneAwareLbSetting: { minClusterSize: 3 } } } }]',
+      'ENABLE_SELF_DISCOVERY',
+    ],
+    [
+      'kind: HTTPRoute',
+      'gateway.networking.k8s.io/v1',
+      'rules: [{ sessionPersistence: {} }]',
+      'Istio ignores it as well',
+    ],
+  ])('says of a field that is kept whether production applies it: %s', (kind, version, spec, hint) => {
+    const { findings } = parse(`apiVersion: ${version}\n${kind}\nmetadata: {name: a}\nspec: { ${spec} }\n`);
+    expect(findings).toMatchObject([{ code: 'NOT_APPLIED', hint: expect.stringContaining(hint) }]);
+  });
+
   it('keeps whole kinds that are not applied', () => {
     const text = 'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: none}\nspec: {}\n';
     const { resources, findings } = parse(text);

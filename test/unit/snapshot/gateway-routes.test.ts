@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseResources } from '../../../core/model/parse-resources.ts';
 import { compileRouteMatches } from '../../../core/policy/match-route.ts';
 import { rewritePath, toPathRewrite } from '../../../core/policy/rewrite-path.ts';
 import { request } from '../policy/request.ts';
@@ -104,12 +105,34 @@ describe('a route of the Gateway API', () => {
           { service: 'payments.shop', weight: 9, port: 80 },
           { service: 'orders.shop', weight: 1, port: 80 },
         ],
-        timeoutMs: 5_000,
-        retries: { perTryTimeoutMs: 2_000 },
+        timeoutMs: 2_000,
         headers: { request: { set: [['x-a', '1']], remove: ['x-b'], add: [] } },
         mirrors: [{ service: 'orders.shop', percent: 25 }],
       },
     ]);
+  });
+
+  it.each([
+    ['retry: {}', null, { attempts: 2, perTryTimeoutMs: null }, ''],
+    [
+      'retry: { attempts: 3, codes: [502, 503] }, timeouts: { request: 5s, backendRequest: 2s }',
+      5_000,
+      { attempts: 3, perTryTimeoutMs: 2_000 },
+      ',502,503',
+    ],
+  ])('repeats as Istio does: %s', (fields, timeoutMs, retries, codes) => {
+    const retryOn = `connect-failure,refused-stream,unavailable,cancelled${codes}`;
+    expect(compiled(route(`{ ${fields}, ${to()} }`))).toMatchObject([{ timeoutMs, retries: { ...retries, retryOn } }]);
+  });
+
+  it.each([
+    'filters: [{ type: ExtensionRef, extensionRef: { group: "", kind: X, name: x } }], backendRefs: [{ name: payments, port: 80 }]',
+    'filters: [{ type: ExternalAuth, externalAuth: { protocol: HTTP } }], backendRefs: [{ name: payments, port: 80 }]',
+    'backendRefs: [{ name: payments, port: 80, filters: [{ type: URLRewrite, urlRewrite: { hostname: a } }] }]',
+  ])('is out as a whole with a filter that nobody takes: %s', (rule) => {
+    const yaml = route(`{ ${to()} }, { ${rule} }`);
+    expect(compiled(yaml)).toEqual([]);
+    expect(parseResources(yaml, null).findings).toMatchObject([{ code: 'NOT_APPLIED', severity: 'warning' }]);
   });
 
   it.each([
