@@ -2,33 +2,22 @@
 import { once } from 'node:events';
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, request } from 'node:http';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { connect, createServer, type Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
 import type { FaultConfig, SidecarConfig } from '../../../core/model/sidecar-config.ts';
+import { prepareClosers } from '../../support/closers.ts';
 import { ControlClient } from '../../support/control-client.ts';
 import { eventually } from '../../support/eventually.ts';
 import { TestCa } from '../../support/test-ca.ts';
 import { emptyConfig, freePort, serviceOf, spiffeIdOfName, TestSidecar } from '../../support/test-sidecar.ts';
 
-let closers: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const close of closers.reverse()) await close();
-  closers = [];
-});
+const closers = prepareClosers();
+const { listening } = closers;
 
 async function start(options: Parameters<typeof TestSidecar.start>[0] = {}): Promise<TestSidecar> {
   const sidecar = await TestSidecar.start(options);
-  closers.push(() => sidecar.close());
+  closers.add(() => sidecar.close());
   return sidecar;
-}
-
-async function listening(server: Server): Promise<number> {
-  server.on('connection', (socket) => socket.on('error', () => undefined));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => server.close());
-  return (server.address() as AddressInfo).port;
 }
 
 async function statusOf(port: number): Promise<number> {
@@ -116,7 +105,7 @@ describe('the control stream', () => {
     const application = await listening(createServer((socket) => socket.pipe(socket)));
     await control.push(configFor(first, application));
     const socket = connect(first, '127.0.0.1');
-    closers.push(() => {
+    closers.add(() => {
       socket.destroy();
     });
     socket.write('one');
@@ -220,7 +209,7 @@ describe('drain', () => {
     await sidecar.control.push(configFor(port, application));
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
-    closers.push(() => {
+    closers.add(() => {
       socket.destroy();
     });
     socket.write('hello');

@@ -4,35 +4,23 @@
  */
 import { once } from 'node:events';
 import { createServer as createHttpServer, request } from 'node:http';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { stalledClientMs } from '../../../core/data-plane/listener/read-first-bytes.ts';
 import type { SidecarConfig } from '../../../core/model/sidecar-config.ts';
+import { prepareClosers } from '../../support/closers.ts';
 import { eventually } from '../../support/eventually.ts';
 import { TestCa } from '../../support/test-ca.ts';
 import { emptyConfig, freePort, serviceOf, spiffeIdOfName, TestSidecar } from '../../support/test-sidecar.ts';
 
-let closers: (() => unknown)[] = [];
+const closers = prepareClosers();
+const { listening } = closers;
 let ca: TestCa;
 
 beforeEach(async () => {
   ca = await TestCa.create();
 });
-
-afterEach(async () => {
-  for (const close of closers.reverse()) await close();
-  closers = [];
-});
-
-async function listening(server: Server): Promise<number> {
-  // Connections are reset when a test is over.
-  server.on('connection', (socket) => socket.on('error', () => undefined));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => server.close());
-  return (server.address() as AddressInfo).port;
-}
 
 async function readAll(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -46,7 +34,7 @@ function dial(port: number): Socket {
   const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
   // A reset at the end of a test is nobody's failure.
   socket.on('error', () => undefined);
-  closers.push(() => {
+  closers.add(() => {
     socket.destroy();
   });
   return socket;
@@ -86,10 +74,8 @@ async function startPair(
   const listen = (port: number) => ({ host: '127.0.0.1', port });
   const web = await TestSidecar.start({ ca, name: 'web' });
   const orders = await TestSidecar.start({ ca, name: 'orders' });
-  closers.push(
-    () => web.close(),
-    () => orders.close(),
-  );
+  closers.add(() => web.close());
+  closers.add(() => orders.close());
   const ordersConfig = emptyConfig('orders', 1, {
     listeners: {
       kind: 'explicit',

@@ -4,47 +4,36 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer as createHttpServer, request } from 'node:http';
 import { type ClientHttp2Session, connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
-import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { promisify } from 'node:util';
 import * as grpc from '@grpc/grpc-js';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { findInPath } from '../../../core/control-plane/runtime/node-program.ts';
+import { prepareClosers } from '../../support/closers.ts';
 import { type PairOptions, type SidecarPair, startSidecarPair } from '../../support/declared-pair.ts';
 import { eventually } from '../../support/eventually.ts';
 import { call, connectShop, GrpcShop } from '../../support/grpc-shop.ts';
 import { type Field, greeting, headers, readErrors, readFrames, settingsAck } from '../../support/http2-frames.ts';
 
-let closers: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const close of closers.reverse()) await close();
-  closers = [];
-});
-
-async function listening(server: Server): Promise<number> {
-  server.on('connection', (socket) => socket.on('error', () => undefined));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => server.close());
-  return (server.address() as AddressInfo).port;
-}
+const closers = prepareClosers();
+const { listening } = closers;
 
 async function start(applications: readonly number[], options?: PairOptions): Promise<SidecarPair> {
   const pair = await startSidecarPair(applications, options);
-  closers.push(() => pair.close());
+  closers.add(() => pair.close());
   return pair;
 }
 
 async function startShops(count: number): Promise<GrpcShop[]> {
   const shops = await Promise.all(Array.from({ length: count }, () => GrpcShop.start()));
-  for (const shop of shops) closers.push(() => shop.stop());
+  for (const shop of shops) closers.add(() => shop.stop());
   return shops;
 }
 
 function open(port: number): ClientHttp2Session {
   const client = connectHttp2(`http://127.0.0.1:${port}`);
   client.on('error', () => undefined);
-  closers.push(() => client.destroy());
+  closers.add(() => client.destroy());
   return client;
 }
 
@@ -73,7 +62,7 @@ describe('one connection of a client', () => {
       { protocol: 'grpc', mesh },
     );
     const client = connectShop(pair.port, 'shop');
-    closers.push(() => client.close());
+    closers.add(() => client.close());
     await Promise.all(Array.from({ length: 90 }, () => call(client, 'echo', Buffer.from('a'))));
     const calls = shops.map((shop) => shop.calls);
     expect(calls.reduce((sum, count) => sum + count, 0)).toBe(90);
@@ -84,7 +73,7 @@ describe('one connection of a client', () => {
     const [shop] = await startShops(1);
     const pair = await start([shop?.port ?? 0], { protocol: 'grpc' });
     const client = connectShop(pair.port, 'shop');
-    closers.push(() => client.close());
+    closers.add(() => client.close());
     for (let count = 0; count < 3; count += 1) await call(client, 'echo', Buffer.from('a'));
     const total = (which: 'web' | number) =>
       edges(pair, which)
@@ -101,7 +90,7 @@ describe('one connection of a client', () => {
     const [shop] = await startShops(1);
     const pair = await start([shop?.port ?? 0], { protocol: 'grpc' });
     const client = connectShop(pair.port, 'shop');
-    closers.push(() => client.close());
+    closers.add(() => client.close());
     const chat = client.chat();
     const first = new Promise((resolve) => chat.once('data', resolve));
     chat.write(Buffer.from('a'));
@@ -191,7 +180,7 @@ describe('faults', () => {
       'grpc-message': 'fault filter abort',
     });
     const client = connectShop(pair.port, 'shop');
-    closers.push(() => client.close());
+    closers.add(() => client.close());
     await expect(call(client, 'echo', Buffer.from('a'))).rejects.toMatchObject({ code, details: 'fault filter abort' });
     expect(shop?.calls).toBe(0);
   });
@@ -313,7 +302,7 @@ describe('where the two ends speak different protocols', () => {
       [...base, ['connection', 'x-a']],
     ];
     const socket = connect(pair.port, '127.0.0.1');
-    closers.push(() => socket.destroy());
+    closers.add(() => socket.destroy());
     let answers = Buffer.alloc(0);
     socket.on('data', (bytes: Buffer) => {
       answers = Buffer.concat([answers, bytes]);
