@@ -51,7 +51,14 @@ export function Segmented<T extends string>(props: {
   );
 }
 
-export function SearchBox(props: { label: string; placeholder: string; value: string; onChange(value: string): void }) {
+export function SearchBox(props: {
+  label: string;
+  placeholder: string;
+  /** What can be typed, where that is more than words. */
+  help?: string;
+  value: string;
+  onChange(value: string): void;
+}) {
   return (
     <div className="searchbox">
       <Search aria-hidden />
@@ -59,6 +66,8 @@ export function SearchBox(props: { label: string; placeholder: string; value: st
         className="input"
         type="search"
         aria-label={props.label}
+        aria-description={props.help}
+        title={props.help}
         placeholder={props.placeholder}
         value={props.value}
         onChange={({ target }) => props.onChange(target.value)}

@@ -9,6 +9,7 @@ import { useEffect, useState } from 'react';
 import type { HistoryEntry } from '../../../core/contract/config-shapes.ts';
 import { openConfig, setPanel, useNavigation } from '../../state/navigation.ts';
 import { Button, IconButton } from '../../ui/button.tsx';
+import { plural } from '../../ui/format.ts';
 import { EmptyState, ErrorState, Loading, View } from '../../ui/panels.tsx';
 import { ConflictDialog } from './conflict-dialog.tsx';
 import { dropDraft, editDraft } from './drafts.ts';
@@ -42,7 +43,7 @@ export function ConfigView() {
       padded={false}
       toolbar={
         <>
-          <span className="hint ellipsis">{countFindings(findings) || (file ? 'no errors, no warnings' : '')}</span>
+          <span className="hint ellipsis">{countFindings(findings) || (file ? plural(files.length, 'file') : '')}</span>
           <span className="push" />
           <Button variant="ghost" icon={FilePlus2} onClick={() => setPanel('new-file')}>
             New file

@@ -53,18 +53,7 @@ export function FaultsView() {
       }
     >
       {faults.length === 0 ? (
-        <EmptyState
-          icon={Zap}
-          title="No faults"
-          actions={
-            <Button variant="fault" icon={Plus} onClick={newFault}>
-              Inject a fault
-            </Button>
-          }
-        >
-          Delay or refuse a share of the requests between two services, and see how their callers cope. Also at hand on
-          every edge of the topology.
-        </EmptyState>
+        <NoFaults />
       ) : (
         <>
           <FaultTable faults={faults} />
@@ -73,6 +62,27 @@ export function FaultsView() {
         </>
       )}
     </View>
+  );
+}
+
+function NoFaults() {
+  const hasTraffic = useMesh((data) => (data.topology?.edges.length ?? 0) > 0);
+  return (
+    <>
+      <EmptyState
+        icon={Zap}
+        title="No faults"
+        actions={
+          <Button variant="fault" icon={Plus} onClick={newFault}>
+            Inject a fault
+          </Button>
+        }
+      >
+        Delay or refuse a share of the requests between two services, and see how their callers cope. Also at hand on
+        every edge of the topology.
+      </EmptyState>
+      {hasTraffic && <AddCard />}
+    </>
   );
 }
 

@@ -88,6 +88,8 @@ export class FlowItems {
         data,
         selected,
         ...nodeSize,
+        // Without it the canvas takes a changed node for a new one, and draws its edges anew: a focus on them is lost.
+        measured: nodeSize,
       }));
     }
     this.#nodes = next;

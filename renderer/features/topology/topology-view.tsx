@@ -31,6 +31,8 @@ const metrics: readonly { value: Metric; label: string }[] = [
   { value: 'errors', label: 'errors' },
   { value: 'throughput', label: 'throughput' },
 ];
+const findHelp =
+  'Names, or rps, errors, p50, p95 and p99 (ms) with > >= < <= =, or mtls, tcp, http, fault and split; joined by “and”, turned round by “not”. Example: payments and p95 > 100';
 /** Below this zoom a graph of many nodes is drawn without figures. */
 const coarseZoom = 0.35;
 const manyNodes = 60;
@@ -63,8 +65,17 @@ function TopologyScreen() {
       toolbar={
         <>
           <Segmented label="Figure on the edges" value={metric} options={metrics} onChange={setMetric} />
-          <SearchBox label="Find in the graph" placeholder="rps > 5 and not mtls" value={filter} onChange={setFilter} />
-          <span className="hint push">{topology ? `last ${topology.windowSeconds} s` : ''}</span>
+          <SearchBox
+            label="Find in the graph"
+            placeholder="rps > 5 and not mtls"
+            help={findHelp}
+            value={filter}
+            onChange={setFilter}
+          />
+          <span className="hint push ellipsis">
+            {!empty && !selected && 'Click an edge to see it close, harm it or split it'}
+          </span>
+          <span className="hint">{topology ? `last ${topology.windowSeconds} s` : ''}</span>
           <IconButton label="Arrange anew" icon={LayoutGrid} disabled={empty} onClick={layout.tidy} />
           <Button
             variant="ghost"
