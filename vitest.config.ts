@@ -13,7 +13,11 @@ export default defineConfig({
   test: {
     passWithNoTests: false,
     projects: [
-      project('unit', { testTimeout: 30_000, hookTimeout: 30_000 }),
+      project('unit', {
+        testTimeout: 30_000,
+        hookTimeout: 30_000,
+        setupFiles: ['./test/support/page-patience.ts'],
+      }),
       project('contract', { testTimeout: 40_000, hookTimeout: 40_000 }),
       project('conformance', { testTimeout: 90_000, hookTimeout: 90_000, ...patience(30_000) }),
       project('integration', { testTimeout: 90_000, hookTimeout: 90_000, ...patience(30_000) }),

@@ -18,8 +18,8 @@ export const controlSocket = '/run/meshdesk/sidecar.sock';
 export const sidecarUser = '1337:1337';
 /** How long a sidecar gets to end by itself: its own drain is 2 s. */
 export const stopSeconds = 3;
-/** Waits up to 5 s for the socket of a sidecar that is just starting, then joins it to stdio. */
-export const joinSocket = `i=0; while [ ! -S "$1" ] && [ $i -lt 250 ]; do i=$((i+1)); sleep 0.02; done; exec /bin/sh /meshdesk/bridge.sh "$1"`;
+/** Waits up to 9 s, a little less than whoever waits for its words, for the socket of a sidecar that is just starting, then joins it to stdio. */
+export const joinSocket = `i=0; while [ ! -S "$1" ] && [ $i -lt 180 ]; do i=$((i+1)); sleep 0.05; done; exec /bin/sh /meshdesk/bridge.sh "$1"`;
 
 export interface DockerSidecarOptions {
   readonly docker: () => Docker;
