@@ -21,7 +21,7 @@ import { boxesOf } from './layout.ts';
 import { NodeDrawer } from './node-drawer.tsx';
 import './topology.css';
 import { type LayoutControl, useLayout } from './use-layout.ts';
-import { farScale, fitPadding, largestZoom, viewportFor } from './viewport.ts';
+import { farScale, fitPadding, largestZoom, shiftIntoSight, viewportFor } from './viewport.ts';
 
 const nodeTypes = { service: ServiceCard, box: ProjectFrame };
 const edgeTypes = { traffic: TrafficLine };
@@ -143,6 +143,8 @@ function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
     return () => observer.disconnect();
   }, []);
 
+  useFocusInSight(host, userMoved);
+
   return (
     <div ref={host} className="graph">
       <ReactFlow
@@ -179,6 +181,26 @@ function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
       <AttachHint />
     </div>
   );
+}
+
+/** What gets the focus by keyboard is moved into sight, with the graph: the canvas itself must not scroll. */
+function useFocusInSight(host: RefObject<HTMLDivElement | null>, userMoved: RefObject<boolean>): void {
+  const flow = useReactFlow();
+  useEffect(() => {
+    const canvas = host.current;
+    if (!canvas) return undefined;
+    const handleFocus = ({ target }: FocusEvent) => {
+      for (const part of canvas.querySelectorAll('.react-flow, .react-flow__renderer')) part.scrollTo(0, 0);
+      if (!(target instanceof HTMLElement) || !target.matches(':focus-visible')) return;
+      const { x, y } = shiftIntoSight(target.getBoundingClientRect(), canvas.getBoundingClientRect());
+      if (x === 0 && y === 0) return;
+      userMoved.current = true;
+      const now = flow.getViewport();
+      void flow.setViewport({ x: now.x + x, y: now.y + y, zoom: now.zoom });
+    };
+    canvas.addEventListener('focusin', handleFocus);
+    return () => canvas.removeEventListener('focusin', handleFocus);
+  }, [host, userMoved, flow]);
 }
 
 /** Seen from far away, frames and the names of projects are drawn thicker and larger, so that they stay in sight. */

@@ -28,6 +28,19 @@ export interface ViewportInput {
   readonly height: number;
 }
 
+/** Px that what has the focus keeps from the canvas's edge. */
+const focusMargin = 16;
+
+/** By how much the graph has to move so that what has the focus is seen; zeros where it is. Both in px of the page. Pure. */
+export function shiftIntoSight(focused: Frame, canvas: Frame): Point {
+  const along = (from: number, to: number, first: number, last: number) =>
+    from < first + focusMargin ? first + focusMargin - from : Math.min(0, last - focusMargin - to);
+  return {
+    x: along(focused.left, focused.right, canvas.left, canvas.right),
+    y: along(focused.top, focused.bottom, canvas.top, canvas.bottom),
+  };
+}
+
 interface Frame {
   readonly left: number;
   readonly top: number;

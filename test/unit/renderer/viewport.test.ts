@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { farScale, viewportFor } from '../../../renderer/features/topology/viewport.ts';
+import { farScale, shiftIntoSight, viewportFor } from '../../../renderer/features/topology/viewport.ts';
 import { fromFirstValue } from '../../../renderer/ui/chart.tsx';
 
 describe('lines and names seen from far away', () => {
@@ -9,6 +9,22 @@ describe('lines and names seen from far away', () => {
     expect(far).toEqual([...far].sort((left, right) => left - right));
     expect(farScale(0.2) * 0.2).toBeGreaterThan(0.5);
     expect(farScale(0.01)).toBe(8);
+  });
+});
+
+describe('what has the focus', () => {
+  const canvas = { left: 100, top: 50, right: 900, bottom: 650 };
+  const at = (left: number, top: number) => ({ left, top, right: left + 150, bottom: top + 50 });
+
+  it('stays where it is while it is seen', () => {
+    expect(shiftIntoSight(at(300, 300), canvas)).toEqual({ x: 0, y: 0 });
+  });
+
+  it('is moved just into sight, from any side', () => {
+    expect(shiftIntoSight(at(-200, 300), canvas)).toEqual({ x: 316, y: 0 });
+    expect(shiftIntoSight(at(1000, 300), canvas)).toEqual({ x: -266, y: 0 });
+    expect(shiftIntoSight(at(300, 10), canvas)).toEqual({ x: 0, y: 56 });
+    expect(shiftIntoSight(at(300, 700), canvas)).toEqual({ x: 0, y: -116 });
   });
 });
 
