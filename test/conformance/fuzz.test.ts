@@ -37,7 +37,7 @@ const budget = (runs: number, share: number) =>
         markInterruptAsFailure: false,
       }
     : { seed, numRuns: runs };
-const timeLimit = { timeout: seconds * 1_000 + 60_000 };
+const timeLimit = { timeout: seconds * 1_000 + 300_000 };
 
 /** Ways in which an unfinished stream could go on. */
 const continuations = [

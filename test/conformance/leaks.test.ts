@@ -38,7 +38,7 @@ async function pass(port: number, cutting: Cutting): Promise<void> {
 }
 
 describe.runIf(process.platform === 'linux').each(['outbound', 'pair'] satisfies PathName[])('leaks, %s', (path) => {
-  test('connections, descriptors and memory are given back', { timeout: 120_000 }, async () => {
+  test('connections, descriptors and memory are given back', { timeout: 300_000 }, async () => {
     const upstream = await new RecordingUpstream().start();
     closers.push(() => upstream.close());
     const sidecars = await openPathOf(path, upstream.port, (options) => SidecarProcess.start(options));

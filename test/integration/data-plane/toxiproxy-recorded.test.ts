@@ -60,7 +60,7 @@ describe('a sidecar and toxiproxy', () => {
     if (program !== undefined) await record(program);
     recorded = JSON.parse(readFileSync(file, 'utf8')).seen;
     edge = await ToxicEdge.start(quietServer());
-  }, 60_000);
+  }, 90_000);
   afterAll(() => edge.close());
 
   it.each(scenarios)('$name', { retry: 5 }, async (scenario) => {

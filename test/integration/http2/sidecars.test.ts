@@ -107,7 +107,7 @@ describe('one connection of a client', () => {
 });
 
 describe('a server that ends connections all the time', () => {
-  it.each([true, false])('costs no request, with a body or without (mesh: %s)', { timeout: 60_000 }, async (mesh) => {
+  it.each([true, false])('costs no request, with a body or without (mesh: %s)', { timeout: 180_000 }, async (mesh) => {
     const server = createHttp2Server();
     let sessions = 0;
     server.on('session', (session) => {
@@ -335,7 +335,7 @@ describe('programs', () => {
 
   it.skipIf(findInPath('h2load') === null)(
     'serves h2load: many connections, many streams, uploads',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const server = createHttp2Server((incoming, response) => {
         incoming.resume();
