@@ -211,9 +211,27 @@ const byKind: Readonly<Record<string, Docs>> = {
   },
   Sidecar: {
     'spec.egress': 'What the workloads may call.',
-    'egress.hosts': '`namespace/host`: `./*` the own namespace, `*/*` everything.',
+    'egress.hosts': '`namespace/host`: `./*` the own namespace, `*/*` everything; `~` before it hides again.',
+    'egress.port': 'The hosts are seen at this port alone; the listener without a port comes last.',
+    'spec.inboundConnectionPool': 'Limits in front of the application; absent: those of the DestinationRule.',
+    'ingress.connectionPool': 'Limits in front of the application, for this port.',
+    'ingress.defaultEndpoint': 'Where the application listens for the port: `127.0.0.1:8080`.',
     'spec.outboundTrafficPolicy': 'What happens to traffic that no service is declared for.',
     'outboundTrafficPolicy.mode': 'ALLOW_ANY: it goes on. REGISTRY_ONLY: it is refused.',
+  },
+  BackendTLSPolicy: {
+    'spec.targetRefs':
+      'Services, or ServiceEntries (group networking.istio.io), of its namespace that are called with TLS.',
+    'targetRefs.sectionName': 'One port: its name in a ServiceEntry; of a service, a name that ends in its number.',
+    'validation.hostname': 'Server name to ask for. Without subjectAltNames Istio compares no name.',
+    'validation.caCertificateRefs': 'A ConfigMap with `ca.crt`: the authorities to trust.',
+    'validation.wellKnownCACertificates': '`System`: the authorities that the system trusts.',
+    'validation.subjectAltNames': 'One of these names must be in the certificate of the server.',
+  },
+  XBackendTrafficPolicy: {
+    'spec.retryConstraint': 'How many retries may be under way.',
+    'budget.percent': 'Retries in relation to requests. Default 20.',
+    'minRetryRate.count': 'Retries that may always be under way. Default 10.',
   },
   PeerAuthentication: {
     'mtls.mode': 'STRICT: mutual TLS only. PERMISSIVE: both. DISABLE: plaintext.',

@@ -7,9 +7,18 @@ import { exportManifest, isYamlName, maxDepth, skippedFolders } from './project-
 const maxFiles = 1_000;
 const rescanEveryMs = 2_000;
 const settleMs = 60;
-/** Only files with a resource of a mesh in them are ours: a project folder also has compose files and manifests. */
 const meshResource =
-  /(?:^|[{,])[\s-]*["']?apiVersion["']?\s*:\s*["']?(?:[a-z]+\.istio\.io|meshdesk\.dev|gateway\.networking\.k8s\.io|split\.smi-spec\.io)\//m;
+  /(?:^|[{,])[\s-]*["']?apiVersion["']?\s*:\s*["']?(?:[a-z]+\.istio\.io|meshdesk\.dev|gateway\.networking\.(?:x-)?k8s\.io|split\.smi-spec\.io)\//m;
+
+/**
+ * Only files with a resource of a mesh in them are ours: a project folder also has compose files and manifests. Namespaces, which
+ * stand at the head of many manifests, make a file ours only where there is nothing else.
+ */
+function isOfMesh(text: string): boolean {
+  if (meshResource.test(text)) return true;
+  const kinds = [...text.matchAll(/^kind:\s*["']?(\w+)/gm)].map(([, kind]) => kind);
+  return kinds.length > 0 && kinds.every((kind) => kind === 'Namespace');
+}
 
 export interface ProjectFile {
   /** Relative to the project, with `/`. */
@@ -98,7 +107,7 @@ export class ProjectFiles {
         if (!isGone(error)) unread.push({ path, reason: reasonOf(error) });
         return null;
       });
-      if (text === null || !(this.#ours.has(path) || meshResource.test(text))) continue;
+      if (text === null || !(this.#ours.has(path) || isOfMesh(text))) continue;
       this.#ours.add(path);
       files.push({ path, text });
     }

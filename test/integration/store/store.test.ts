@@ -344,3 +344,18 @@ test.each([
   const { store } = await openStore();
   expect(store.files()).toMatchObject([{ path: 'x.yaml', text }]);
 });
+
+test('files of Namespaces and of the experimental Gateway API are of the mesh, manifests with a Namespace at their head are not', async () => {
+  const namespace = 'apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: blue}}\n';
+  const deployment = '---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n';
+  const policy =
+    'apiVersion: gateway.networking.x-k8s.io/v1alpha1\nkind: XBackendTrafficPolicy\nmetadata: {name: p}\nspec: {targetRefs: [{group: "", kind: Service, name: web}]}\n';
+  await writeFile(join(dir, 'namespaces.yaml'), namespace);
+  await writeFile(join(dir, 'policy.yaml'), policy);
+  await writeFile(join(dir, 'manifests.yaml'), namespace.replace('shop', 'other') + deployment);
+  const { store } = await openStore();
+  expect(store.all().map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
+    'Namespace shop',
+    'XBackendTrafficPolicy p',
+  ]);
+});
