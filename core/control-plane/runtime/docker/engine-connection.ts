@@ -118,7 +118,7 @@ export class EngineConnection {
         message: null,
       });
     } catch (error) {
-      this.#lost(address.endpoint, engineMessage(error));
+      this.#lost(address.endpoint, whyUnreached(error));
     }
   }
 
@@ -165,6 +165,13 @@ export class EngineConnection {
     this.#status = status;
     if (before.state !== status.state || before.message !== status.message) this.#options.onStatus(status);
   }
+}
+
+/** What to do where the engine's own words do not say it. */
+function whyUnreached(error: unknown): string {
+  const message = engineMessage(error);
+  if ((error as NodeJS.ErrnoException).code !== 'EACCES') return message;
+  return `${message}. This user may not use the engine: add it to the socket's group (often docker), or set DOCKER_HOST to a rootless engine.`;
 }
 
 function withTimeout<T>(promise: Promise<T>, message: string): Promise<T> {
