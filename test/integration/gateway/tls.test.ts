@@ -1,8 +1,9 @@
 /** TLS at an ingress gateway: certificates of the project and of the mesh, what a Gateway’s modes let in. */
 
 import { readFile } from 'node:fs/promises';
+import { createServer as createHttps } from 'node:https';
 import { createServer } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { type Echo, GatewayProject, publishedAt } from '../../support/gateway-project.ts';
@@ -201,6 +202,46 @@ spec: { parentRefs: [{ name: entrance }], rules: [{ backendRefs: [{ name: httpbi
     expect(
       (await project.mesh.client.call('config.findings', {})).filter(({ severity }) => severity !== 'info'),
     ).toEqual([]);
+  });
+
+  it('begins TLS to what a BackendTLSPolicy is attached to, and trusts the CA of its ConfigMap alone', async () => {
+    const [pair, other] = [await createServingPair('pay.example.com'), await createServingPair('pay.example.com')];
+    const names: string[] = [];
+    const server = createHttps({ key: pair.server.keyPem, cert: pair.server.chainPem }, (incoming, response) => {
+      names.push((incoming.socket as TLSSocket & { servername?: string }).servername ?? '');
+      response.end('paid');
+    });
+    const target = await listening(server);
+    const project = await startProject('httpbin');
+    await project.write(
+      'pay.yaml',
+      `apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: pay }
+spec: { address: 127.0.0.1, ports: { http: ${target} }, labels: { app: pay } }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: { name: pay }
+spec:
+  targetRefs: [{ group: "", kind: Service, name: pay }]
+  validation: { hostname: pay.example.com, caCertificateRefs: [{ group: "", kind: ConfigMap, name: pay-ca }] }
+`,
+    );
+    const roots = (pem: string) =>
+      `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: pay-ca }\ndata: { ca.crt: ${JSON.stringify(pem)} }\n`;
+    await project.write('ca.yaml', roots(pair.caPem));
+    const servers = '  - { port: { number: 8080, name: http, protocol: HTTP }, hosts: ["*"] }\n';
+    await project.write('gateway.yaml', gatewayOf(servers) + routeTo('"*"', 'pay', target));
+    await project.start(2);
+    const port = publishedAt(await project.gateway('istio-ingressgateway'), 8080);
+    const answer = await eventually('an answer', async () => {
+      const got = await ask({ port });
+      return got.status === 200 && got;
+    });
+    expect([answer.body, names.at(-1)]).toEqual(['paid', 'pay.example.com']);
+    await project.write('ca.yaml', roots(other.caPem));
+    await eventually('another CA is trusted, so the server is not', async () => (await ask({ port })).status === 503);
   });
 
   it('passes TLS on by server name with PASSTHROUGH, and redirects plaintext to https elsewhere', async () => {
