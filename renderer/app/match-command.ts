@@ -1,7 +1,7 @@
 /**
  * How well a command fits what was typed, 0 (not at all) to 1: every word has to be in its name, a hint, or a keyword,
- * and the start of a word counts more than its middle. Letters that are strewn over a name are no match: Enter runs what
- * stands first. Pure.
+ * and the start of a word counts more than its middle, an early word more than a late one. Letters that are strewn over a
+ * name are no match: Enter runs what stands first. Pure.
  */
 export function matchCommand(name: string, search: string, keywords: readonly string[] = []): number {
   const wanted = search.trim().toLowerCase().split(/\s+/);
@@ -20,6 +20,6 @@ function scoreIn(text: string, word: string): number {
   if (word === '') return 1;
   const at = text.indexOf(word);
   if (at < 0) return 0;
-  const startsWord = text.startsWith(word) || /[\s./:_→-]/.test(text[text.indexOf(word, 0) - 1] ?? '');
-  return startsWord ? 0.9 : 0.4;
+  const startsWord = at === 0 || /[\s./:_→-]/.test(text[at - 1] ?? '');
+  return (startsWord ? 0.9 : 0.4) - Math.min(at, 90) / 1_000;
 }

@@ -72,7 +72,7 @@ function TopologyScreen() {
             value={filter}
             onChange={setFilter}
           />
-          <span className="hint push ellipsis">
+          <span className="hint push ellipsis start-hint">
             {!empty && !selected && 'Click an edge to see it close, harm it or split it'}
           </span>
           <span className="hint">{topology ? `last ${topology.windowSeconds} s` : ''}</span>

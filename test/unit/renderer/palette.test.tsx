@@ -59,6 +59,16 @@ describe('what fits a command', () => {
     expect(matchCommand('Logs of web', 'orders logs')).toBe(0);
   });
 
+  it('is sooner what names it early: a look at a service comes before what is done to it', () => {
+    const [show, split, fault] = [
+      'Show payments in the topology',
+      'Split traffic of payments',
+      'Inject a fault: orders → payments',
+    ].map((name) => matchCommand(name, 'payments'));
+    expect(show).toBeGreaterThan(split ?? 1);
+    expect(split).toBeGreaterThan(fault ?? 1);
+  });
+
   it('is never letters that are strewn over the name', () => {
     expect(matchCommand('Undo the last change of the configuration', 'logs', ['take', 'back', 'history'])).toBe(0);
   });
