@@ -38,18 +38,13 @@ export function explain(found: FoundDifference, explanations: readonly Explanati
 type Condition = (found: FoundDifference) => boolean;
 
 interface Rule {
-  readonly match?: readonly { readonly withoutHeaders?: Readonly<Record<string, object>> }[];
-  readonly retries?: { readonly attempts?: number; readonly retryOn?: string };
+  readonly match?: readonly object[];
 }
 
 /** What has to be so of a difference besides its name, for explanations that hold for some requests only. */
 const conditions: Readonly<Record<string, Condition>> = {
-  /** An upstream answers 503, and a rule leaves the conditions of retries to the default; or no rule may be for the caller. */
-  'default-retries-of-503': ({ ask, yaml }) => {
-    if (statusOf(ask) !== 503) return false;
-    const rules = rulesOf(yaml);
-    return rules.every(isSelective) || rules.some(({ retries }) => retries?.attempts !== 0 && !retries?.retryOn);
-  },
+  /** An upstream answers 503, and no rule may be for the caller, so that none can say what is repeated. */
+  'default-retries-of-503': ({ ask, yaml }) => statusOf(ask) === 503 && rulesOf(yaml).every(isSelective),
   /** Not the body of an upstream or of a direct response. */
   'words-of-the-mesh': ({ istio }) =>
     istio === 'null' ||
@@ -58,16 +53,6 @@ const conditions: Readonly<Record<string, Condition>> = {
   'said-twice': ({ istio, meshdesk }) => {
     const values = (text: string) => text.replaceAll('"', '').split(', ');
     return [...new Set(values(istio))].join(', ') === values(meshdesk).join(', ');
-  },
-  /** `withoutHeaders` asks about the value of a header that the request does not have. */
-  'without-absent-header': ({ ask, yaml }) => {
-    const names = Object.keys(ask.headers ?? {}).map((name) => name.toLowerCase());
-    const asked = rulesOf(yaml).flatMap(({ match = [] }) => match.map(({ withoutHeaders = {} }) => withoutHeaders));
-    return asked.some((headers) =>
-      Object.entries(headers).some(
-        ([name, value]) => Object.keys(value).length > 0 && !names.includes(name.toLowerCase()),
-      ),
-    );
   },
 };
 

@@ -1,6 +1,7 @@
 import { Agent } from 'node:http';
 import { serviceEntry, startIstioProcess } from '../support/real-istio.ts';
 import { observe, type Side } from './observe.ts';
+import { asToday } from './todays-istio.ts';
 import type { Upstreams } from './upstreams.ts';
 import { type World, withPorts } from './world.ts';
 
@@ -30,7 +31,8 @@ export async function startIstioSide(program: string): Promise<IstioSide> {
           versions.map((version) => ({ version, port: upstreams.portOf(version) })),
         );
       const texts = world.scenarios.map(
-        ({ host, versions, yaml, forIstio }) => `${toEntry(host, versions)}${withPorts(yaml + forIstio, upstreams)}`,
+        ({ host, versions, yaml, forIstio }) =>
+          `${toEntry(host, versions)}${asToday(withPorts(yaml + forIstio, upstreams))}`,
       );
       // Istio takes the file over some time after it changes; the sentinel says when this world is the one in force.
       const sentinel = `world-${loaded}`;
