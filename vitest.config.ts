@@ -21,8 +21,8 @@ export default defineConfig({
       project('contract', { testTimeout: 40_000, hookTimeout: 40_000 }),
       project('conformance', { testTimeout: 90_000, hookTimeout: 90_000, ...patience(30_000) }),
       project('integration', { testTimeout: 90_000, hookTimeout: 90_000, ...patience(30_000) }),
-      project('docker', { testTimeout: 240_000, hookTimeout: 300_000, fileParallelism: false, ...patience(60_000) }),
-      project('e2e', { testTimeout: 240_000, hookTimeout: 240_000, fileParallelism: false, ...patience(60_000) }),
+      project('docker', { testTimeout: 600_000, hookTimeout: 300_000, fileParallelism: false, ...patience(60_000) }),
+      project('e2e', { testTimeout: 400_000, hookTimeout: 240_000, fileParallelism: false, ...patience(60_000) }),
     ],
   },
 });

@@ -65,7 +65,7 @@ describe.skipIf(postgresDir === null)('web programs behind two sidecars', () => 
   const { shop } = mesh;
   const inClient = (line: string) => shop.shell('client', line);
   const outcomeOf = async (...operation: readonly (string | number)[]) =>
-    await (await shop.operate(...operation)).outcome();
+    await (await shop.operate(...operation)).outcome(200_000);
 
   beforeAll(async () => {
     const { cert, key } = createCertificate();
