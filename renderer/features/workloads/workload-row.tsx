@@ -136,17 +136,24 @@ function menuOf({ id, identity, mesh, runtime, state }: WorkloadView, renew: () 
   ];
 }
 
+/** One above the other; the rest is counted, and named by the cell's title. */
+const shownPorts = 2;
+
 function Ports({ workload: { ports } }: { workload: WorkloadView }) {
   if (ports.length === 0) return <span className="hint">none</span>;
   return (
-    <span className="inline" style={{ gap: 4 }}>
-      {ports.slice(0, 3).map(({ port, protocol, publishedPort }) => (
+    <span
+      className="inline wrap"
+      style={{ gap: 3 }}
+      title={ports.map(({ port, protocol }) => `${port} ${protocol}`).join(', ')}
+    >
+      {ports.slice(0, shownPorts).map(({ port, protocol, publishedPort }) => (
         <Chip key={port} mono title={publishedPort ? `published as ${publishedPort} on the host` : 'not published'}>
           {publishedPort !== null && publishedPort !== port ? `${publishedPort}→` : ''}
           {port} {protocol}
         </Chip>
       ))}
-      {ports.length > 3 && <span className="hint">+{ports.length - 3}</span>}
+      {ports.length > shownPorts && <span className="hint">+{ports.length - shownPorts}</span>}
     </span>
   );
 }
