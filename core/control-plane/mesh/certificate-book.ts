@@ -19,6 +19,8 @@ interface Entry {
   readonly rotations: number;
 }
 
+const isDue = ({ rotatesAtMs, issued }: Entry, nowMs: number) => rotatesAtMs <= nowMs || issued.notBeforeMs > nowMs;
+
 export interface CertificateBookOptions {
   readonly authority: CertificateAuthority;
   readonly clock: Clock;
@@ -61,7 +63,7 @@ export class CertificateBook {
       entry !== undefined &&
       entry.issued.serial === connection.hello.certificateSerial?.toLowerCase() &&
       entry.rootPem === this.authority.rootPem &&
-      entry.rotatesAtMs > this.#options.clock.nowMs();
+      !isDue(entry, this.#options.clock.nowMs());
     if (isGood) connection.sendTrust(this.authority.trustBundlePem);
     else await this.rotate(workloadId, connection);
   }
@@ -101,10 +103,10 @@ export class CertificateBook {
     };
   }
 
-  /** Workloads whose certificate is past half of its life. */
+  /** Workloads whose certificate is past half of its life, or begins only later: the machine's clock was set back. */
   due(): string[] {
     const now = this.#options.clock.nowMs();
-    return [...this.#entries].filter(([, entry]) => entry.rotatesAtMs <= now).map(([id]) => id);
+    return [...this.#entries].filter(([, entry]) => isDue(entry, now)).map(([id]) => id);
   }
 
   forget(workloadId: string): void {

@@ -67,6 +67,16 @@ describe('a certificate', () => {
     expect(book.show(web.id).rotations).toBe(1);
   });
 
+  it('is due when the clock was set back to before it begins', async () => {
+    await book.rotate(web.id, new FakeConnection().asConnection);
+    now -= 4 * 60_000;
+    expect(book.due()).toEqual([]);
+    now -= hourMs;
+    expect(book.due()).toEqual([web.id]);
+    await book.rotate(web.id, new FakeConnection().asConnection);
+    expect(book.due()).toEqual([]);
+  });
+
   it('that the sidecar still has is kept at a new connection, with the bundle sent again', async () => {
     const connection = new FakeConnection();
     await book.ensure(web.id, connection.asConnection);
