@@ -116,10 +116,14 @@ describe.skipIf(problem !== null)('the renewal of sidecar containers', () => {
     const older = await idsOf();
     await mesh.close({ keep: true });
     mesh = await startDockerMesh(projectDir);
-    const renewed = await eventually('all are renewed', async () => {
-      const ids = await idsOf();
-      return ids.every(({ length }) => length === 1) && !ids.flat().some((id) => older.flat().includes(id)) && ids;
-    });
+    const renewed = await eventually(
+      'all are renewed',
+      async () => {
+        const ids = await idsOf();
+        return ids.every(({ length }) => length === 1) && !ids.flat().some((id) => older.flat().includes(id)) && ids;
+      },
+      240_000,
+    );
     await settled();
     await flows();
     await mesh.close({ keep: true });

@@ -41,7 +41,8 @@ export class ControlClient {
     return client;
   }
 
-  async hello(leaseMs = 6_000): Promise<MessageOf<'hello'>> {
+  /** Unless a test is about leases, faults last longer than any test: nobody sends heartbeats. */
+  async hello(leaseMs = 3_600_000): Promise<MessageOf<'hello'>> {
     this.send({ type: 'hello', version: 1, leaseMs, nowMs: Date.now() });
     return this.next('hello');
   }
