@@ -3,7 +3,7 @@ import type { Edge, Node } from '@xyflow/react';
 import type { Topology, TopologyEdge, TopologyNode } from '../../../core/contract/shapes.ts';
 import { formatBytesPerSecond, formatMs, formatPercent, formatRate, formatRateShort, plural } from '../../ui/format.ts';
 import { placeLabels } from './labels.ts';
-import { boxesOf, nodeSize, type Point, type Positions } from './layout.ts';
+import { boxesOf, nodeSize, type Point, type Positions, presentOf } from './layout.ts';
 
 export type Metric = 'rate' | 'p95' | 'errors' | 'throughput';
 
@@ -117,10 +117,10 @@ export class FlowItems {
   }
 
   /** Arranged again only when nodes, edges or badges changed. */
-  #labelPlaces({ edges }: Topology, positions: Positions): Readonly<Record<string, Point>> {
-    const badges = edges.map(({ id, badges: { length } }) => `${id}${length}`).join();
+  #labelPlaces({ nodes, edges }: Topology, positions: Positions): Readonly<Record<string, Point>> {
+    const badges = `${nodes.length} ${edges.map(({ id, badges: { length } }) => `${id}${length}`).join()}`;
     if (this.#labels.badges !== badges || this.#labels.positions !== positions) {
-      this.#labels = { badges, positions, places: placeLabels(edges, positions) };
+      this.#labels = { badges, positions, places: placeLabels(edges, presentOf(nodes, positions)) };
     }
     return this.#labels.places;
   }

@@ -76,6 +76,11 @@ function isFree({ x, y }: Point, taken: readonly Point[]): boolean {
   );
 }
 
+/** Positions of the nodes that are there: those of nodes that went are kept for when they come back, but are nothing to look at. */
+export function presentOf(nodes: readonly Pick<TopologyNode, 'id'>[], positions: Positions): Positions {
+  return Object.fromEntries(nodes.flatMap(({ id }) => (positions[id] ? [[id, positions[id]]] : [])));
+}
+
 export interface ProjectBox extends Point {
   readonly project: string;
   readonly width: number;

@@ -17,7 +17,7 @@ import { ProjectFrame, ServiceCard, TrafficLine } from './canvas-parts.tsx';
 import { EdgeDrawer } from './edge-drawer.tsx';
 import { findInTopology } from './filter-topology.ts';
 import { FlowItems, type Metric } from './flow-items.ts';
-import { boxesOf } from './layout.ts';
+import { boxesOf, presentOf } from './layout.ts';
 import { NodeDrawer } from './node-drawer.tsx';
 import './topology.css';
 import { type LayoutControl, useLayout } from './use-layout.ts';
@@ -127,7 +127,8 @@ function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
     const ends = edges.find(({ id }) => id === selected);
     const focus = ends ? [ends.source, ends.target] : selected === null ? [] : [selected];
     const boxes = boxesOf(topology.nodes, layout.positions);
-    void flow.setViewport(viewportFor({ positions: layout.positions, boxes, focus, width, height }), { duration: 0 });
+    const positions = presentOf(topology.nodes, layout.positions);
+    void flow.setViewport(viewportFor({ positions, boxes, focus, width, height }), { duration: 0 });
   };
 
   useEffect(() => {
@@ -143,7 +144,7 @@ function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
     return () => observer.disconnect();
   }, []);
 
-  useFocusInSight(host, userMoved);
+  useFocusInSight(host);
 
   return (
     <div ref={host} className="graph">
@@ -184,7 +185,7 @@ function Canvas({ topology, layout, metric, filter, userMoved }: CanvasProps) {
 }
 
 /** What gets the focus by keyboard is moved into sight, with the graph: the canvas itself must not scroll. */
-function useFocusInSight(host: RefObject<HTMLDivElement | null>, userMoved: RefObject<boolean>): void {
+function useFocusInSight(host: RefObject<HTMLDivElement | null>): void {
   const flow = useReactFlow();
   useEffect(() => {
     const canvas = host.current;
@@ -194,13 +195,12 @@ function useFocusInSight(host: RefObject<HTMLDivElement | null>, userMoved: RefO
       if (!(target instanceof HTMLElement) || !target.matches(':focus-visible')) return;
       const { x, y } = shiftIntoSight(target.getBoundingClientRect(), canvas.getBoundingClientRect());
       if (x === 0 && y === 0) return;
-      userMoved.current = true;
       const now = flow.getViewport();
       void flow.setViewport({ x: now.x + x, y: now.y + y, zoom: now.zoom });
     };
     canvas.addEventListener('focusin', handleFocus);
     return () => canvas.removeEventListener('focusin', handleFocus);
-  }, [host, userMoved, flow]);
+  }, [host, flow]);
 }
 
 /** Seen from far away, frames and the names of projects are drawn thicker and larger, so that they stay in sight. */

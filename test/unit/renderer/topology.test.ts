@@ -3,7 +3,7 @@ import type { Topology, TopologyNode } from '../../../core/contract/shapes.ts';
 import { findInTopology } from '../../../renderer/features/topology/filter-topology.ts';
 import { FlowItems } from '../../../renderer/features/topology/flow-items.ts';
 import { placeLabels } from '../../../renderer/features/topology/labels.ts';
-import { boxesOf, nodeSize, type Positions, placeNew } from '../../../renderer/features/topology/layout.ts';
+import { boxesOf, nodeSize, type Positions, placeNew, presentOf } from '../../../renderer/features/topology/layout.ts';
 import { demoTopology, demoWorkloads } from '../../support/fake-mesh-data.ts';
 
 const topology = demoTopology(demoWorkloads(true), 1_000, 1, {
@@ -191,6 +191,11 @@ describe('items of the canvas', () => {
       .find(({ id }) => id === 'orders.shop->payments.shop');
     expect(edge?.data?.label).toBe('orders to payments: 36/s · 415 ms, mutual TLS, fault 30 %, split 10');
     expect(edge?.data?.tone).toBe('fault');
+  });
+
+  it('is fitted and labelled by what is there, not by what has gone', () => {
+    const places = { a: { x: 0, y: 0 }, gone: { x: 9_000, y: 9_000 } };
+    expect(presentOf([node('a'), node('new')], places)).toEqual({ a: { x: 0, y: 0 } });
   });
 
   it('says what a service sends that nobody calls', () => {
