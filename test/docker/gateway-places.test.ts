@@ -1,4 +1,5 @@
 /** Gateways that lead to containers and host processes at once, and whose ports come and go under load. */
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer, get } from 'node:http';
@@ -65,7 +66,9 @@ describe.skipIf(problem !== null)('gateways of containers and host processes', (
       return true;
     });
   const ours = async (role: string, name = 'istio-ingressgateway') => {
-    const list = await shop.docker.listContainers({ all: true, filters: { label: [`dev.meshdesk.role=${role}`] } });
+    const owner = createHash('sha256').update(join(mesh.projectDir, '.meshdesk')).digest('hex').slice(0, 12);
+    const label = [`dev.meshdesk.role=${role}`, `dev.meshdesk.owner=${owner}`];
+    const list = await shop.docker.listContainers({ all: true, filters: { label } });
     return list
       .filter(({ Labels }) => Labels['dev.meshdesk.workload'] === `gateway:istio-system/${name}`)
       .map(({ Id }) => Id);
@@ -154,8 +157,27 @@ spec:
     await gateway('istio-ingressgateway', [80, 9080], 'docker');
   });
 
+  it('are on the networks of containers only while these run, so that the networks can be removed', async () => {
+    const network = () => shop.docker.getNetwork(shop.project).inspect();
+    const isOn = async () => {
+      const [id = ''] = await ours('gateway');
+      return Object.keys((await network()).Containers ?? {}).includes(id);
+    };
+    expect(await isOn()).toBe(true);
+    const before = await ours('gateway');
+    await shop.docker.getContainer(shop.id('web')).stop({ t: 0 });
+    await eventually('nobody is left', async () => Object.keys((await network()).Containers ?? {}).length === 0);
+    await shop.docker.getContainer(shop.id('web')).start();
+    const found = await gateway('istio-ingressgateway', [80, 9080], 'docker');
+    for (const port of [80, 9080]) await answers(publishedAt(found, port), '/', 'web');
+    expect(await ours('gateway')).toEqual(before);
+  });
+
   it('have those ports again under a later control plane, and leave nothing behind', async () => {
     const { projectDir } = mesh;
+    const container = await shop.docker.getContainer((await ours('gateway'))[0] ?? '').inspect();
+    const own = container.NetworkSettings.Networks[container.HostConfig.NetworkMode ?? '']?.NetworkID;
+    expect(container.HostConfig.NetworkMode).toMatch(/^meshdesk-gateways-/);
     const before = [await ours('gateway'), await ours('relay')];
     const port = publishedAt(await gateway('istio-ingressgateway', [80, 9080], 'docker'), 9080);
     await mesh.close({ detach: false, keep: true });
@@ -174,6 +196,8 @@ spec:
       'nothing is left',
       async () => [...(await ours('gateway')), ...(await ours('relay'))].length === 0,
     );
+    const networks = () => shop.docker.listNetworks({ filters: { label: ['dev.meshdesk.role=network'] } });
+    await eventually('their network is gone', async () => !(await networks()).some(({ Id }) => Id === own));
   });
 
   it('run as a process where routes lead to both, and reach both with mutual TLS', async () => {

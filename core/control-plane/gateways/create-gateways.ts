@@ -123,19 +123,21 @@ function createProxyFinder(resources: ResourceStore): () => readonly GatewayProx
 /**
  * Beside what its routes lead to: a container where that is containers, a process where it is host processes. Both: a process,
  * if this machine reaches the containers' networks. Where routes lead outside: as what is attached.
+ * `null`: nothing of that is there now.
  */
 async function placeFor(
   proxy: GatewayProxy,
   snapshot: MeshSnapshot,
   workloads: readonly WorkloadView[],
   hostAddressOf: (network: string) => Promise<string | null>,
-): Promise<GatewayPlace['kind']> {
+): Promise<GatewayPlace['kind'] | null> {
   const destinations = gatewayDestinations(snapshot, proxy);
   const isBehind = ({ service, namespace }: WorkloadView) => destinations.has(toServiceKey(service, namespace));
   const others = workloads.filter(({ runtime, state }) => runtime !== 'gateway' && state === 'running');
   const behind = others.filter(isBehind);
   const deciding = behind.length > 0 ? behind : others.filter(({ mesh }) => mesh !== 'detached');
   const containers = deciding.filter(({ runtime }) => runtime === 'docker');
+  if (deciding.length === 0) return null;
   if (containers.length === 0) return 'process';
   if (containers.length === deciding.length) return 'docker';
   const networks = [...new Set(containers.flatMap(({ addresses }) => addresses.map(({ network }) => network)))];

@@ -17,7 +17,7 @@ export interface GatewayRuntimeOptions {
   /** Networks of containers that a gateway in a container is to be on. */
   readonly networks: () => readonly string[];
   /** Where a gateway reaches what it leads to. */
-  readonly placeFor: (proxy: GatewayProxy) => Promise<GatewayPlace['kind']>;
+  readonly placeFor: (proxy: GatewayProxy) => Promise<GatewayPlace['kind'] | null>;
   /** Whether routes of the mesh lead to it. */
   readonly isDestination: (proxy: GatewayProxy) => boolean;
   readonly log: Logger;
@@ -141,8 +141,8 @@ export class GatewayRuntime implements Runtime {
     for (const proxy of this.#options.proxies()) {
       const running = this.#running.get(proxy.id);
       if (running === undefined) continue;
-      const place = await this.#placeOf(proxy);
-      const stays = place.kind === running.kind && (await running.setPorts(numbersOf(proxy)));
+      const kind = (await this.#placeOf(proxy, running.kind)).kind;
+      const stays = kind === running.kind && (await running.setPorts(numbersOf(proxy)));
       if (!stays) this.#incarnations.set(proxy.id, String(Number(this.#incarnation(proxy.id)) + 1));
       else await running.join(networks, this.#options.isDestination(proxy));
     }
@@ -153,9 +153,11 @@ export class GatewayRuntime implements Runtime {
     return this.#incarnations.get(workloadId) ?? '1';
   }
 
-  async #placeOf(proxy: GatewayProxy): Promise<GatewayPlace> {
+  /** @param otherwise while nothing says where it belongs */
+  async #placeOf(proxy: GatewayProxy, otherwise: GatewayPlace['kind'] = 'process'): Promise<GatewayPlace> {
     const { containers, processes, placeFor } = this.#options;
-    return containers !== null && (await placeFor(proxy)) === 'docker' ? containers : processes;
+    if (containers === null) return processes;
+    return ((await placeFor(proxy)) ?? otherwise) === 'docker' ? containers : processes;
   }
 
   #announce(): void {

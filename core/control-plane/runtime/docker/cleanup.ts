@@ -4,7 +4,7 @@ import type { CleanupResult } from '../../../contract/shapes.ts';
 import { releaseDocker } from './docker-hold.ts';
 import { engineMessage, isAbsent } from './engine-error.ts';
 import { isOurs, label } from './labels.ts';
-import { listOwn, removeContainer } from './own-containers.ts';
+import { listOwn, removeContainer, removeNetworks } from './own-containers.ts';
 import { runRules } from './run-rules.ts';
 
 /** Containers that are looked at for rules at a time; each takes two short-lived containers. */
@@ -84,6 +84,7 @@ export async function cleanEngine(docker: Docker): Promise<CleanupResult> {
       found.containers.push(name);
     });
   }
+  await attempt('networks of gateways', () => removeNetworks(docker));
   for (const { Id: imageId, RepoTags: tags } of images) {
     const tag = tags?.[0] ?? imageId;
     await attempt(tag, async () => {

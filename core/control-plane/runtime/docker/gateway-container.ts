@@ -11,7 +11,7 @@ import { controlSocket, joinSocket, sidecarUser, stopSeconds } from './docker-si
 import { engineMessage, isDone } from './engine-error.ts';
 import { openExecStream } from './exec-stream.ts';
 import { adoptRelays, type Relay, startRelay, withFreePorts } from './gateway-relays.ts';
-import { removeContainer } from './own-containers.ts';
+import { removeContainer, removeNetworks } from './own-containers.ts';
 import { openLogs, openShell } from './terminal.ts';
 
 export interface GatewayContainerOptions {
@@ -38,6 +38,8 @@ export class GatewayContainer implements RunningGateway {
   addresses: readonly WorkloadAddress[] = [];
   readonly #options: GatewayContainerOptions;
   #relays: readonly Relay[] = [];
+  /** Network that it was started on. */
+  #primary = '';
 
   constructor(options: GatewayContainerOptions) {
     this.workloadId = options.workloadId;
@@ -79,23 +81,31 @@ export class GatewayContainer implements RunningGateway {
     return true;
   }
 
+  /** Leaves the others, so that they can be removed, but for the one that its ports are published on. */
   async join(networks: readonly string[]): Promise<boolean> {
-    const { docker, id, name } = this.#options;
-    const joined = new Set(this.addresses.map(({ network }) => network));
-    const missing = networks.filter((network) => !joined.has(network));
-    for (const network of missing) {
-      try {
-        await docker().getNetwork(network).connect({ Container: id });
-      } catch (error) {
-        // Joined meanwhile, gone, or one that takes nobody (host, none).
-        if (!isDone(error) && !/cannot be|not supported|conflicting/i.test(engineMessage(error))) {
-          const message = `The gateway ${name} could not join ${network}: ${engineMessage(error)}`;
-          throw new MeshError('ENGINE_FAILED', message, { cause: error });
-        }
-      }
+    const { docker, id } = this.#options;
+    const joined = this.addresses.map(({ network }) => network);
+    const missing = networks.filter((network) => !joined.includes(network));
+    const over = joined.filter((network) => !networks.includes(network) && network !== this.#primary);
+    for (const network of over) {
+      await this.#change(`leave ${network}`, docker().getNetwork(network).disconnect({ Container: id, Force: true }));
     }
-    if (missing.length > 0) await this.readAddresses();
-    return missing.length > 0;
+    for (const network of missing) {
+      await this.#change(`join ${network}`, docker().getNetwork(network).connect({ Container: id }));
+    }
+    if (missing.length + over.length > 0) await this.readAddresses();
+    return missing.length + over.length > 0;
+  }
+
+  async #change(what: string, work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      // Done meanwhile, gone, or a network that takes nobody (host, none).
+      if (isDone(error) || /cannot be|not supported|conflicting|not connected/i.test(engineMessage(error))) return;
+      const message = `The gateway ${this.#options.name} could not ${what}: ${engineMessage(error)}`;
+      throw new MeshError('ENGINE_FAILED', message, { cause: error });
+    }
   }
 
   /** Reads from the engine where it is, and what an earlier control plane has put beside it. */
@@ -107,7 +117,8 @@ export class GatewayContainer implements RunningGateway {
 
   async readAddresses(): Promise<void> {
     const { docker, id } = this.#options;
-    const { NetworkSettings } = await docker().getContainer(id).inspect();
+    const { HostConfig, NetworkSettings } = await docker().getContainer(id).inspect();
+    this.#primary = HostConfig.NetworkMode ?? '';
     this.addresses = Object.entries(NetworkSettings.Networks ?? {})
       .filter(([, { IPAddress }]) => IPAddress !== '')
       .map(([network, { IPAddress: ip, Aliases }]) => ({ network, ip, aliases: [...(Aliases ?? [])] }));
@@ -119,8 +130,9 @@ export class GatewayContainer implements RunningGateway {
   }
 
   async remove(): Promise<void> {
-    const { docker, id } = this.#options;
+    const { docker, id, owner } = this.#options;
     await Promise.all([removeContainer(docker(), id, stopSeconds), this.#dropRelays(() => true)]);
+    await removeNetworks(docker(), owner);
   }
 
   #published(port: number): PublishedPort | undefined {
@@ -130,8 +142,7 @@ export class GatewayContainer implements RunningGateway {
 
   async #addRelay(missing: readonly number[]): Promise<void> {
     const { docker, image, hostPorts, owner, workloadId, name, id } = this.#options;
-    const { NetworkMode } = (await docker().getContainer(id).inspect()).HostConfig;
-    const place = this.addresses.find(({ network }) => network === NetworkMode) ?? this.addresses[0];
+    const place = this.addresses.find(({ network }) => network === this.#primary) ?? this.addresses[0];
     if (place === undefined) throw new Error('it is on no network');
     const { network, ip } = place;
     const request = { owner, workloadId, name, gatewayId: id, network, ip, image: await image(docker()) };

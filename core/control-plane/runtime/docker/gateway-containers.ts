@@ -4,10 +4,17 @@ import type Docker from 'dockerode';
 import type { Logger } from '../../../shared/logger.ts';
 import type { GatewayPlace, GatewayRequest, PublishedPort, RunningGateway } from '../../gateways/gateway-place.ts';
 import type { HostPorts } from '../../gateways/host-ports.ts';
-import { isAbsent, toEngineError } from './engine-error.ts';
+import { engineMessage, isAbsent, toEngineError } from './engine-error.ts';
 import { GatewayContainer } from './gateway-container.ts';
 import { toPublished, withFreePorts } from './gateway-relays.ts';
-import { fromGatewayName, gatewayContainer, listOwn, removeContainer, toGatewayName } from './own-containers.ts';
+import {
+  fromGatewayName,
+  gatewayContainer,
+  gatewayNetwork,
+  listOwn,
+  removeContainer,
+  toGatewayName,
+} from './own-containers.ts';
 
 export interface GatewayContainersOptions {
   /** Throws ENGINE_UNAVAILABLE. */
@@ -35,7 +42,7 @@ export class GatewayContainers implements GatewayPlace {
     const roles = ['gateway', 'relay'] as const;
     const older = await Promise.all(roles.map((role) => listOwn(docker, { role, workloadId, owner })));
     await Promise.all(older.flat().map(({ id }) => removeContainer(docker, id)));
-    const network = await findPrimary(docker, request.networks);
+    const network = (await this.#ownNetwork(docker)) ?? (await findPrimary(docker, request.networks));
     const choose = (taken: ReadonlySet<number>) => this.#choosePorts(request, taken);
     return await withFreePorts(name, choose, (ports) => this.#run(docker, image, request, ports, network));
   }
@@ -86,6 +93,23 @@ export class GatewayContainers implements GatewayPlace {
 
   async close(): Promise<void> {
     // They go on without the control plane, as sidecars do.
+  }
+
+  /**
+   * The gateway has its ports on a network of ours, and comes and goes on those of the containers: these can be removed
+   * when their containers go. `null`: the engine has no room for one.
+   */
+  async #ownNetwork(docker: Docker): Promise<string | null> {
+    const { log, owner } = this.#options;
+    const wanted = gatewayNetwork(owner);
+    try {
+      const found = await docker.listNetworks({ filters: { name: [wanted.Name] } });
+      if (!found.some(({ Name }) => Name === wanted.Name)) await docker.createNetwork(wanted);
+      return wanted.Name;
+    } catch (error) {
+      log.warn(`gateways have no network of their own: ${engineMessage(error)}`);
+      return null;
+    }
   }
 
   async #choosePorts(request: GatewayRequest, except: ReadonlySet<number>): Promise<PublishedPort[]> {

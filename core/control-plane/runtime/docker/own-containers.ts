@@ -1,6 +1,6 @@
 /** Our containers on the engine: what they are started with, and how they are found again by their labels. */
 import type Docker from 'dockerode';
-import { isDone, toEngineError } from './engine-error.ts';
+import { isDone, statusOf, toEngineError } from './engine-error.ts';
 import { isOurs, label } from './labels.ts';
 
 export type Role = 'sidecar' | 'rules' | 'check' | 'gateway' | 'relay' | 'hold';
@@ -47,6 +47,27 @@ export function sidecarContainer(image: string, purpose: Purpose, networkMode: s
       RestartPolicy: { Name: 'no' },
     },
   };
+}
+
+/** The network of a project's gateways; labels as those of its containers. */
+export function gatewayNetwork(owner: string): Docker.NetworkCreateOptions {
+  const labels = { [label.owner]: owner, [label.role]: 'network' };
+  return { Name: `meshdesk-gateways-${owner}`, Driver: 'bridge', Labels: labels };
+}
+
+/** Removes networks of ours on which nobody is: of one project, or of all. Others stay. */
+export async function removeNetworks(docker: Docker, owner?: string): Promise<void> {
+  const filters = [`${label.role}=network`, ...(owner === undefined ? [] : [`${label.owner}=${owner}`])];
+  for (const { Id } of await docker.listNetworks({ filters: { label: filters } })) {
+    await docker
+      .getNetwork(Id)
+      .remove()
+      .catch((error: unknown) => {
+        // Somebody is on it, or it has gone meanwhile.
+        if (![403, 404, 409].includes(statusOf(error) ?? 0))
+          throw toEngineError(`Network ${Id} could not be removed`, error);
+      });
+  }
 }
 
 /**
