@@ -40,6 +40,9 @@ function offsetOf(document: Document.Parsed, path: Path): number | null {
   return isNode(node) ? (node.range?.[0] ?? null) : null;
 }
 
+/** Written small, large, or with a capital; `oN` is text to YAML 1.1 too. */
+const word11 = /^(?:y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF)$|^[-+]?\d[\d_]*(?:\.[\d_]*)?$/;
+
 /**
  * Plain words that YAML 1.1, and so Kubernetes, reads as true or false (`on`) or as a number (`1_0`) while YAML 1.2 does
  * not; with their offsets.
@@ -49,8 +52,7 @@ export function yaml11Words(document: Document.Parsed): readonly { readonly text
   visit(document, {
     Scalar: (key, node) => {
       if (key === 'key' || node.type !== 'PLAIN' || typeof node.value !== 'string') return;
-      if (/^(?:y|yes|n|no|on|off)$|^[-+]?\d[\d_]*(?:\.[\d_]*)?$/i.test(node.value))
-        found.push({ text: node.value, offset: node.range?.[0] ?? 0 });
+      if (word11.test(node.value)) found.push({ text: node.value, offset: node.range?.[0] ?? 0 });
     },
   });
   return found;

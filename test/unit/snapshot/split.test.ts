@@ -168,6 +168,7 @@ spec:
         const found = read(parsed.resources);
         expect({ weights: found.weights, pins: found.pins }).toEqual({ weights: given.weights, pins: given.pins });
       }),
+      { examples: [[{ versions: ['oN'], weights: [{ subset: 'oN', weight: 100 }], pins: [] }]] },
     );
   });
 });
