@@ -124,7 +124,7 @@ spec:
   subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }]
 `,
     );
-    // Other ports need another container: it is there when all three are.
+    // The two new ports come by a relay.
     const found = await gateway('istio-ingressgateway', [80, 443, 8444]);
     const https = (port: number, ...more: string[]) => {
       const at = publishedAt(found, port);
