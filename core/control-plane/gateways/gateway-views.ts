@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { GatewayListenerView, GatewayView, WorkloadView } from '../../contract/shapes.ts';
-import type { GatewayProxy, ProxyServer } from '../../snapshot/gateways/gateway-proxies.ts';
+import type { GatewayProxy } from '../../snapshot/gateways/gateway-proxies.ts';
+import type { ProxyServer } from '../../snapshot/gateways/proxy-server.ts';
 import type { Credentials } from '../credentials/credentials.ts';
 import { rootFile } from './gateway-certificates.ts';
 import type { GatewayRuntime } from './gateway-runtime.ts';

@@ -3,7 +3,7 @@ import type { ParentRef } from '../../model/gateway-api-fields.ts';
 import type { GatewayListener } from '../../model/k8s-gateway.ts';
 import { namespaceOf } from '../../model/resource.ts';
 import type { ResourceMetadata } from '../../model/resource-metadata.ts';
-import type { ProxyServer } from './gateway-proxies.ts';
+import type { ProxyServer } from './proxy-server.ts';
 
 export interface AttachableRoute {
   readonly kind: string;

@@ -7,7 +7,8 @@ import type { MeshSnapshot } from '../snapshot.ts';
 import type { VisibleServices } from '../visibility/visible-services.ts';
 import { addVirtualHosts, type PortsOfServices, type VirtualHosts } from './gateway-hosts.ts';
 import { compileGatewayL4 } from './gateway-l4.ts';
-import { type GatewayProxy, gatewayProxies, type ProxyServer } from './gateway-proxies.ts';
+import { type GatewayProxy, gatewayProxies } from './gateway-proxies.ts';
+import type { ProxyServer } from './proxy-server.ts';
 
 export interface CompiledGateway {
   readonly gateway: GatewayConfig;

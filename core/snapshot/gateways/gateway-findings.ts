@@ -10,8 +10,9 @@ import { warning } from '../checks/check-references.ts';
 import { configMapPrefix } from '../policies/upstream-tls.ts';
 import { isSecretGranted } from '../routes/gateway-grants.ts';
 import { type AttachableRoute, attachTo, intersectHosts, namesGateway, type Refusal } from './gateway-attachments.ts';
-import { type GatewayProxy, gatewayProxies, k8sGateways, type ProxyServer } from './gateway-proxies.ts';
+import { type GatewayProxy, gatewayProxies, k8sGateways } from './gateway-proxies.ts';
 import { fullGatewayName, hostsAt } from './gateway-rules.ts';
+import type { ProxyServer } from './proxy-server.ts';
 import { filesPrefix } from './server-tls.ts';
 
 interface Credentials {

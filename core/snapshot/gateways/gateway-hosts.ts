@@ -12,8 +12,9 @@ import { grpcToHttp } from '../routes/grpc-routes.ts';
 import { compileVirtualService } from '../routes/virtual-services.ts';
 import type { MeshSnapshot, SnapshotService } from '../snapshot.ts';
 import { attachTo, intersectHosts } from './gateway-attachments.ts';
-import type { GatewayProxy, ProxyServer } from './gateway-proxies.ts';
+import type { GatewayProxy } from './gateway-proxies.ts';
 import { hostsAt, httpRulesFor, isBoundToGateway } from './gateway-rules.ts';
+import type { ProxyServer } from './proxy-server.ts';
 
 /** By domain, in the order in which they came up. */
 export type VirtualHosts = Map<string, VirtualHost>;

@@ -6,8 +6,9 @@ import { toL4Routes } from '../routes/l4-routes.ts';
 import type { MeshSnapshot } from '../snapshot.ts';
 import { attachTo, intersectHosts } from './gateway-attachments.ts';
 import type { PortsOfServices } from './gateway-hosts.ts';
-import type { GatewayProxy, ProxyServer } from './gateway-proxies.ts';
+import type { GatewayProxy } from './gateway-proxies.ts';
 import { hostsAt, isBoundToGateway, l4RulesFor } from './gateway-rules.ts';
+import type { ProxyServer } from './proxy-server.ts';
 
 /** In order, first match wins. */
 export function compileGatewayL4(

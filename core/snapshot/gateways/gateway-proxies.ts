@@ -7,13 +7,13 @@
  * Nothing is known here of what is bound to them (gateway-hosts.ts), nor of where a proxy runs.
  */
 import type { GatewayServer } from '../../model/gateway.ts';
-import type { GatewayTlsConfig } from '../../model/gateway-config.ts';
 import { isHttpProtocol, toIstioProtocol } from '../../model/host-syntax.ts';
 import type { GatewayListener, K8sGateway } from '../../model/k8s-gateway.ts';
 import type { PortProtocol } from '../../model/protocol.ts';
 import { compareText, isIstioGateway, type MeshResources, namespaceOf, ofKind } from '../../model/resource.ts';
 import { matchesLabels, serviceAccountLabel } from '../workload-identity.ts';
 import { type MergedServers, mergeServers } from './merge-servers.ts';
+import type { ProxyServer } from './proxy-server.ts';
 import { compileListenerTls, compileServerTls } from './server-tls.ts';
 
 /** `skipped`: what Gateways ask for besides that does not go together with it. */
@@ -25,26 +25,6 @@ export interface GatewayProxy extends MergedServers {
   readonly labels: Readonly<Record<string, string>>;
   /** By port, then in the order of the Gateways. */
   readonly servers: readonly ProxyServer[];
-}
-
-export interface ProxyServer {
-  /** `namespace/name` of the Gateway. */
-  readonly gateway: string;
-  readonly api: 'istio' | 'gateway-api';
-  /** Of the server, unique in the mesh. */
-  readonly id: string;
-  readonly port: number;
-  readonly protocol: 'http' | 'tcp';
-  readonly tls: GatewayTlsConfig | null;
-  /** It has a `tls` block, if only for a redirect. */
-  readonly hasTlsBlock: boolean;
-  readonly httpsRedirect: boolean;
-  /** Lower-case hosts, and the namespace whose routes may be bound to them; `*`: of all. */
-  readonly hosts: readonly { readonly namespace: string; readonly host: string }[];
-  /** Of the Gateway API. */
-  readonly listener: GatewayListener | null;
-  /** Of the namespaces that the project has as resources, by name. */
-  readonly namespaceLabels: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }
 
 const ingress = { app: 'istio-ingressgateway', istio: 'ingressgateway' };

@@ -3,7 +3,8 @@
 import { namespaceOf } from '../../model/resource.ts';
 import type { HttpRule, VirtualService } from '../../model/virtual-service.ts';
 import { matchesLabels } from '../workload-identity.ts';
-import type { GatewayProxy, ProxyServer } from './gateway-proxies.ts';
+import type { GatewayProxy } from './gateway-proxies.ts';
+import type { ProxyServer } from './proxy-server.ts';
 
 interface Selector {
   readonly gateways?: readonly string[] | undefined;

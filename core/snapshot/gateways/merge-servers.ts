@@ -3,7 +3,7 @@
  * not go together with it is left out as a whole.
  * Source: istio pilot model/gateway.go (mergeGateways, CheckDuplicates, canMergeProtocols).
  */
-import type { ProxyServer } from './gateway-proxies.ts';
+import type { ProxyServer } from './proxy-server.ts';
 
 export interface SkippedServer {
   readonly server: ProxyServer;
