@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sidecarNodeFlags } from '../../../core/control-plane/runtime/process/sidecar-process.ts';
 import { ControlClient } from '../control-client.ts';
 import { eventually } from '../eventually.ts';
 import { builtProgram } from '../programs.ts';
@@ -25,9 +26,7 @@ export class SidecarProcess {
     const dir = await mkdtemp(join(tmpdir(), 'sidecar-'));
     const socket = join(dir, 'sidecar.sock');
     const env = { ...process.env, MESHDESK_SOCKET: socket, MESHDESK_STATE: 'off', MESHDESK_EXIT_WITH_PARENT: '1' };
-    // The flags of the image's guard.
-    const flags = ['--max-semi-space-size=1', '--max-old-space-size=128', '--single-threaded', '--optimize-for-size'];
-    const child = spawn(process.execPath, [...flags, builtProgram('sidecar')], {
+    const child = spawn(process.execPath, [...sidecarNodeFlags, builtProgram('sidecar')], {
       env,
       stdio: ['pipe', 'ignore', 'pipe'],
     });
