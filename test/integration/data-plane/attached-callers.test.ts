@@ -2,41 +2,28 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
-import type { AddressInfo, Server, Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Server } from 'node:net';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { SidecarConfig } from '../../../core/model/sidecar-config.ts';
+import { prepareClosers } from '../../support/closers.ts';
 import { eventually } from '../../support/eventually.ts';
 import { emptyConfig, freePort, TestSidecar } from '../../support/test-sidecar.ts';
 
 let sidecar: TestSidecar;
 let inboundPort: number;
-const closers: (() => unknown)[] = [];
+const closers = prepareClosers();
 
 beforeEach(async () => {
   sidecar = await TestSidecar.start({});
-  closers.push(() => sidecar.close());
-});
-
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
+  closers.add(() => sidecar.close());
 });
 
 const listen = (port: number) => ({ host: '127.0.0.1', port });
 
 async function serve(server: Server): Promise<void> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
+  const port = await closers.listening(server);
   inboundPort = await freePort();
-  await configure(1, (server.address() as AddressInfo).port);
+  await configure(1, port);
 }
 
 let applicationPort = 0;
@@ -70,7 +57,7 @@ describe('HTTP/1.1', () => {
 
   it('end with the next answer when the caller is attached; the next connection is kept, whatever comes', async () => {
     await serve(http.createServer((_, response) => response.end('ok')));
-    closers.push(() => agent.destroy());
+    closers.add(() => agent.destroy());
     const first = await ask();
     expect(await ask()).toEqual(first);
     await configure(2, applicationPort, ['10.9.9.9']);
@@ -86,7 +73,7 @@ describe('HTTP/1.1', () => {
 
   it('end again when the caller was detached and is attached again', async () => {
     await serve(http.createServer((_, response) => response.end('ok')));
-    closers.push(() => agent.destroy());
+    closers.add(() => agent.destroy());
     await configure(2, applicationPort, ['127.0.0.1']);
     const first = await ask();
     await configure(3);
@@ -103,7 +90,7 @@ describe('HTTP/2', () => {
     server.on('stream', (stream) => held.push(stream));
     await serve(server);
     const session = http2.connect(`http://127.0.0.1:${inboundPort}`);
-    closers.push(() => session.destroy());
+    closers.add(() => session.destroy());
     const gone = once(session, 'goaway');
     const request = session.request({ ':path': '/' });
     const answered = once(request, 'response');
