@@ -12,8 +12,13 @@ import type { Logger } from '../../../shared/logger.ts';
 import { nodeProgram } from '../node-program.ts';
 import { OutputBuffer } from './output-buffer.ts';
 
-/** The same as in the container's guard: little memory as far as it costs no speed (docs/performance.md). */
-export const sidecarNodeFlags = ['--max-semi-space-size=4', '--max-old-space-size=128', '--single-threaded'];
+/** The same as in the container's guard: memory before the last per cent of speed (docs/performance.md). */
+export const sidecarNodeFlags = [
+  '--max-semi-space-size=1',
+  '--max-old-space-size=128',
+  '--single-threaded',
+  '--optimize-for-size',
+];
 const connectTimeoutMs = 10_000;
 const connectRetryMs = 25;
 const stopTimeoutMs = 3_000;
