@@ -2,13 +2,17 @@ import { compareText } from './resource.ts';
 import type { ServiceConfig, SidecarConfig } from './sidecar-config.ts';
 
 /**
- * A configuration as the difference to the one before: everything but the services in full (it is small), of the services
- * only what is new or different. In a large mesh most changes touch one service of hundreds.
+ * A configuration as the difference to the one before: everything but the lists that grow with the mesh in full (it is
+ * small), of the services only what is new or different, callers only when they changed. In a large mesh most changes touch
+ * one service of hundreds.
  */
 export interface ConfigChange {
   /** Revision that this is a change of. */
   readonly base: number;
-  /** The next configuration; `services` has only those that are new or different. */
+  /**
+   * The next configuration; `services` has only those that are new or different, and `inbound` no `attachedCallers` when
+   * they are as before (`[]`: there are none any more).
+   */
   readonly config: SidecarConfig;
   /** Keys of services that are gone. */
   readonly removed: readonly string[];
@@ -17,10 +21,12 @@ export interface ConfigChange {
 /** A change is sent when it spares at least this share of the services. */
 const worthShare = 0.5;
 
-/** Texts made once per service: configurations of many sidecars share their services. */
-const texts = new WeakMap<ServiceConfig, string>();
+/** Texts made once per service and per list of callers: configurations of many sidecars share them. */
+const texts = new WeakMap<ServiceConfig | readonly string[], string>();
 
 type Services = SidecarConfig['services'];
+type Inbound = SidecarConfig['inbound'];
+const noCallers: string[] = [];
 interface ServicesChange {
   readonly services: Services;
   readonly removed: readonly string[];
@@ -36,7 +42,18 @@ export function toConfigChange(base: SidecarConfig, next: SidecarConfig): Config
   if (change !== known?.change) changes.set(base.services, { next: next.services, change });
   const { services, removed } = change;
   if (services.length > next.services.length * worthShare) return null;
-  return { base: base.revision, config: { ...next, services }, removed };
+  const inbound = toInboundChange(base.inbound, next.inbound);
+  return { base: base.revision, config: { ...next, inbound, services }, removed };
+}
+
+function toInboundChange(base: Inbound, next: Inbound): Inbound {
+  const { attachedCallers = noCallers, ...inbound } = next;
+  return isSame(base.attachedCallers ?? noCallers, attachedCallers) ? inbound : { ...inbound, attachedCallers };
+}
+
+function applyInboundChange(base: Inbound, { attachedCallers: changed, ...inbound }: Inbound): Inbound {
+  const attachedCallers = changed ?? base.attachedCallers ?? noCallers;
+  return attachedCallers.length === 0 ? inbound : { ...inbound, attachedCallers };
 }
 
 function toServicesChange(base: Services, next: Services): ServicesChange {
@@ -55,18 +72,19 @@ export function applyConfigChange(base: SidecarConfig, change: ConfigChange): Si
   for (const key of change.removed) services.delete(key);
   for (const service of change.config.services) services.set(service.key, service);
   const sorted = [...services.values()].sort((a, b) => compareText(a.key, b.key));
-  return { ...change.config, services: sorted };
+  const inbound = applyInboundChange(base.inbound, change.config.inbound);
+  return { ...change.config, inbound, services: sorted };
 }
 
-function isSame(a: ServiceConfig, b: ServiceConfig): boolean {
+function isSame<T extends ServiceConfig | readonly string[]>(a: T, b: T): boolean {
   return a === b || textOf(a) === textOf(b);
 }
 
-function textOf(service: ServiceConfig): string {
-  let text = texts.get(service);
+function textOf(part: ServiceConfig | readonly string[]): string {
+  let text = texts.get(part);
   if (text === undefined) {
-    text = JSON.stringify(service);
-    texts.set(service, text);
+    text = JSON.stringify(part);
+    texts.set(part, text);
   }
   return text;
 }

@@ -37,6 +37,19 @@ describe('a push as parts of a message', () => {
     expect(bytes[0]).toBe(bytes[1]);
   });
 
+  it('shares the bytes of the callers of a large mesh, and says what the whole message says', () => {
+    const attachedCallers = Array.from({ length: 2_000 }, (_, index) => `10.1.${index >> 8}.${index & 255}`);
+    const [first, second] = large(200).map(
+      (config): SidecarConfig => ({ ...config, inbound: { ...config.inbound, attachedCallers } }),
+    );
+    if (first === undefined || second === undefined) throw new Error('there are two');
+    const [parts, others] = [encodePush(first, null), encodePush(second, null)];
+    expect(parts.map((part) => typeof part)).toEqual(['string', 'object', 'string', 'object', 'string']);
+    expect(parts[1]).toBe(others[1]);
+    expect(parts[3]).toBe(others[3]);
+    expect(ToSidecar.parse(JSON.parse(textOf(parts)))).toEqual({ type: 'push', config: first });
+  });
+
   it('of a change leads to the next configuration', () => {
     const before = configOf(meshOf(shop(), versions), 'web');
     const after = configOf(
