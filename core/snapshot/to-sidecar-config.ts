@@ -168,24 +168,32 @@ function compileBeyond(
   };
 }
 
-/** Text of a service, made once per object: sidecars of one group share it. */
-const serviceText = new WeakMap<ServiceConfig, string>();
+type Callers = SidecarConfig['inbound']['attachedCallers'];
 
-function textOf(service: ServiceConfig | undefined): string {
-  if (service === undefined) return '';
-  let text = serviceText.get(service);
+/** Text of a service or a list of callers, made once per object: sidecars of one group share it. */
+const texts = new WeakMap<ServiceConfig | NonNullable<Callers>, string>();
+
+function textOf(part: ServiceConfig | Callers): string {
+  if (part === undefined) return '';
+  let text = texts.get(part);
   if (text === undefined) {
-    text = JSON.stringify(service);
-    serviceText.set(service, text);
+    text = JSON.stringify(part);
+    texts.set(part, text);
   }
   return text;
 }
 
 /** True when two configs say the same, whatever their revisions: then nothing has to be pushed. */
 export function sameSidecarConfig(a: SidecarConfig, b: SidecarConfig): boolean {
-  const { services: aServices, revision: _a, ...aRest } = a;
-  const { services: bServices, revision: _b, ...bRest } = b;
-  return JSON.stringify(aRest) === JSON.stringify(bRest) && sameServices(aServices, bServices);
+  const [one, other] = [parts(a), parts(b)];
+  if (one.text !== other.text || !sameServices(one.services, other.services)) return false;
+  return one.callers === other.callers || textOf(one.callers) === textOf(other.callers);
+}
+
+/** The lists that sidecars share, and the text of all else but the revision. */
+function parts({ services, revision: _, inbound, ...rest }: SidecarConfig) {
+  const { attachedCallers: callers, ...own } = inbound;
+  return { services, callers, text: JSON.stringify([rest, own]) };
 }
 
 /** Services that did not change are the same objects (`continueFrom`), so that few texts are compared. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SnapshotWorkload } from '../../../core/snapshot/snapshot.ts';
+import { sameSidecarConfig } from '../../../core/snapshot/to-sidecar-config.ts';
 import { configOf, meshOf, workload } from './mesh-of.ts';
 
 const on = (network: string, ip: string) => ({ addresses: [{ network, ip, aliases: [] }] });
@@ -29,5 +30,16 @@ describe('callers with a sidecar of their own', () => {
     ];
     expect(callersOf('process', workloads)).toBeUndefined();
     expect(callersOf('orders', workloads)).toEqual(['10.0.0.3']);
+  });
+
+  it('make another configuration when one of them comes, and none when nothing changed; sidecars of a network share the list', () => {
+    const load = workload({ name: 'load', ports: [], ...on('shop', '10.0.0.2') });
+    const orders = workload({ name: 'orders', ...on('shop', '10.0.0.9') });
+    const web = workload({ name: 'web', ...on('shop', '10.0.0.3') });
+    const mesh = meshOf([orders, web, load]);
+    expect(configOf(mesh, 'orders').inbound.attachedCallers).toBe(configOf(mesh, 'web').inbound.attachedCallers);
+    expect(sameSidecarConfig(configOf(mesh, 'orders'), configOf(meshOf([orders, web, load]), 'orders'))).toBe(true);
+    const before = { ...configOf(mesh, 'orders'), inbound: configOf(meshOf([orders, web]), 'orders').inbound };
+    expect(sameSidecarConfig(before, configOf(mesh, 'orders'))).toBe(false);
   });
 });
